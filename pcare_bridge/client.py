@@ -1,0 +1,262 @@
+"""One authenticated call to PCare: headers, timeouts, decoding, redacted log (PROTOCOL sections 2 to 6).
+
+Knows nothing of doses, rows or retries. Never logs secrets, payloads or numbers of persons.
+"""
+
+import json
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from email.utils import parsedate_to_datetime
+from typing import Any
+from urllib.parse import quote
+
+import httpx
+
+from pcare_bridge import wire
+from pcare_bridge.envelope import Envelope, FieldMessage, Reply, field_messages, read_envelope, redact
+
+logger = logging.getLogger(__name__)
+
+MAX_BODY_BYTES = 16 * 1024 * 1024
+NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol, httpx.ProxyError)
+
+
+@dataclass(frozen=True)
+class Credentials:
+    """What one facility signs with; hidden from reprs so that it cannot reach a log by accident."""
+
+    cons_id: str
+    secret: str = field(repr=False)
+    user_key: str = field(repr=False)
+    username: str
+    password: str = field(repr=False)
+    application_code: str = "095"
+
+
+@dataclass(frozen=True)
+class Options:
+    """Timeouts in seconds and the declared body types, which differ between facilities (PROTOCOL 4.4)."""
+
+    connect_timeout: float = 5.0
+    read_timeout: float = 20.0
+    post_content_type: str = "text/plain"
+    put_content_type: str = "application/x-www-form-urlencoded"
+    proxy: str | None = None
+    ca_file: str | None = None
+
+
+class Unreachable(Exception):
+    """No answer. `sent` tells whether the request may have reached the service: then a write's outcome is unknown."""
+
+    def __init__(self, kind: str, sent: bool) -> None:
+        super().__init__(kind)
+        self.kind = kind
+        self.sent = sent
+
+
+@dataclass(frozen=True)
+class Call:
+    """What one attempt looked like, safe to store and log."""
+
+    method: str
+    path_template: str
+    code: int | None
+    http_status: int | None
+    message: str
+    duration_ms: int
+    clock_difference: int | None = None
+
+
+class PCareClient:
+    """Calls for one facility account; a context manager around one connection pool."""
+
+    def __init__(
+        self,
+        base_url: str,
+        credentials: Credentials,
+        options: Options | None = None,
+        *,
+        clock: Callable[[], float] = time.time,
+        before_request: Callable[[], None] = lambda: None,
+    ) -> None:
+        self.base_url = base_url.rstrip("/")
+        self.credentials = credentials
+        self.options = options or Options()
+        self.calls: list[Call] = []
+        self._clock = clock
+        self._before_request = before_request
+        timeout = httpx.Timeout(self.options.read_timeout, connect=self.options.connect_timeout)
+        # Proxies and certificates are settings, not whatever the environment of a worker happens to say.
+        self._http = httpx.Client(
+            timeout=timeout,
+            trust_env=False,
+            proxy=self.options.proxy or None,
+            verify=self._tls_context(),
+            follow_redirects=False,
+            limits=httpx.Limits(keepalive_expiry=4.0),
+        )
+
+    def _tls_context(self) -> Any:
+        if not self.options.ca_file:
+            return True
+        return httpx.create_ssl_context(verify=self.options.ca_file, trust_env=False)
+
+    def __enter__(self) -> "PCareClient":
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        self._http.close()
+
+    def headers(self, timestamp: str) -> dict[str, str]:
+        """The five headers of PROTOCOL 4.1; `user_key` keeps its underscore."""
+        mine = self.credentials
+        return {
+            "X-cons-id": mine.cons_id,
+            "X-timestamp": timestamp,
+            "X-signature": wire.signature(mine.cons_id, mine.secret, timestamp),
+            "X-authorization": wire.authorization(mine.username, mine.password, mine.application_code),
+            "user_key": mine.user_key,
+            "Accept": "application/json",
+        }
+
+    def get(self, path_template: str, **parts: Any) -> Reply:
+        """Read `path_template`, its {parts} filled in percent-encoded; raises Unreachable."""
+        return self._request("GET", path_template, parts, None)
+
+    def post(self, path_template: str, body: dict[str, Any], **parts: Any) -> Reply:
+        """Write a new record; raises Unreachable."""
+        return self._request("POST", path_template, parts, body)
+
+    def put(self, path_template: str, body: dict[str, Any], **parts: Any) -> Reply:
+        """Change a record; raises Unreachable."""
+        return self._request("PUT", path_template, parts, body)
+
+    def delete(self, path_template: str, **parts: Any) -> Reply:
+        """Withdraw a record; raises Unreachable."""
+        return self._request("DELETE", path_template, parts, None)
+
+    def _content_type(self, method: str) -> str:
+        if method == "POST":
+            return self.options.post_content_type
+        if method in {"PUT", "DELETE"}:
+            return self.options.put_content_type
+        return "application/json; charset=utf-8"
+
+    def _request(self, method: str, path_template: str, parts: dict[str, Any], body: dict[str, Any] | None) -> Reply:
+        path = path_template.format(**{name: quote(str(value), safe="") for name, value in parts.items()})
+        self._before_request()
+        # One timestamp per attempt: it signs, it travels, and it opens the answer.
+        timestamp = str(int(self._clock()))
+        headers = self.headers(timestamp) | {"Content-Type": self._content_type(method)}
+        content = None if body is None else _json_bytes(body)
+        started = time.monotonic()
+        try:
+            response, text = self._exchange(method, f"{self.base_url}/{path}", headers, content)
+        except httpx.HTTPError as error:
+            sent = not isinstance(error, NOT_SENT)
+            self._note(method, path_template, started, None, None, type(error).__name__)
+            raise Unreachable(type(error).__name__, sent) from None
+        reply = self._read(response, text, timestamp)
+        difference = _clock_difference(response.headers.get("Date"), self._clock())
+        self._note(method, path_template, started, reply.code, response.status_code, reply.text, difference)
+        return reply
+
+    def _exchange(self, method: str, url: str, headers: dict[str, str], content: bytes | None) -> tuple[Any, str]:
+        # A read timeout counts single packets; this one bounds an answer that drips.
+        deadline = time.monotonic() + self.options.connect_timeout + self.options.read_timeout
+        with self._http.stream(method, url, headers=headers, content=content) as response:
+            chunks = []
+            size = 0
+            for chunk in response.iter_bytes():
+                chunks.append(chunk)
+                size += len(chunk)
+                if size > MAX_BODY_BYTES or time.monotonic() > deadline:
+                    raise httpx.ReadError("answer too large or too slow")
+        return response, b"".join(chunks).decode("utf-8", "replace")
+
+    def _read(self, response: httpx.Response, text: str, timestamp: str) -> Reply:
+        status = response.status_code
+        envelope = read_envelope(text)
+        if envelope is None:
+            # No envelope: the HTTP status decides, and a 2xx without one is no success.
+            return Reply(
+                code=status,
+                message=f"HTTP {status}",
+                http_status=status,
+                unreadable="empty" if not text.strip() else "envelope",
+                retry_after=_retry_after(response),
+            )
+        payload, unreadable = self._open(envelope, timestamp)
+        refused = not 200 <= envelope.code < 300
+        return Reply(
+            code=envelope.code,
+            message=envelope.message,
+            payload=payload,
+            http_status=status,
+            unreadable=unreadable,
+            retry_after=_retry_after(response),
+            errors=field_messages(payload) if refused else [],
+        )
+
+    def _open(self, envelope: Envelope, timestamp: str) -> tuple[Any, str]:
+        """Decode a textual `response`; a refusal that cannot be decoded is a plain message."""
+        if not isinstance(envelope.response, str) or not envelope.response:
+            return envelope.response or None, ""
+        mine = self.credentials
+        try:
+            decoded = wire.decode_response(
+                envelope.response, cons_id=mine.cons_id, secret=mine.secret, timestamp=timestamp
+            )
+        except wire.DecodeError as error:
+            if 200 <= envelope.code < 300:
+                return None, error.layer
+            return [FieldMessage("", envelope.response)._asdict()], ""
+        return decoded, ""
+
+    def _note(
+        self,
+        method: str,
+        path_template: str,
+        started: float,
+        code: int | None,
+        http_status: int | None,
+        message: str,
+        clock_difference: int | None = None,
+    ) -> None:
+        duration = round((time.monotonic() - started) * 1000)
+        call = Call(method, path_template, code, http_status, redact(message), duration, clock_difference)
+        self.calls.append(call)
+        logger.info(
+            "pcare call",
+            extra={
+                "pcare_method": method,
+                "pcare_path": path_template,
+                "pcare_code": code,
+                "pcare_http_status": http_status,
+                "duration_ms": duration,
+            },
+        )
+
+
+def _json_bytes(body: dict[str, Any]) -> bytes:
+    return json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
+
+
+def _retry_after(response: httpx.Response) -> int | None:
+    value = response.headers.get("Retry-After", "").strip()
+    if value.isascii() and value.isdigit():
+        return min(int(value), 24 * 3600)
+    return None
+
+
+def _clock_difference(date: str | None, now: float) -> int | None:
+    """Seconds by which the service's clock runs ahead of ours, or None."""
+    try:
+        return round(parsedate_to_datetime(date).timestamp() - now) if date else None
+    except (TypeError, ValueError):
+        return None
