@@ -1,0 +1,107 @@
+"""Which links the shell shows, and to whom.
+
+Links are written as the public paths of the portal (they are a contract with the people who bookmark and print
+them) and appear only when a route answers, so that an installation without an app shows no dead link.
+"""
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+from django.conf import settings
+from django.urls import Resolver404, resolve, translate_url
+from django.utils.functional import Promise
+from django.utils.translation import get_language, gettext_lazy, override
+
+LANGUAGE_NAMES = {"id": "Bahasa Indonesia", "en": "English"}
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One link of a menu; `current` marks the section the reader is in."""
+
+    path: str
+    label: str | Promise
+    current: bool = False
+
+
+PUBLIC = (
+    ("/jadwal/", gettext_lazy("Jadwal")),
+    ("/stok/", gettext_lazy("Stok")),
+    ("/cakupan/", gettext_lazy("Cakupan")),
+    ("/verifikasi/", gettext_lazy("Verifikasi")),
+    ("/keluarga/", gettext_lazy("Layanan saya")),
+)
+CITIZEN = (
+    ("/keluarga/", gettext_lazy("Keluarga")),
+    ("/janji/", gettext_lazy("Janji dan tiket")),
+    ("/antrean/", gettext_lazy("Antrean")),
+    ("/sertifikat/", gettext_lazy("Sertifikat")),
+)
+FOOTER = (
+    ("/status/", gettext_lazy("Status layanan dan PCare")),
+    ("/verifikasi/", gettext_lazy("Periksa sertifikat")),
+    ("/cakupan/", gettext_lazy("Cakupan vaksinasi")),
+    ("/data/", gettext_lazy("Data terbuka")),
+    ("/pengaduan/", gettext_lazy("Pengaduan")),
+    ("/petugas/", gettext_lazy("Masuk petugas")),
+)
+STAFF = (
+    ("/petugas/", "Meja layanan"),
+    ("/petugas/stok/", "Stok"),
+    ("/dinkes/", "Dinas Kesehatan"),
+)
+CITIZEN_SECTIONS = ("/keluarga/", "/janji/", "/antrean/", "/sertifikat/", "/masuk/")
+STAFF_SECTIONS = ("/petugas/", "/dinkes/")
+
+
+@lru_cache(maxsize=256)
+def routed(path: str) -> bool:
+    """True when the project answers this path; menus are the same for the life of the process."""
+    try:
+        resolve(path)
+    except Resolver404:
+        return False
+    return True
+
+
+def split_language(path: str) -> tuple[str, str]:
+    """Return language code and path without its prefix: `/en/jadwal/` is ("en", "/jadwal/")."""
+    for code, _name in settings.LANGUAGES:
+        if code != settings.LANGUAGE_CODE and (path == f"/{code}" or path.startswith(f"/{code}/")):
+            return code, path[len(code) + 1 :] or "/"
+    return settings.LANGUAGE_CODE, path
+
+
+def localized(path: str) -> str:
+    """The same path in the language now active; staff pages have one language and no prefix."""
+    language = get_language() or settings.LANGUAGE_CODE
+    if language.startswith(settings.LANGUAGE_CODE) or path.startswith(STAFF_SECTIONS):
+        return path
+    return f"/{language}{path}"
+
+
+def entries(table: tuple[tuple[str, str | Promise], ...], current_path: str) -> list[Entry]:
+    """Links of one menu in the active language, the current section marked."""
+    here = split_language(current_path)[1]
+    shown = [(localized(path), path, label) for path, label in table]
+    return [Entry(link, label, here.startswith(path)) for link, path, label in shown if routed(link)]
+
+
+def in_citizen_section(current_path: str) -> bool:
+    """Only these pages may look at who is signed in; all others stay the same bytes for everybody."""
+    return split_language(current_path)[1].startswith(CITIZEN_SECTIONS)
+
+
+def other_language(current_path: str) -> dict[str, str] | None:
+    """Link to this very page in the other language, or None for pages that have one language only."""
+    code, bare = split_language(current_path)
+    if bare.startswith((*STAFF_SECTIONS, "/admin/", "/api/")):
+        return None
+    target = next((other for other, _name in settings.LANGUAGES if other != code), None)
+    if target is None:
+        return None
+    with override(code):  # translate_url resolves the path in the language it was written in
+        url = translate_url(current_path, target)
+    if url == current_path:
+        return None
+    return {"url": url, "code": target, "name": LANGUAGE_NAMES.get(target, target)}
