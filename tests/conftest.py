@@ -59,11 +59,12 @@ def _start_servers() -> None:
         "FIELD_KEY": base64.urlsafe_b64encode(secrets.token_bytes(32)).decode(),
         "INDEX_KEY": base64.urlsafe_b64encode(secrets.token_bytes(32)).decode(),
         "PCARE_BASE_URL": "",
+        "STATICFILES_BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage",
         # Playwright keeps an event loop in the main thread; the ORM calls of such a test are still synchronous.
         "DJANGO_ALLOW_ASYNC_UNSAFE": "1",
         "VICTORI_TEST_REDIS": redis.url,
     }
-    (folder / "state").mkdir()
+    (folder / "state" / "static").mkdir(parents=True)
 
 
 _worker = os.environ.get("PYTEST_XDIST_WORKER", "")
