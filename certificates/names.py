@@ -1,0 +1,106 @@
+"""A person's name as a certificate wants it: without titles, split in two, and in the letters A to Z.
+
+Indonesian names have no family name. A single name stands alone in the surname field; of several, the last one
+(or everything from *bin* or *binti* on) is taken as surname, as Indonesian travel agents and visa forms do.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from dataclasses import dataclass
+
+MAX_LENGTH = 80
+
+_TITLES_BEFORE = {
+    *("prof", "dr", "drg", "drh", "drs", "dra", "ir", "apt", "ns", "h", "hj", "kh", "hc", "ustaz", "ustadz"),
+    *("tn", "ny", "nn", "sdr", "sdri"),
+}
+_DEGREES = {
+    degree.replace(".", "").lower()
+    for degree in (
+        "S.H S.E S.Kom S.Pd S.Pd.I S.Ked S.Kep S.Si S.Sos S.T S.Ag S.Psi S.Farm S.Gz S.IP S.Tr S.KM SKM S.STP SST "
+        "S.Hum S.P S.Pt S.Th S.I.Kom S.A.P S.Kep.Ns M.M M.Kes M.Pd M.Si M.T M.Kom M.H M.Sc M.A M.Kn M.Ag M.Hum M.Ked "
+        "MBA MPH Ph.D A.Md A.Md.Kep A.Md.Keb Am.Keb Amd.Kep Sp.A Sp.PD Sp.OG Sp.B Sp.M Sp.KK Sp.P Sp.An Apt Ns"
+    ).split()
+}
+_KINSHIP = {"bin", "binti"}
+_PARTICLES = {"van", "der", "den", "de", "da", "dos", "von", "zu", "al", "el"}
+
+# ICAO Doc 9303 part 3, section 6: letters that are not simply a base letter with a mark.
+_LATIN = {
+    "Ä": "AE", "Å": "AA", "Æ": "AE", "Ö": "OE", "Ø": "OE", "Œ": "OE", "Ü": "UE", "ẞ": "SS", "ß": "SS", "Þ": "TH",
+    "Đ": "D", "Ð": "D", "Ħ": "H", "İ": "I", "ı": "I", "Ĳ": "IJ", "Ł": "L", "Ŀ": "L", "Ŋ": "N", "Ŧ": "T", "ĸ": "Q",
+}  # fmt: skip
+_CYRILLIC = {
+    "А": "A", "Б": "B", "В": "V", "Г": "G", "Ґ": "G", "Д": "D", "Ђ": "D", "Е": "E", "Ё": "E", "Є": "IE", "Ж": "ZH",
+    "З": "Z", "Ѕ": "DZ", "И": "I", "І": "I", "Ї": "I", "Й": "I", "Ј": "J", "К": "K", "Л": "L", "Љ": "LJ", "М": "M",
+    "Н": "N", "Њ": "NJ", "О": "O", "П": "P", "Р": "R", "С": "S", "Т": "T", "Ћ": "C", "У": "U", "Ў": "U", "Ф": "F",
+    "Х": "KH", "Ц": "TS", "Ч": "CH", "Џ": "DZ", "Ш": "SH", "Щ": "SHCH", "Ъ": "IE", "Ы": "Y", "Ь": "", "Э": "E",
+    "Ю": "IU", "Я": "IA",
+}  # fmt: skip
+_TABLE = {**_LATIN, **_CYRILLIC}
+_SEPARATORS = re.compile(r"[\s\-‐‑–—_/,<]+")
+
+
+@dataclass(frozen=True)
+class PersonName:
+    """Surname and given names, as written and transliterated; absent parts are empty."""
+
+    surname: str
+    given: str
+    surname_standard: str
+    given_standard: str
+
+
+def transliterate(text: str) -> str:
+    """The text in A to Z with single `<` between parts, at most 80 characters; letters without a rule are dropped."""
+    words = []
+    for word in _SEPARATORS.split(unicodedata.normalize("NFC", text)):
+        letters = "".join(_letter(character) for character in word)
+        if letters:
+            words.append(letters)
+    return "<".join(words)[:MAX_LENGTH].rstrip("<")
+
+
+def _letter(character: str) -> str:
+    for candidate in (character, character.upper()):
+        if candidate in _TABLE:
+            return _TABLE[candidate]
+    base = unicodedata.normalize("NFKD", character.upper())
+    return "".join(_TABLE.get(part, part) for part in base if "A" <= part <= "Z" or part in _TABLE)
+
+
+def without_titles(name: str) -> str:
+    """The name without academic, religious and polite titles; unchanged when nothing would be left."""
+    words = name.split(",")[0].split()
+    while len(words) > 1 and words[0].rstrip(".").lower() in _TITLES_BEFORE:
+        words.pop(0)
+    # "dr.Budi" without a space is common on paper forms.
+    if words:
+        glued = re.match(r"(?i)^(prof|dr|drg|drs|dra|ir|hj|kh|h)\.(?=\w{3,})", words[0])
+        if glued:
+            words[0] = words[0][glued.end() :]
+    while len(words) > 1 and words[-1].replace(".", "").lower() in _DEGREES and "." in words[-1]:
+        words.pop()
+    return " ".join(words) or " ".join(name.split())
+
+
+def person_name(full_name: str) -> PersonName:
+    """Split and transliterate; a single name goes to the surname fields and the given-name fields stay empty."""
+    words = without_titles(full_name).split()
+    start = max(len(words) - 1, 0)
+    for position in range(1, len(words)):
+        if words[position].rstrip(".").lower() in _KINSHIP:
+            start = position
+            break
+    else:
+        while start > 1 and words[start - 1].lower() in _PARTICLES:
+            start -= 1
+    given, surname = " ".join(words[:start]), " ".join(words[start:])
+    return PersonName(
+        surname=surname[:MAX_LENGTH].rstrip(),
+        given=given[:MAX_LENGTH].rstrip(),
+        surname_standard=transliterate(surname),
+        given_standard=transliterate(given),
+    )
