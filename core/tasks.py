@@ -6,6 +6,7 @@ from core import sweeper
 
 
 @shared_task(ignore_result=True)
-def sweep() -> dict[str, int]:
-    """Work off everything that is due; beat calls it every few seconds, a commit calls it at once."""
-    return sweeper.run_all()
+def sweep() -> None:
+    """Work off what is due and come back while there is more; beat calls it every few seconds, a commit at once."""
+    if any(sweeper.run_all().values()):
+        sweeper.wake()

@@ -1,0 +1,104 @@
+"""Public pages and data from one snapshot, rebuilt at most once per second by whoever needs it first (DESIGN section 5).
+
+While one thread rebuilds, the others serve the previous snapshot. A fresh snapshot costs no query and no cookie.
+"""
+
+import gzip
+import hashlib
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from django.http import HttpRequest, HttpResponse, HttpResponseNotModified
+from django.utils.cache import patch_vary_headers
+from django.utils.http import parse_etags
+from django.utils.translation import get_language
+
+
+@dataclass(frozen=True)
+class Page:
+    """One built body and what is needed to serve it without work."""
+
+    body: bytes
+    gzipped: bytes
+    etag: str
+    content_type: str
+    built_monotonic: float
+
+
+class Snapshot:
+    """A named public body per variant (language, query), kept in process memory."""
+
+    def __init__(
+        self,
+        name: str,
+        build: Callable[[HttpRequest], bytes],
+        *,
+        max_age: float = 1.0,
+        content_type: str = "text/html; charset=utf-8",
+        max_variants: int = 256,
+    ) -> None:
+        """`build(request)` renders the body; it must depend on nothing but the path, the query and the language."""
+        self.name, self.build, self.max_age, self.content_type = name, build, max_age, content_type
+        self.max_variants = max_variants
+        self._pages: dict[str, Page] = {}
+        self._locks: dict[str, threading.Lock] = {}
+        self._guard = threading.Lock()
+
+    def clear(self) -> None:
+        """Forget everything; the next request builds anew."""
+        with self._guard:
+            self._pages.clear()
+
+    def page(self, request: HttpRequest) -> Page:
+        """Return the page for this request, building it when it is missing or old."""
+        key = f"{get_language()} {request.path}?{request.META.get('QUERY_STRING', '')}"
+        page = self._pages.get(key)
+        if page and time.monotonic() - page.built_monotonic < self.max_age:
+            return page
+        with self._guard:
+            if len(self._locks) > self.max_variants:  # a crawler of odd queries must not fill the memory
+                self._pages.clear()
+                self._locks.clear()
+            lock = self._locks.setdefault(key, threading.Lock())
+        if page:
+            if not lock.acquire(blocking=False):
+                return page  # somebody is rebuilding: the previous one is at most a moment old
+        else:
+            lock.acquire()
+            fresh = self._pages.get(key)
+            if fresh:
+                lock.release()
+                return fresh
+        try:
+            body = self.build(request)
+            page = Page(
+                body=body,
+                gzipped=gzip.compress(body, 6, mtime=0),
+                etag=f'"{hashlib.sha256(body).hexdigest()[:32]}"',
+                content_type=self.content_type,
+                built_monotonic=time.monotonic(),
+            )
+            self._pages[key] = page
+            return page
+        finally:
+            lock.release()
+
+
+def snapshot_response(request: HttpRequest, snapshot: Snapshot) -> HttpResponse:
+    """Answer from the snapshot: 304 for a known ETag, gzip when accepted, no cookie, cacheable by anyone for a second."""
+    page = snapshot.page(request)
+    known = parse_etags(request.headers.get("If-None-Match", ""))
+    response: HttpResponse
+    if page.etag in known or f"W/{page.etag}" in known:
+        response = HttpResponseNotModified()
+    elif "gzip" in request.headers.get("Accept-Encoding", ""):
+        response = HttpResponse(page.gzipped, content_type=page.content_type)
+        response.headers["Content-Encoding"] = "gzip"
+    else:
+        response = HttpResponse(page.body, content_type=page.content_type)
+    response.headers["ETag"] = page.etag
+    response.headers["Cache-Control"] = f"public, max-age={max(1, int(snapshot.max_age))}, stale-while-revalidate=30"
+    patch_vary_headers(response, ["Accept-Encoding"])
+    return response

@@ -1,0 +1,210 @@
+"""When and where: schedules, their slots, the places that can be taken, and who took them.
+
+A place is a row (docs/adr/0001-place-rows.md): overselling is not prevented, it cannot be expressed.
+"""
+
+import uuid
+
+from django.conf import settings
+from django.contrib.postgres.fields import ArrayField
+from django.db import models
+from django.db.models import Q
+from django.utils import timezone
+
+from programmes.models import Programme, Questionnaire, Vaccine
+from regions.models import Facility
+from registration.models import Citizen
+
+
+class ScheduleTemplate(models.Model):
+    """A weekly pattern from which schedules are published."""
+
+    name = models.CharField("nama", max_length=80)
+    facility = models.ForeignKey(Facility, on_delete=models.CASCADE, related_name="schedule_templates")
+    programme = models.ForeignKey(Programme, on_delete=models.PROTECT)
+    vaccine = models.ForeignKey(Vaccine, on_delete=models.PROTECT)
+    dose_codes = ArrayField(models.CharField(max_length=20), default=list, verbose_name="dosis yang dilayani")
+    weekdays = ArrayField(models.PositiveSmallIntegerField(), default=list, db_comment="0 = Monday.", verbose_name="hari")
+    open_time = models.TimeField("jam buka")
+    close_time = models.TimeField("jam tutup")
+    slot_minutes = models.PositiveSmallIntegerField("panjang sesi (menit)", default=30)
+    places_per_slot = models.PositiveSmallIntegerField("tempat per sesi", default=10)
+    walk_in_percent = models.PositiveSmallIntegerField("bagian datang langsung (%)", default=20, db_comment="RULES L-5.")
+    walk_in_hour = models.TimeField("sisa daring dibuka untuk datang langsung", null=True, blank=True)
+    release_days_before = models.PositiveSmallIntegerField("dibuka (hari sebelumnya)", default=1)
+    release_time = models.TimeField("dibuka pukul", null=True, blank=True, db_comment="RULES L-4: 15.00 the day before.")
+    is_active = models.BooleanField("aktif", default=True)
+
+    class Meta:
+        verbose_name = "pola mingguan"
+        verbose_name_plural = "pola mingguan"
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class ScheduleQuerySet(models.QuerySet):
+    """Schedules as the public and staff may see them."""
+
+    def published(self) -> "ScheduleQuerySet":
+        """Schedules the public may see: open, closed with a reason, or not yet released."""
+        return self.exclude(state=Schedule.State.DRAFT)
+
+    def visible_to(self, user) -> "ScheduleQuerySet":
+        """Schedules of the facilities in the user's territory."""
+        return self.filter(facility__in=Facility.objects.visible_to(user))
+
+
+class Schedule(models.Model):
+    """One day of one vaccine at one facility."""
+
+    class State(models.TextChoices):
+        DRAFT = "draft", "Konsep"
+        OPEN = "open", "Dibuka"
+        CLOSED = "closed", "Ditutup"
+
+    facility = models.ForeignKey(Facility, on_delete=models.PROTECT, related_name="schedules")
+    programme = models.ForeignKey(Programme, on_delete=models.PROTECT, related_name="schedules")
+    vaccine = models.ForeignKey(Vaccine, on_delete=models.PROTECT, related_name="schedules")
+    dose_codes = ArrayField(models.CharField(max_length=20), default=list, verbose_name="dosis yang dilayani")
+    date = models.DateField("tanggal", db_comment="Local date (Asia/Jakarta).")
+    open_time = models.TimeField("jam buka")
+    close_time = models.TimeField("jam tutup")
+    state = models.CharField("keadaan", max_length=10, choices=State, default=State.DRAFT)
+    close_reason = models.CharField("alasan ditutup", max_length=200, blank=True)
+    release_at = models.DateTimeField("pendaftaran dibuka", null=True, blank=True, db_comment="NULL: open at once.")
+    walk_in_percent = models.PositiveSmallIntegerField("bagian datang langsung (%)", default=20)
+    walk_in_at = models.DateTimeField("sisa daring dibuka untuk datang langsung", null=True, blank=True)
+    template = models.ForeignKey(ScheduleTemplate, on_delete=models.SET_NULL, null=True, blank=True, related_name="schedules")
+    created_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, blank=True, related_name="+")
+    created_at = models.DateTimeField(default=timezone.now)
+
+    objects = ScheduleQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = "jadwal"
+        verbose_name_plural = "jadwal"
+        ordering = ["date", "open_time"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["facility", "vaccine", "date", "open_time"], name="schedule_once",
+                violation_error_message="Jadwal yang sama sudah ada.",
+            ),  # fmt: skip
+            models.CheckConstraint(condition=Q(close_time__gt=models.F("open_time")), name="schedule_closes_after_opening"),
+        ]
+        indexes = [models.Index(fields=["date", "state"], name="schedule_by_date")]
+
+    def __str__(self) -> str:
+        return f"{self.facility} {self.date:%Y-%m-%d} {self.vaccine_id}"
+
+
+class Slot(models.Model):
+    """A window of a schedule (FHIR Slot) that owns places."""
+
+    schedule = models.ForeignKey(Schedule, on_delete=models.CASCADE, related_name="slots")
+    starts_at = models.DateTimeField("mulai")
+    ends_at = models.DateTimeField("selesai")
+
+    class Meta:
+        verbose_name = "sesi"
+        verbose_name_plural = "sesi"
+        ordering = ["starts_at"]
+        constraints = [
+            models.UniqueConstraint(fields=["schedule", "starts_at"], name="slot_once"),
+            models.CheckConstraint(condition=Q(ends_at__gt=models.F("starts_at")), name="slot_ends_after_start"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{timezone.localtime(self.starts_at):%H.%M}"
+
+
+class Appointment(models.Model):
+    """A citizen's booking of one place (FHIR Appointment)."""
+
+    class Status(models.TextChoices):
+        BOOKED = "booked", "Terdaftar"
+        ARRIVED = "arrived", "Hadir"
+        FULFILLED = "fulfilled", "Selesai divaksin"
+        CANCELLED = "cancelled", "Dibatalkan"
+        NO_SHOW = "noshow", "Tidak hadir"
+        DEFERRED = "deferred", "Ditunda saat skrining"
+
+    ACTIVE = ("booked", "arrived")
+
+    public_id = models.UUIDField("nomor acak", default=uuid.uuid4, unique=True, editable=False)
+    code = models.CharField("kode tiket", max_length=8, unique=True, db_comment="Letters and digits that cannot be misread.")
+    citizen = models.ForeignKey(Citizen, on_delete=models.PROTECT, related_name="appointments")
+    programme = models.ForeignKey(Programme, on_delete=models.PROTECT)
+    schedule = models.ForeignKey(Schedule, on_delete=models.PROTECT, related_name="appointments")
+    slot = models.ForeignKey(Slot, on_delete=models.PROTECT, related_name="appointments")
+    dose_code = models.CharField("dosis", max_length=20)
+    status = models.CharField("status", max_length=10, choices=Status, default=Status.BOOKED)
+    client_uuid = models.UUIDField("kunci permintaan", unique=True, db_comment="Same key again returns the first answer.")
+    pre_screening = models.JSONField("jawaban dari rumah", null=True, blank=True)
+    questionnaire = models.ForeignKey(Questionnaire, on_delete=models.PROTECT, null=True, blank=True)
+    booked_at = models.DateTimeField("dipesan", default=timezone.now)
+    moved_from = models.ForeignKey("self", on_delete=models.PROTECT, null=True, blank=True, related_name="+")
+    sequence = models.PositiveSmallIntegerField(default=0, db_comment="SEQUENCE of the calendar entry.")
+    cancelled_at = models.DateTimeField("dibatalkan", null=True, blank=True)
+    cancel_reason = models.CharField("alasan", max_length=200, blank=True)
+    arrived_at = models.DateTimeField("hadir", null=True, blank=True)
+    booked_via = models.CharField("melalui", max_length=10, default="web", db_comment="web, desk, kader, walk_in, api.")
+
+    class Meta:
+        verbose_name = "janji vaksinasi"
+        verbose_name_plural = "janji vaksinasi"
+        constraints = [
+            models.UniqueConstraint(
+                fields=["citizen", "programme"], condition=Q(status__in=["booked", "arrived"]),
+                name="appointment_one_active_per_programme",
+                violation_error_message="Sudah ada janji aktif untuk program ini.",
+            )  # fmt: skip
+        ]
+        indexes = [models.Index(fields=["schedule", "status"], name="appointment_by_schedule")]
+
+    def __str__(self) -> str:
+        return self.code
+
+
+class Place(models.Model):
+    """One place of one slot: free, held while a form is filled, or taken by exactly one appointment."""
+
+    class Pool(models.TextChoices):
+        ONLINE = "online", "Daring"
+        WALK_IN = "walk_in", "Datang langsung"
+        NEXT_DOSE = "next_dose", "Dosis berikutnya"
+        OFFERED = "offered", "Ditawarkan ke daftar tunggu"
+        LEASED = "leased", "Dibawa petugas keliling"
+        CLOSED = "closed", "Ditutup"
+
+    FREE, HELD, TAKEN = "free", "held", "taken"
+
+    slot = models.ForeignKey(Slot, on_delete=models.CASCADE, related_name="places")
+    number = models.PositiveSmallIntegerField("nomor")
+    pool = models.CharField("jatah", max_length=10, choices=Pool, default=Pool.ONLINE)
+    state = models.CharField("keadaan", max_length=5, default=FREE)
+    held_until = models.DateTimeField("ditahan sampai", null=True, blank=True)
+    held_by = models.UUIDField(null=True, blank=True, db_comment="Client key of the form that holds the place.")
+    appointment = models.OneToOneField(Appointment, on_delete=models.PROTECT, null=True, blank=True, related_name="place")
+
+    class Meta:
+        verbose_name = "tempat"
+        verbose_name_plural = "tempat"
+        constraints = [
+            models.UniqueConstraint(fields=["slot", "number"], name="place_once"),
+            models.CheckConstraint(
+                name="place_state_tells_the_truth",
+                condition=(
+                    Q(state="free", appointment__isnull=True, held_until__isnull=True)
+                    | Q(state="held", appointment__isnull=True, held_until__isnull=False)
+                    | Q(state="taken", appointment__isnull=False, held_until__isnull=True)
+                ),
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["slot", "pool", "number"], name="place_free", condition=Q(state="free")),
+            models.Index(fields=["held_until"], name="place_held", condition=Q(state="held")),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.slot_id}/{self.number}"
