@@ -6,6 +6,7 @@ find them through the environment, with a database each. They end with pytest, e
 
 import atexit
 import base64
+import importlib
 import os
 import secrets
 import shutil
@@ -18,6 +19,7 @@ from typing import Any
 import pytest
 
 from victori import embedded
+from victori.translations import compile_all
 
 ROOT = Path(__file__).resolve().parent.parent
 HOW_TO_GET = {
@@ -69,11 +71,12 @@ def _start_servers() -> None:
 
 _worker = os.environ.get("PYTEST_XDIST_WORKER", "")
 if not _worker:
+    compile_all(ROOT)
     _start_servers()
 _database_number = int(_worker.removeprefix("gw") or 0) % 16
 os.environ["REDIS_URL"] = f"{os.environ['VICTORI_TEST_REDIS']}?db={_database_number}"
-if (ROOT / "victori" / "settings.py").exists():
-    os.environ["DJANGO_SETTINGS_MODULE"] = "victori.settings"
+os.environ["DJANGO_SETTINGS_MODULE"] = "victori.settings"
+importlib.import_module("django").setup()  # pytest-django looked for settings before this file could name them
 
 
 def unavailable(reason: str) -> None:

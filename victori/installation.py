@@ -88,7 +88,7 @@ class Installation:
                 "INDEX_KEY": base64.urlsafe_b64encode(secrets.token_bytes(32)).decode(),
             }
             fresh = file.with_suffix(f".{os.getpid()}")
-            with open(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as output:
+            with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as output:
                 output.write("".join(f"{name}={value}\n" for name, value in values.items()))
             with contextlib.suppress(FileExistsError):
                 os.link(fresh, file)  # first one wins when two start at once
@@ -216,7 +216,9 @@ def for_command(arguments: list[str]) -> Iterator[None]:
     os.environ["STATE_DIR"] = str(installation.state_dir)
     installation.load_secrets()
     with contextlib.suppress(ServerError):
-        os.environ["PATH"] += os.pathsep + str(postgres_bin())  # dbshell finds psql
+        os.environ["PATH"] = os.pathsep.join(
+            [os.environ.get("PATH", os.defpath), str(postgres_bin())]
+        )  # dbshell finds psql
     command = arguments[1] if len(arguments) > 1 else "help"
     if command in WITHOUT_SERVERS or command.startswith("-") or {"-h", "--help"} & set(arguments):
         os.environ.setdefault("DATABASE_URL", "postgres://victori@127.0.0.1:1/victori")  # nobody connects

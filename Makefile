@@ -1,0 +1,30 @@
+# The only set-up a new user needs is `make run`.
+PYTHON := $(or $(PYTHON),$(firstword $(foreach name,python3.11 python3.12 python3.13 python3.14 python3,$(shell command -v $(name) 2>/dev/null))))
+VENV := .venv/bin/python
+export PORT STATE_DIR
+
+.PHONY: help run test install format lock pcare-off pcare-on
+
+help: ## what can be done here
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /  /'
+
+run: ## install, start everything, print SIAP and the address
+	@$(PYTHON) tools/bootstrap.py run
+
+test: ## every check that CI runs
+	@$(PYTHON) tools/bootstrap.py test
+
+install: ## the development environment in .venv
+	@$(PYTHON) tools/bootstrap.py install
+
+format: ## put the code into the common shape
+	@.venv/bin/ruff check --fix --quiet . ; .venv/bin/ruff format . ; git ls-files '*.html' | xargs .venv/bin/djade --target-version 5.2
+
+lock: ## resolve requirements/*.in anew
+	@$(VENV) tools/lock.py
+
+pcare-off: ## stop the PCare simulator of a running trial
+	@$(VENV) -m victori.launcher off pcare
+
+pcare-on: ## start it again
+	@$(VENV) -m victori.launcher on pcare

@@ -1,0 +1,28 @@
+"""gunicorn: two processes of four threads on two cores, about eight database connections.
+
+Everything an operator may want to change comes from the environment.
+"""
+
+import os
+from pathlib import Path
+
+_cores = os.cpu_count() or 2
+bind = os.environ.get("BIND") or f"127.0.0.1:{os.environ.get('PORT', '8000')}"
+workers = int(os.environ.get("WEB_WORKERS") or max(2, min(_cores, 8)))
+threads = int(os.environ.get("WEB_THREADS") or 4)
+worker_class = "gthread"
+preload_app = True  # one import instead of one per worker: faster start, shared memory
+timeout = 60
+graceful_timeout = 5
+# Phones reconnect cheaply; behind nginx (which keeps its connections) set more: WEB_KEEPALIVE=75.
+keepalive = int(os.environ.get("WEB_KEEPALIVE") or 5)
+backlog = 2048
+max_requests = 20000
+max_requests_jitter = 2000
+# Heartbeat files on memory: on a slow disk they make the master kill healthy workers.
+worker_tmp_dir = "/dev/shm" if Path("/dev/shm").is_dir() and os.access("/dev/shm", os.W_OK) else None
+forwarded_allow_ips = os.environ.get("FORWARDED_ALLOW_IPS", "127.0.0.1")
+accesslog = os.environ.get("ACCESS_LOG") or None  # the request log of structlog says more, and masks identities
+errorlog = "-"
+loglevel = "info"
+control_socket_disable = True
