@@ -73,7 +73,9 @@ class Facility(models.Model):
     close_time = models.TimeField("jam tutup", null=True, blank=True)
     daily_capacity = models.PositiveIntegerField("kapasitas per hari", null=True, blank=True)
     programme_codes = ArrayField(models.CharField(max_length=20), default=list, verbose_name="dipakai untuk")
-    unverified_fields = ArrayField(models.CharField(max_length=80), default=list, blank=True, verbose_name="perlu verifikasi")
+    unverified_fields = ArrayField(
+        models.CharField(max_length=120), default=list, blank=True, verbose_name="perlu verifikasi"
+    )
     source = models.TextField("sumber", blank=True)
     is_active = models.BooleanField("aktif", default=True)
 
@@ -93,7 +95,9 @@ class TargetPopulation(models.Model):
 
     kecamatan = models.ForeignKey(Kecamatan, on_delete=models.PROTECT, related_name="targets")
     programme_code = models.CharField("program", max_length=20)
-    group = models.CharField("kelompok", max_length=40, db_comment="Dose or target group the count is for, e.g. booster1.")
+    group = models.CharField(
+        "kelompok", max_length=40, db_comment="Dose or target group the count is for, e.g. booster1."
+    )
     count = models.PositiveIntegerField("jumlah", db_comment="Persons.")
     source = models.CharField("sumber", max_length=200)
     as_of = models.DateField("per tanggal")

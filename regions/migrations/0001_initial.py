@@ -6,86 +6,188 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
-    dependencies = [
-    ]
+    dependencies = []
 
     operations = [
         migrations.CreateModel(
-            name='Kecamatan',
+            name="Kecamatan",
             fields=[
-                ('code', models.CharField(db_comment='Kemendagri, e.g. 33.74.01.', max_length=13, primary_key=True, serialize=False, verbose_name='kode')),
-                ('name', models.CharField(max_length=60, verbose_name='nama')),
-                ('latitude', models.DecimalField(decimal_places=5, max_digits=8, null=True, verbose_name='lintang')),
-                ('longitude', models.DecimalField(decimal_places=5, max_digits=8, null=True, verbose_name='bujur')),
-                ('grid_row', models.PositiveSmallIntegerField(db_comment='Tile map row, north to south (RULES W-5).', verbose_name='baris peta')),
-                ('grid_col', models.PositiveSmallIntegerField(db_comment='Tile map column, west to east.', verbose_name='kolom peta')),
-                ('neighbour_codes', django.contrib.postgres.fields.ArrayField(base_field=models.CharField(max_length=13), default=list, size=None, verbose_name='bertetangga dengan')),
+                (
+                    "code",
+                    models.CharField(
+                        db_comment="Kemendagri, e.g. 33.74.01.",
+                        max_length=13,
+                        primary_key=True,
+                        serialize=False,
+                        verbose_name="kode",
+                    ),
+                ),
+                ("name", models.CharField(max_length=60, verbose_name="nama")),
+                ("latitude", models.DecimalField(decimal_places=5, max_digits=8, null=True, verbose_name="lintang")),
+                ("longitude", models.DecimalField(decimal_places=5, max_digits=8, null=True, verbose_name="bujur")),
+                (
+                    "grid_row",
+                    models.PositiveSmallIntegerField(
+                        db_comment="Tile map row, north to south (RULES W-5).", verbose_name="baris peta"
+                    ),
+                ),
+                (
+                    "grid_col",
+                    models.PositiveSmallIntegerField(
+                        db_comment="Tile map column, west to east.", verbose_name="kolom peta"
+                    ),
+                ),
+                (
+                    "neighbour_codes",
+                    django.contrib.postgres.fields.ArrayField(
+                        base_field=models.CharField(max_length=13),
+                        default=list,
+                        size=None,
+                        verbose_name="bertetangga dengan",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'kecamatan',
-                'verbose_name_plural': 'kecamatan',
-                'ordering': ['name'],
+                "verbose_name": "kecamatan",
+                "verbose_name_plural": "kecamatan",
+                "ordering": ["name"],
             },
         ),
         migrations.CreateModel(
-            name='Kelurahan',
+            name="Kelurahan",
             fields=[
-                ('code', models.CharField(db_comment='Kemendagri, e.g. 33.74.01.1001.', max_length=13, primary_key=True, serialize=False, verbose_name='kode')),
-                ('name', models.CharField(max_length=60, verbose_name='nama')),
-                ('latitude', models.DecimalField(decimal_places=5, max_digits=8, null=True, verbose_name='lintang')),
-                ('longitude', models.DecimalField(decimal_places=5, max_digits=8, null=True, verbose_name='bujur')),
-                ('kecamatan', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='kelurahan', to='regions.kecamatan')),
+                (
+                    "code",
+                    models.CharField(
+                        db_comment="Kemendagri, e.g. 33.74.01.1001.",
+                        max_length=13,
+                        primary_key=True,
+                        serialize=False,
+                        verbose_name="kode",
+                    ),
+                ),
+                ("name", models.CharField(max_length=60, verbose_name="nama")),
+                ("latitude", models.DecimalField(decimal_places=5, max_digits=8, null=True, verbose_name="lintang")),
+                ("longitude", models.DecimalField(decimal_places=5, max_digits=8, null=True, verbose_name="bujur")),
+                (
+                    "kecamatan",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="kelurahan", to="regions.kecamatan"
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'kelurahan',
-                'verbose_name_plural': 'kelurahan',
-                'ordering': ['name'],
+                "verbose_name": "kelurahan",
+                "verbose_name_plural": "kelurahan",
+                "ordering": ["name"],
             },
         ),
         migrations.CreateModel(
-            name='Facility',
+            name="Facility",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('code', models.SlugField(max_length=60, unique=True, verbose_name='kode')),
-                ('name', models.CharField(max_length=120, verbose_name='nama')),
-                ('kind', models.CharField(choices=[('puskesmas', 'Puskesmas'), ('rumah_sakit', 'Rumah sakit'), ('sentra_vaksinasi', 'Sentra vaksinasi'), ('psc', 'PSC 119')], max_length=20, verbose_name='jenis')),
-                ('address', models.CharField(blank=True, max_length=200, verbose_name='alamat')),
-                ('phone', models.CharField(blank=True, max_length=40, verbose_name='telepon')),
-                ('open_days', models.CharField(blank=True, max_length=40, verbose_name='hari buka')),
-                ('open_time', models.TimeField(blank=True, null=True, verbose_name='jam buka')),
-                ('close_time', models.TimeField(blank=True, null=True, verbose_name='jam tutup')),
-                ('daily_capacity', models.PositiveIntegerField(blank=True, null=True, verbose_name='kapasitas per hari')),
-                ('programme_codes', django.contrib.postgres.fields.ArrayField(base_field=models.CharField(max_length=20), default=list, size=None, verbose_name='dipakai untuk')),
-                ('unverified_fields', django.contrib.postgres.fields.ArrayField(base_field=models.CharField(max_length=80), blank=True, default=list, size=None, verbose_name='perlu verifikasi')),
-                ('source', models.TextField(blank=True, verbose_name='sumber')),
-                ('is_active', models.BooleanField(default=True, verbose_name='aktif')),
-                ('kecamatan', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='facilities', to='regions.kecamatan')),
-                ('kelurahan', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='facilities', to='regions.kelurahan')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("code", models.SlugField(max_length=60, unique=True, verbose_name="kode")),
+                ("name", models.CharField(max_length=120, verbose_name="nama")),
+                (
+                    "kind",
+                    models.CharField(
+                        choices=[
+                            ("puskesmas", "Puskesmas"),
+                            ("rumah_sakit", "Rumah sakit"),
+                            ("sentra_vaksinasi", "Sentra vaksinasi"),
+                            ("psc", "PSC 119"),
+                        ],
+                        max_length=20,
+                        verbose_name="jenis",
+                    ),
+                ),
+                ("address", models.CharField(blank=True, max_length=200, verbose_name="alamat")),
+                ("phone", models.CharField(blank=True, max_length=40, verbose_name="telepon")),
+                ("open_days", models.CharField(blank=True, max_length=40, verbose_name="hari buka")),
+                ("open_time", models.TimeField(blank=True, null=True, verbose_name="jam buka")),
+                ("close_time", models.TimeField(blank=True, null=True, verbose_name="jam tutup")),
+                (
+                    "daily_capacity",
+                    models.PositiveIntegerField(blank=True, null=True, verbose_name="kapasitas per hari"),
+                ),
+                (
+                    "programme_codes",
+                    django.contrib.postgres.fields.ArrayField(
+                        base_field=models.CharField(max_length=20),
+                        default=list,
+                        size=None,
+                        verbose_name="dipakai untuk",
+                    ),
+                ),
+                (
+                    "unverified_fields",
+                    django.contrib.postgres.fields.ArrayField(
+                        base_field=models.CharField(max_length=80),
+                        blank=True,
+                        default=list,
+                        size=None,
+                        verbose_name="perlu verifikasi",
+                    ),
+                ),
+                ("source", models.TextField(blank=True, verbose_name="sumber")),
+                ("is_active", models.BooleanField(default=True, verbose_name="aktif")),
+                (
+                    "kecamatan",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="facilities", to="regions.kecamatan"
+                    ),
+                ),
+                (
+                    "kelurahan",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="facilities",
+                        to="regions.kelurahan",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'fasilitas',
-                'verbose_name_plural': 'fasilitas',
-                'ordering': ['name'],
+                "verbose_name": "fasilitas",
+                "verbose_name_plural": "fasilitas",
+                "ordering": ["name"],
             },
         ),
         migrations.CreateModel(
-            name='TargetPopulation',
+            name="TargetPopulation",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('programme_code', models.CharField(max_length=20, verbose_name='program')),
-                ('group', models.CharField(db_comment='Dose or target group the count is for, e.g. booster1.', max_length=40, verbose_name='kelompok')),
-                ('count', models.PositiveIntegerField(db_comment='Persons.', verbose_name='jumlah')),
-                ('source', models.CharField(max_length=200, verbose_name='sumber')),
-                ('as_of', models.DateField(verbose_name='per tanggal')),
-                ('kecamatan', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='targets', to='regions.kecamatan')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("programme_code", models.CharField(max_length=20, verbose_name="program")),
+                (
+                    "group",
+                    models.CharField(
+                        db_comment="Dose or target group the count is for, e.g. booster1.",
+                        max_length=40,
+                        verbose_name="kelompok",
+                    ),
+                ),
+                ("count", models.PositiveIntegerField(db_comment="Persons.", verbose_name="jumlah")),
+                ("source", models.CharField(max_length=200, verbose_name="sumber")),
+                ("as_of", models.DateField(verbose_name="per tanggal")),
+                (
+                    "kecamatan",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="targets", to="regions.kecamatan"
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'sasaran',
-                'verbose_name_plural': 'sasaran',
-                'constraints': [models.UniqueConstraint(fields=('kecamatan', 'programme_code', 'group', 'source', 'as_of'), name='target_population_once')],
+                "verbose_name": "sasaran",
+                "verbose_name_plural": "sasaran",
+                "constraints": [
+                    models.UniqueConstraint(
+                        fields=("kecamatan", "programme_code", "group", "source", "as_of"),
+                        name="target_population_once",
+                    )
+                ],
             },
         ),
     ]
