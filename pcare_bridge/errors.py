@@ -1,4 +1,4 @@
-"""What can go wrong with a delivery, in one table: what the machine does and what a person reads (PROTOCOL section 6)."""
+"""What can go wrong with a delivery, in one table: what the machine does, what a person reads (PROTOCOL section 6)."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -143,7 +143,7 @@ _TABLE = [
         Handling.PERSON,
         "Isi ditolak PCare",
         "PCare menolak isi data ini.",
-        "Baca alasan PCare di bawah, betulkan catatan dosis, atau tekan Kirim ulang bila alasannya sudah tidak berlaku.",
+        "Baca alasan PCare di bawah, betulkan catatan dosis, atau tekan Kirim ulang bila alasan itu sudah lewat.",
         "petugas fasilitas",
     ),
     ErrorClass(
@@ -196,7 +196,17 @@ _BY_CODE = {
 
 # Answers after which a write certainly did not happen; everything else leaves it in doubt.
 CERTAINLY_NOT_WRITTEN = frozenset(
-    {"malformed", "configuration", "path", "refused", "rate_limited", "not_found", "screening", "incomplete"}
+    {
+        "malformed",
+        "configuration",
+        "path",
+        "refused",
+        "recorded_elsewhere",
+        "rate_limited",
+        "not_found",
+        "screening",
+        "incomplete",
+    }
 )
 
 

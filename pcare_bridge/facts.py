@@ -1,0 +1,72 @@
+"""What one dose says to the outside, free of models, so that every profile maps from the same facts."""
+
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Answer:
+    """One screening answer."""
+
+    code: str
+    yes: bool
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class ScreeningFacts:
+    """The screening that let the dose go ahead."""
+
+    version: str
+    temperature_c: float | None = None
+    systolic: int | None = None
+    diastolic: int | None = None
+    answers: tuple[Answer, ...] = ()
+
+
+@dataclass(frozen=True)
+class AdverseFacts:
+    """Adverse events (KIPI) known when the dose is sent."""
+
+    onset_on: date
+    symptoms: tuple[str, ...]
+    is_serious: bool
+    note: str = ""
+
+
+@dataclass(frozen=True, repr=False)
+class DoseFacts:
+    """One completed dose; no repr, because it holds a NIK."""
+
+    nik: str
+    name: str
+    birth_date: date
+    sex: str
+    phone: str
+    provider_code: str
+    practitioner_code: str
+    occurred_at: datetime
+    vaccine_code: str
+    vaccine_name: str
+    dose_number: int
+    lot_number: str
+    expiration_date: date | None
+    body_site: str
+    screening: ScreeningFacts | None
+    adverse: AdverseFacts | None = None
+    card_number: str = ""
+
+
+@dataclass(frozen=True, repr=False)
+class Job:
+    """One delivery ready to be sent without touching the database."""
+
+    operation: str
+    sender_id: str
+    number: str
+    in_doubt: bool
+    facts: DoseFacts
+    body: dict[str, Any] = field(default_factory=dict)
+    former_niks: tuple[str, ...] = ()
+    """Numbers under which earlier versions of this dose may stand upstream."""

@@ -1,0 +1,3 @@
+from pcare_bridge.simulator.server import run
+
+run()

@@ -1,0 +1,161 @@
+"""From method and path to an answer: every resource the simulated service offers."""
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+from pcare_bridge.simulator import vaccination, visits
+from pcare_bridge.simulator.answers import NOT_FOUND, WRONG_METHOD, Answer, Refused, page
+from pcare_bridge.simulator.registry import Registry
+from pcare_bridge.simulator.weather import Settings
+
+MAX_LIMIT = 1000
+
+# Small reference lists; codes differ between facilities of the real service and none is published.
+POLI = [
+    {"kdPoli": "001", "nmPoli": "POLI UMUM", "poliSakit": True},
+    {"kdPoli": "020", "nmPoli": "KUNJUNGAN SEHAT", "poliSakit": False},
+    {"kdPoli": "023", "nmPoli": "IMUNISASI", "poliSakit": False},
+]
+DOCTORS = [{"kdDokter": f"{number:06d}", "nmDokter": f"TENAGA UJI {number}"} for number in range(1, 21)]
+DIAGNOSES = [
+    {"kdDiag": code, "nmDiag": name, "nonSpesialis": False}
+    for code, name in [
+        ("Z23.5", "Need for immunization against tetanus alone"),
+        ("Z24.0", "Need for immunization against poliomyelitis"),
+        ("Z24.4", "Need for immunization against measles alone"),
+        ("Z24.6", "Need for immunization against viral hepatitis"),
+        ("Z25.1", "Need for immunization against influenza"),
+        ("Z27.1", "Need for immunization against DTP combined"),
+        ("Z27.4", "Need for immunization against MMR"),
+        ("U11.9", "Need for immunization against COVID-19, unspecified"),
+    ]
+]
+AWARENESS = [
+    {"kdSadar": code, "nmSadar": name}
+    for code, name in [("01", "Compos mentis"), ("02", "Somnolence"), ("03", "Sopor"), ("04", "Coma")]
+]
+DISCHARGE = [
+    {"kdStatusPulang": "3", "nmStatusPulang": "Berobat jalan"},
+    {"kdStatusPulang": "4", "nmStatusPulang": "Rujuk"},
+]
+PROGNOSES = [{"kdPrognosa": "01", "nmPrognosa": "Sanam"}, {"kdPrognosa": "02", "nmPrognosa": "Bonam"}]
+ALLERGIES = {
+    "01": [{"kdAlergi": "00", "nmAlergi": "Tidak ada"}, {"kdAlergi": "01", "nmAlergi": "Makanan laut"}],
+    "02": [{"kdAlergi": "00", "nmAlergi": "Tidak ada"}, {"kdAlergi": "03", "nmAlergi": "Udara dingin"}],
+    "03": [{"kdAlergi": "00", "nmAlergi": "Tidak ada"}, {"kdAlergi": "02", "nmAlergi": "Antibiotik"}],
+}
+PROVIDERS = [{"kdProvider": f"1184U{number:03d}", "nmProvider": f"FKTP UJI {number}"} for number in range(1, 41)]
+
+
+class Resources:
+    """Routes of one service; letter case and a trailing slash do not matter (PROTOCOL 4.5)."""
+
+    def __init__(self, registry: Registry, settings: Settings) -> None:
+        self.registry = registry
+        self.settings = settings
+        self.routes: list[tuple[str, re.Pattern[str], Callable[..., Answer]]] = []
+        self._add_vaccination()
+        self._add_visits()
+        self._add_references()
+
+    def answer(self, method: str, path: str, body: Any) -> Answer:
+        """Route one authenticated request."""
+        path = path.strip("/")
+        known = False
+        for verb, pattern, handler in self.routes:
+            match = pattern.fullmatch(path)
+            if not match:
+                continue
+            known = True
+            if verb != method:
+                continue
+            if method in ("POST", "PUT") and not isinstance(body, dict):
+                return Answer(400, None, "Badan permintaan bukan objek JSON")
+            try:
+                arguments = [body] if method in ("POST", "PUT") else []
+                return handler(*arguments, **_parts(match))
+            except Refused as refused:
+                # Registration and participants answer an object, everything else an array (PROTOCOL 5.3).
+                single = path.lower().startswith(("peserta", "pendaftaran"))
+                return Answer(412, refused.remarks[0] if single else refused.remarks)
+        return WRONG_METHOD if known else NOT_FOUND
+
+    def _on(self, method: str, template: str, handler: Callable[..., Answer]) -> None:
+        pattern = re.sub(r"\{(\w+)\}", r"(?P<\1>[^/]+)", template)
+        self.routes.append((method, re.compile(pattern, re.IGNORECASE), handler))
+
+    def _add_vaccination(self) -> None:
+        registry, settings = self.registry, self.settings
+        self._on("POST", "vaksinasi", lambda body: vaccination.create(registry, settings, body))
+        self._on("PUT", "vaksinasi", lambda body: vaccination.change(registry, settings, body))
+        self._on(
+            "GET",
+            "vaksinasi/nik/{nik}/{start}/{limit}",
+            lambda nik, start, limit: vaccination.by_nik(registry, settings, nik, start, limit),
+        )
+        self._on("GET", "vaksinasi/{number}", lambda number: vaccination.read(registry, settings, number))
+        self._on("DELETE", "vaksinasi/{number}", lambda number: vaccination.remove(registry, number))
+
+    def _add_visits(self) -> None:
+        registry, settings = self.registry, self.settings
+        self._on("GET", "peserta/{number}", lambda number: visits.participant(registry, settings, "noka", number))
+        self._on(
+            "GET",
+            "peserta/{kind}/{number}",
+            lambda kind, number: visits.participant(registry, settings, kind.lower(), number),
+        )
+        self._on("POST", "pendaftaran", lambda body: visits.register(registry, body))
+        self._on(
+            "GET",
+            "pendaftaran/noUrut/{number}/tglDaftar/{day}",
+            lambda number, day: visits.registration(registry, number, day),
+        )
+        self._on(
+            "GET",
+            "pendaftaran/tglDaftar/{day}/{start}/{limit}",
+            lambda day, start, limit: visits.registrations(registry, settings, day, start, limit),
+        )
+        for tail in ("", "/kdPoli/{clinic}"):
+            self._on(
+                "DELETE",
+                "pendaftaran/peserta/{card}/tglDaftar/{day}/noUrut/{number}" + tail,
+                lambda card, day, number, clinic="": visits.unregister(registry, card, day, number, clinic),
+            )
+        for path in ("kunjungan", "kunjungan/v1"):
+            self._on("POST", path, lambda body: visits.visit(registry, body))
+            self._on("PUT", path, lambda body: visits.change_visit(registry, body))
+        self._on("DELETE", "kunjungan/{number}", lambda number: visits.remove_visit(registry, number))
+        self._on("GET", "kunjungan/peserta/{card}", lambda card: visits.visits_of(registry, settings, card))
+
+    def _add_references(self) -> None:
+        for template, rows in [("poli/fktp", POLI), ("dokter", DOCTORS), ("provider", PROVIDERS)]:
+            self._on("GET", template + "/{start}/{limit}", self._paged(rows))
+        self._on("GET", "kesadaran", lambda: self._all(AWARENESS))
+        self._on("GET", "prognosa", lambda: self._all(PROGNOSES))
+        self._on("GET", "statuspulang/rawatInap/{inpatient}", lambda inpatient: self._all(DISCHARGE))
+        self._on("GET", "alergi/jenis/{kind}", lambda kind: self._all(ALLERGIES.get(kind, [])))
+        self._on("GET", "diagnosa/{text}/{start}/{limit}", self._diagnoses)
+
+    def _all(self, rows: list[Any]) -> Answer:
+        return page(rows, 0, len(rows), self.settings)
+
+    def _paged(self, rows: list[Any]) -> Callable[..., Answer]:
+        return lambda start, limit: page(rows, start, limit, self.settings)
+
+    def _diagnoses(self, text: str, start: int, limit: int) -> Answer:
+        wanted = text.lower()
+        rows = [row for row in DIAGNOSES if wanted in f"{row['kdDiag']} {row['nmDiag']}".lower()]
+        return page(rows, start, limit, self.settings)
+
+
+def _parts(match: re.Match[str]) -> dict[str, Any]:
+    """The path's named parts; start and limit as checked numbers."""
+    parts: dict[str, Any] = match.groupdict()
+    for name in ("start", "limit"):
+        if name in parts:
+            value = parts[name]
+            if not (value.isascii() and value.isdigit() and int(value) <= (MAX_LIMIT if name == "limit" else 10**9)):
+                raise Refused((name, "di luar batas"))
+            parts[name] = int(value)
+    return parts
