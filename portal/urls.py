@@ -1,3 +1,10 @@
-from django.urls import URLPattern
+"""Public addresses of the portal: the home page, and a family member's record."""
 
-urlpatterns: list[URLPattern] = []
+from django.urls import path
+
+from portal import views
+
+app_name = "portal"
+urlpatterns = [
+    path("", views.home, name="home"),
+]

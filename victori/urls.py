@@ -23,3 +23,8 @@ urlpatterns += i18n_patterns(
 )
 if settings.DEMO:
     urlpatterns.append(path("demo/", include("messaging.urls_demo")))
+
+handler400 = "portal.errors.bad_request"
+handler403 = "portal.errors.forbidden"
+handler404 = "portal.errors.not_found"
+handler500 = "portal.errors.server_error"

@@ -46,6 +46,12 @@ def other_language(context: Context) -> dict[str, str] | None:
 
 
 @register.simple_tag
+def page(path: str) -> str:
+    """A path of the portal in the active language: `{% page "/jadwal/" %}`."""
+    return navigation.localized(path)
+
+
+@register.simple_tag
 def home_path() -> str:
     """Home page in the active language."""
     return navigation.localized("/")
@@ -76,6 +82,13 @@ def staff_logout() -> str:
 def demo_mode() -> bool:
     """True on a trial installation with invented people."""
     return bool(getattr(settings, "DEMO", False))
+
+
+@register.filter
+def in_language(item: Any, code: str) -> tuple[str, str]:
+    """Title and body of a news item in one language."""
+    title, body = item.in_language(code)
+    return title, body
 
 
 @register.simple_tag

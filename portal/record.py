@@ -1,0 +1,159 @@
+"""One person's record as that person sees it: appointments, doses and how far each has travelled, and who looked."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.db.models import Prefetch
+from django.utils import timezone
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+
+from certificates.models import Certificate
+from core.models import ReadLog
+from core.readlog import PURPOSES
+from pcare_bridge.models import Delivery
+from programmes.models import DoseRule
+from registration.models import Citizen
+from scheduling.models import Appointment
+from vaccination.models import Immunization
+
+DONE, NOW, NEXT, STOP = "done", "now", "next", "stop"
+
+
+@dataclass(frozen=True)
+class Step:
+    """One station of a dose: its state, what it says, when it was reached and when there will be news."""
+
+    state: str
+    title: str | Promise
+    at: datetime | None = None
+    text: str | Promise = ""
+    news_at: datetime | None = None
+
+
+@dataclass(frozen=True)
+class Dose:
+    """One dose on record with its way through the house."""
+
+    immunization: Immunization
+    label: str
+    steps: list[Step]
+    certificate: Certificate | None
+    counts: bool
+
+
+@dataclass(frozen=True)
+class Read:
+    """One opening of the record by a member of staff."""
+
+    at: datetime
+    purpose: str
+    name: str
+    role: str
+
+
+def dose_labels() -> dict[tuple[str, str], str]:
+    """What each dose is called on forms, by programme and dose code."""
+    rows = DoseRule.objects.exclude(dose_label="").values_list("programme_id", "dose_code", "dose_label").distinct()
+    return {(programme, code): label for programme, code, label in rows}
+
+
+def doses(citizen: Citizen) -> list[Dose]:
+    """All doses of one person, newest first; corrected ones stay visible and say so."""
+    labels = dose_labels()
+    rows = (
+        Immunization.objects.filter(citizen=citizen)
+        .select_related("vaccine", "facility", "programme", "replaced_by")
+        .prefetch_related(
+            Prefetch("certificates", Certificate.objects.order_by("-issued_at")),
+            Prefetch("deliveries", Delivery.objects.order_by("created_at")),
+        )
+        .order_by("-occurred_at")
+    )
+    return [_dose(row, labels) for row in rows]
+
+
+def _dose(row: Immunization, labels: dict[tuple[str, str], str]) -> Dose:
+    certificate = next((one for one in row.certificates.all() if one.status == Certificate.Status.VALID), None)
+    return Dose(
+        immunization=row,
+        label=labels.get((row.programme_id, row.dose_code), f"Dosis {row.dose_number}"),
+        steps=journey(row, certificate, row.deliveries.all()),
+        certificate=certificate,
+        counts=not row.invalid_reasons,
+    )
+
+
+def journey(row: Immunization, certificate: Certificate | None, deliveries: Iterable[Delivery]) -> list[Step]:
+    """Diberikan → sertifikat siap → menunggu PCare → diterima; a withdrawn dose ends at once and says why."""
+    if row.status == Immunization.Status.ENTERED_IN_ERROR:
+        return [
+            Step(DONE, _("Dicatat"), row.recorded_at),
+            Step(STOP, _("Catatan ini dibetulkan"), None, _("Catatan penggantinya ada di halaman ini. Sertifikat lama tidak berlaku lagi.")),
+        ]  # fmt: skip
+    if row.status == Immunization.Status.NOT_DONE:
+        return [Step(STOP, _("Tidak diberikan"), row.occurred_at, row.status_reason)]
+    if not row.is_primary_source:
+        return [Step(DONE, _("Diberikan di tempat lain"), row.occurred_at, _("Dicatat dari keterangan atau kartu; tidak dikirim ulang ke PCare."))]  # fmt: skip
+    steps = [Step(DONE, _("Diberikan"), row.occurred_at)]
+    if certificate:
+        steps.append(Step(DONE, _("Sertifikat siap"), certificate.issued_at))
+    else:
+        steps.append(Step(NOW, _("Sertifikat dibuat saat Anda membukanya")))
+    steps += pcare_steps(deliveries)
+    return steps
+
+
+def pcare_steps(deliveries: Iterable[Delivery]) -> list[Step]:
+    """The last two stations; whatever PCare does, the certificate stays valid and the person need do nothing."""
+    sent = [one for one in deliveries if one.operation == Delivery.Operation.CREATE]
+    if not sent:
+        return [Step(NOW, _("Menunggu dikirim ke PCare"), None, _("Dikirim otomatis. Anda tidak perlu melakukan apa pun."))]
+    delivery = sent[-1]
+    if delivery.state == Delivery.SENT:
+        return [
+            Step(DONE, _("Dikirim ke PCare"), delivery.created_at),
+            Step(DONE, _("Diterima PCare"), delivery.finished_at),
+        ]
+    if delivery.state in (Delivery.REFUSED, Delivery.PAUSED):
+        return [
+            Step(NOW, _("Diperiksa petugas"), delivery.created_at, _("PCare meminta perbaikan data. Petugas menanganinya; sertifikat Anda tetap berlaku.")),
+            Step(NEXT, _("Diterima PCare")),
+        ]  # fmt: skip
+    if delivery.state == Delivery.REPORTED:
+        return [Step(DONE, _("Dilaporkan dengan cara lain"), delivery.finished_at)]
+    if delivery.state == Delivery.WITHDRAWN:
+        return [Step(DONE, _("Tidak perlu dikirim"), delivery.finished_at)]
+    later = delivery.available_at if delivery.available_at > timezone.now() else None
+    return [
+        Step(NOW, _("Menunggu PCare"), delivery.created_at,
+             _("Dikirim otomatis dan dicoba lagi sampai diterima. Anda tidak perlu melakukan apa pun."), later),
+        Step(NEXT, _("Diterima PCare")),
+    ]  # fmt: skip
+
+
+def appointments(citizen: Citizen) -> list[Appointment]:
+    """Active appointments first by date, then the latest of the past."""
+    rows = Appointment.objects.filter(citizen=citizen).select_related(
+        "schedule__facility", "schedule__vaccine", "programme", "slot"
+    )
+    active = list(rows.filter(status__in=Appointment.ACTIVE).order_by("slot__starts_at"))
+    past = list(rows.exclude(status__in=Appointment.ACTIVE).order_by("-slot__starts_at")[:5])
+    return active + past
+
+
+def reads(citizen: Citizen, limit: int = 20) -> list[Read]:
+    """Who opened this record and why (RULES D-9), newest first."""
+    rows = ReadLog.objects.filter(citizen_id=citizen.pk).select_related("user").order_by("-at")[:limit]
+    return [_read(row) for row in rows.prefetch_related("user__memberships__facility")]
+
+
+def _read(row: ReadLog) -> Read:
+    membership = next(iter(row.user.memberships.all()), None)
+    return Read(
+        at=row.at,
+        purpose=PURPOSES.get(row.purpose, row.purpose),
+        name=row.user.full_name or "Petugas",
+        role=str(membership) if membership else "",
+    )
