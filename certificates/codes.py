@@ -62,22 +62,21 @@ EU_PROPHYLAXES = frozenset(
         *("1119305005", "J07BX03", "28531000087107", "30141000087107", "1187593009"),
     }
 )
-EU_PRODUCTS = frozenset(
-    """
-    EU/1/20/1507 EU/1/20/1525 EU/1/20/1528 EU/1/21/1529 EU/1/21/1580 EU/1/21/1618 EU/1/21/1624 EU/1/22/1709 Abdala AZD2816
-    BBIBP-CorV Convidecia CoronaVac Covaxin Covid-19-adsorvida-inativada Covid-19-recombinant Covifenz Covishield CoviVac
-    Covovax CVnCoV EpiVacCorona EpiVacCorona-N Hayat-Vax Inactivated-SARS-CoV-2-Vero-Cell MVC-COV1901 NVSI-06-08 NVX-CoV2373
-    R-COVI SCTV01C Soberana-02 Soberana-Plus Sputnik-Light Sputnik-M Sputnik-V Vidprevtyn VLA2001 WIBP-CorV YS-SC2-010
-    """.split()
-)
-EU_HOLDERS = frozenset(
-    """
-    ORG-100000788 ORG-100001417 ORG-100001699 ORG-100001981 ORG-100006270 ORG-100007893 ORG-100008549 ORG-100010771
-    ORG-100013793 ORG-100020693 ORG-100023050 ORG-100024420 ORG-100026614 ORG-100030215 ORG-100031184 ORG-100032020
-    ORG-100033914 ORG-100036422 ORG-100036914 Bharat-Biotech Chumakov-Federal-Scientific-Center CIGB Finlay-Institute Fiocruz
-    Gamaleya-Research-Institute Instituto-Butantan NVSI Sinopharm-WIBP Sinovac-Biotech Vector-Institute Yisheng-Biopharma
-    """.split()
-)
+_PRODUCTS = """
+EU/1/20/1507 EU/1/20/1525 EU/1/20/1528 EU/1/21/1529 EU/1/21/1580 EU/1/21/1618 EU/1/21/1624 EU/1/22/1709 Abdala AZD2816
+BBIBP-CorV Convidecia CoronaVac Covaxin Covid-19-adsorvida-inativada Covid-19-recombinant Covifenz Covishield CoviVac
+Covovax CVnCoV EpiVacCorona EpiVacCorona-N Hayat-Vax Inactivated-SARS-CoV-2-Vero-Cell MVC-COV1901 NVSI-06-08 NVX-CoV2373
+R-COVI SCTV01C Soberana-02 Soberana-Plus Sputnik-Light Sputnik-M Sputnik-V Vidprevtyn VLA2001 WIBP-CorV YS-SC2-010
+"""
+EU_PRODUCTS = frozenset(_PRODUCTS.split())
+_HOLDERS = """
+ORG-100000788 ORG-100001417 ORG-100001699 ORG-100001981 ORG-100006270 ORG-100007893 ORG-100008549 ORG-100010771
+ORG-100013793 ORG-100020693 ORG-100023050 ORG-100024420 ORG-100026614 ORG-100030215 ORG-100031184 ORG-100032020 NVSI
+ORG-100033914 ORG-100036422 ORG-100036914 Bharat-Biotech CIGB
+Chumakov-Federal-Scientific-Center Finlay-Institute Fiocruz
+Gamaleya-Research-Institute Instituto-Butantan Sinopharm-WIBP Sinovac-Biotech Vector-Institute Yisheng-Biopharma
+"""
+EU_HOLDERS = frozenset(_HOLDERS.split())
 
 # ICD-11 of the disease a routine vaccine protects against, for cards that are not about COVID-19.
 ROUTINE_ICD11 = {

@@ -88,6 +88,10 @@ def _short(value: object) -> bool:
     return _text(value, 80)
 
 
+def _standard_name(value: object) -> bool:
+    return isinstance(value, str) and len(value) <= 80 and bool(_STANDARD_NAME.fullmatch(value))
+
+
 def _count(value: object) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and value >= 1
 
@@ -115,7 +119,10 @@ _ENTRY: dict[str, tuple[dict[str, Callable[[object], bool]], dict[str, Callable[
         {
             **dict.fromkeys(("tg", "vp", "mp", "ma"), _text),
             **dict.fromkeys(("dn", "sd"), _count),
-            **{"dt": _day, "co": _country, "is": _short, "ci": _short},
+            "dt": _day,
+            "co": _country,
+            "is": _short,
+            "ci": _short,
         },
         {},
     ),
@@ -157,10 +164,7 @@ def _name_errors(name: object) -> list[str]:
     if not isinstance(name, Mapping) or not ("fnt" in name or "gnt" in name):
         return ["/nam"]
     errors = [f"/nam/{key}" for key in ("fn", "gn") if key in name and not _short(name[key])]
-    for key in ("fnt", "gnt"):
-        if key in name and not (_short(name[key]) and _STANDARD_NAME.match(name[key])):
-            errors.append(f"/nam/{key}")
-    return errors
+    return errors + [f"/nam/{key}" for key in ("fnt", "gnt") if key in name and not _standard_name(name[key])]
 
 
 def valueset_errors(payload: Mapping[str, Any]) -> list[str]:

@@ -137,7 +137,7 @@ def revocation_hash(data: bytes) -> bytes:
 
 
 def revocable(signature: bytes, algorithm: int, *, uvci: str = "", country: str = "") -> Revocable:
-    """Hashes of one code; of an ECDSA signature only the first half counts, the second half may be negated by anyone."""
+    """Hashes of one code; of an ECDSA signature only the first half counts, for anyone may negate the second."""
     part = signature[: len(signature) // 2] if algorithm == ES256 else signature
     return Revocable(
         by_signature=revocation_hash(part),

@@ -11,26 +11,51 @@ from core.fields import BlindIndexField
 from vaccination.models import Immunization
 
 
+class SigningKeyQuerySet(models.QuerySet):
+    """Keys by what may still be done with them."""
+
+    def usable(self, purpose: str) -> "SigningKeyQuerySet":
+        """Keys that may sign now, the newest first."""
+        now = timezone.now()
+        return self.filter(
+            purpose=purpose, use_from__lte=now, use_until__gt=now, retired_at=None, compromised_at=None
+        ).order_by("-use_from", "kid")
+
+    def trusted(self) -> "SigningKeyQuerySet":
+        """Keys whose signatures count: also retired ones, never a compromised one."""
+        return self.filter(compromised_at=None)
+
+
 class SigningKey(models.Model):
     """Public part of a document signer; the private key lives encrypted outside the database."""
 
+    class Purpose(models.TextChoices):
+        AUTHORITY = "authority", "Otoritas penerbit (CA)"
+        DCC = "dcc", "Sertifikat EU DCC (HC1)"
+        SHC = "shc", "SMART Health Card"
+
     kid = models.CharField(
-        max_length=44, primary_key=True, db_comment="Base64 of the first 8 bytes of SHA-256 of the DER."
+        max_length=44,
+        primary_key=True,
+        db_comment="Base64 of the first 8 bytes of SHA-256 of the DER; for health cards the RFC 7638 thumbprint.",
     )
-    purpose = models.CharField("kegunaan", max_length=20)
+    purpose = models.CharField("kegunaan", max_length=20, choices=Purpose)
     certificate_pem = models.TextField("sertifikat kunci")
     not_before = models.DateTimeField("berlaku sejak")
     not_after = models.DateTimeField("berlaku sampai")
+    use_from = models.DateTimeField("dipakai menandatangani sejak", default=timezone.now)
     use_until = models.DateTimeField("dipakai menandatangani sampai")
     retired_at = models.DateTimeField("pensiun", null=True, blank=True)
     compromised_at = models.DateTimeField("bocor", null=True, blank=True)
+
+    objects = SigningKeyQuerySet.as_manager()
 
     class Meta:
         verbose_name = "kunci tanda tangan"
         verbose_name_plural = "kunci tanda tangan"
 
     def __str__(self) -> str:
-        return self.kid
+        return f"{self.purpose} {self.kid}"
 
 
 class Certificate(models.Model):
@@ -39,18 +64,24 @@ class Certificate(models.Model):
     class Status(models.TextChoices):
         VALID = "valid", "Berlaku"
         REVOKED = "revoked", "Dicabut"
+        RENEWED = "renewed", "Diganti yang baru"
 
     public_id = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
     immunization = models.ForeignKey(Immunization, on_delete=models.PROTECT, related_name="certificates")
+    # The token itself is only in the message to the phone: a copy of the database opens no link.
     link_index = BlindIndexField(unique=True)
     uvci = models.CharField("nomor sertifikat", max_length=80, unique=True)
-    key = models.ForeignKey(SigningKey, on_delete=models.PROTECT, null=True, blank=True)
-    hc1 = models.TextField("kode HC1", blank=True, db_comment="Empty where the product has no EU code.")
-    qr_svg = models.TextField(blank=True)
+    hc1 = models.TextField("kode HC1", blank=True, db_comment="Empty where the dose has no EU code; see eu_reason.")
+    hc1_svg = models.TextField("gambar kode HC1", blank=True)
+    shc = models.TextField("SMART Health Card", db_comment="Compact JWS; every vaccine has one.")
+    shc_svg = models.TextField("gambar SMART Health Card")
+    eu_reason = models.CharField("sebab tanpa HC1", max_length=20, blank=True)
+    hc1_key = models.ForeignKey(SigningKey, on_delete=models.PROTECT, null=True, blank=True, related_name="+")
+    shc_key = models.ForeignKey(SigningKey, on_delete=models.PROTECT, related_name="+")
     facts = models.JSONField("isi", default=dict, db_comment="What was signed; no NIK, phone or address.")
     status = models.CharField("status", max_length=10, choices=Status, default=Status.VALID)
     issued_at = models.DateTimeField("terbit", default=timezone.now)
-    expires_at = models.DateTimeField("berlaku sampai", null=True, blank=True)
+    expires_at = models.DateTimeField("berlaku sampai")
 
     class Meta:
         verbose_name = "sertifikat"
@@ -65,15 +96,41 @@ class Certificate(models.Model):
         return self.uvci
 
 
+class RevocationQuerySet(models.QuerySet):
+    """Revocations as verifiers ask for them."""
+
+    def naming(self, hashes: tuple[bytes, ...]) -> "RevocationQuerySet":
+        """Revocations that name a code by any of these hashes."""
+        return self.filter(
+            Q(uci_hash__in=hashes)
+            | Q(country_uci_hash__in=hashes)
+            | Q(hc1_signature_hash__in=hashes)
+            | Q(shc_signature_hash__in=hashes)
+        )
+
+
 class Revocation(models.Model):
     """A code that must no longer be accepted, in a form that names no person (FORMATS section 8)."""
 
+    class Reason(models.TextChoices):
+        CORRECTED = "corrected", "Data vaksinasi diperbaiki"
+        KEY = "key", "Kunci penerbit tidak lagi dipercaya"
+        FRAUD = "fraud", "Vaksinasi tidak pernah diberikan"
+
     certificate = models.OneToOneField(Certificate, on_delete=models.PROTECT, related_name="revocation")
-    kid = models.CharField(max_length=44)
+    kid = models.CharField(max_length=44, db_comment="Key of the SMART Health Card; its list carries the rid.")
+    rid = models.CharField(max_length=24)
     uci_hash = models.BinaryField(max_length=16)
-    signature_hash = models.BinaryField(max_length=16, null=True)
-    reason = models.CharField("alasan", max_length=40)
+    country_uci_hash = models.BinaryField(max_length=16)
+    hc1_signature_hash = models.BinaryField(max_length=16, null=True)
+    shc_signature_hash = models.BinaryField(max_length=16)
+    reason = models.CharField("alasan", max_length=20, choices=Reason)
+    actor = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, blank=True, related_name="+"
+    )
     revoked_at = models.DateTimeField("dicabut", default=timezone.now)
+
+    objects = RevocationQuerySet.as_manager()
 
     class Meta:
         verbose_name = "pencabutan"
@@ -90,13 +147,12 @@ class SignatureLog(models.Model):
     kid = models.CharField(max_length=44)
     uci_hash = models.BinaryField(max_length=16)
     immunization = models.ForeignKey(Immunization, on_delete=models.PROTECT, related_name="+")
-    actor = models.ForeignKey(
-        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, blank=True, related_name="+"
-    )
+    actor = models.CharField("pelaku", max_length=60, db_comment="worker, citizen page, desk, command")
 
     class Meta:
         verbose_name = "catatan tanda tangan"
         verbose_name_plural = "catatan tanda tangan"
+        indexes = [models.Index(fields=["kid", "at"], name="signature_log_key")]
 
     def __str__(self) -> str:
         return f"{self.kid} {self.at:%Y-%m-%d}"

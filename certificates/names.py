@@ -16,14 +16,13 @@ _TITLES_BEFORE = {
     *("prof", "dr", "drg", "drh", "drs", "dra", "ir", "apt", "ns", "h", "hj", "kh", "hc", "ustaz", "ustadz"),
     *("tn", "ny", "nn", "sdr", "sdri"),
 }
-_DEGREES = {
-    degree.replace(".", "").lower()
-    for degree in (
-        "S.H S.E S.Kom S.Pd S.Pd.I S.Ked S.Kep S.Si S.Sos S.T S.Ag S.Psi S.Farm S.Gz S.IP S.Tr S.KM SKM S.STP SST "
-        "S.Hum S.P S.Pt S.Th S.I.Kom S.A.P S.Kep.Ns M.M M.Kes M.Pd M.Si M.T M.Kom M.H M.Sc M.A M.Kn M.Ag M.Hum M.Ked "
-        "MBA MPH Ph.D A.Md A.Md.Kep A.Md.Keb Am.Keb Amd.Kep Sp.A Sp.PD Sp.OG Sp.B Sp.M Sp.KK Sp.P Sp.An Apt Ns"
-    ).split()
-}
+_DEGREE_LIST = """
+S.H S.E S.Kom S.Pd S.Pd.I S.Ked S.Kep S.Si S.Sos S.T S.Ag S.Psi S.Farm S.Gz S.IP S.Tr S.KM S.STP S.Hum S.P S.Pt S.Th
+S.I.Kom S.A.P S.Kep.Ns M.M M.Kes M.Pd M.Si M.T M.Kom M.H M.Sc M.A M.Kn M.Ag M.Hum M.Ked Ph.D A.Md A.Md.Kep A.Md.Keb
+Am.Keb Amd.Kep Sp.A Sp.PD Sp.OG Sp.B Sp.M Sp.KK Sp.P Sp.An
+"""
+_DEGREES = {degree.replace(".", "").lower() for degree in _DEGREE_LIST.split()}
+_DEGREES_WITHOUT_DOT = {"SKM", "MBA", "MPH", "SST"}
 _KINSHIP = {"bin", "binti"}
 _PARTICLES = {"van", "der", "den", "de", "da", "dos", "von", "zu", "al", "el"}
 
@@ -71,6 +70,10 @@ def _letter(character: str) -> str:
     return "".join(_TABLE.get(part, part) for part in base if "A" <= part <= "Z" or part in _TABLE)
 
 
+def _is_degree(word: str) -> bool:
+    return word in _DEGREES_WITHOUT_DOT or ("." in word and word.replace(".", "").lower() in _DEGREES)
+
+
 def without_titles(name: str) -> str:
     """The name without academic, religious and polite titles; unchanged when nothing would be left."""
     words = name.split(",")[0].split()
@@ -81,7 +84,7 @@ def without_titles(name: str) -> str:
         glued = re.match(r"(?i)^(prof|dr|drg|drs|dra|ir|hj|kh|h)\.(?=\w{3,})", words[0])
         if glued:
             words[0] = words[0][glued.end() :]
-    while len(words) > 1 and words[-1].replace(".", "").lower() in _DEGREES and "." in words[-1]:
+    while len(words) > 1 and _is_degree(words[-1]):
         words.pop()
     return " ".join(words) or " ".join(name.split())
 

@@ -1,0 +1,30 @@
+"""QR codes as SVG, in the segments each format asks for."""
+
+import io
+
+import segno
+from segno.consts import MODE_BYTE, MODE_NUMERIC
+
+from certificates import shc
+
+BORDER = 4  # modules of quiet zone; less makes cheap readers fail
+# Trying all eight masks is four fifths of the cost of a code. One mask is legal for any content.
+MASK = 4
+
+
+def hc1_code(text: str) -> segno.QRCode:
+    """Alphanumeric, error correction Q, as the specification advises for paper."""
+    return segno.make(text, mode="alphanumeric", error="q", boost_error=False, micro=False, mask=MASK)
+
+
+def shc_code(jws: str) -> segno.QRCode:
+    """A byte segment `shc:/` and a numeric one: eleven versions smaller than one byte segment."""
+    segments = [(shc.PREFIX, MODE_BYTE), (shc.qr_digits(jws), MODE_NUMERIC)]
+    return segno.make(segments, error="l", boost_error=False, micro=False, mask=MASK)
+
+
+def svg(code: segno.QRCode) -> str:
+    """Inline SVG without size, so that the page decides; dark on light also in dark mode."""
+    out = io.BytesIO()
+    code.save(out, kind="svg", border=BORDER, omitsize=True, xmldecl=False, svgclass="qr", lineclass=None, light="#fff")
+    return out.getvalue().decode("utf-8")
