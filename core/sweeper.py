@@ -5,11 +5,15 @@ seconds, never a message.
 """
 
 import logging
+import time
 from collections.abc import Callable
 
 logger = logging.getLogger(__name__)
 
+SILENCE_SECONDS = 5.0
+
 _drains: dict[str, Callable[[], int]] = {}
+_silent_until = 0.0
 
 
 def register(name: str, drain: Callable[[], int]) -> None:
@@ -30,10 +34,14 @@ def run_all() -> dict[str, int]:
 
 
 def wake() -> None:
-    """Ask a worker to sweep now; best effort, never raises and never waits for a dead Redis."""
+    """Ask a worker to sweep now; best effort, never raises, and a dead Redis costs one short try every few seconds."""
+    global _silent_until
     from core.tasks import sweep  # late: Celery's app loads after Django's
 
+    if time.monotonic() < _silent_until:
+        return
     try:
         sweep.apply_async(retry=False, expires=30)
     except Exception as error:
+        _silent_until = time.monotonic() + SILENCE_SECONDS
         logger.info("no wake-up sent, the sweeper will find it", extra={"error": type(error).__name__})

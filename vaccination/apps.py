@@ -9,4 +9,4 @@ class VaccinationConfig(AppConfig):
         from programmes import history
         from vaccination.queries import read_past_doses
 
-        history.register_reader(read_past_doses)
+        history.register(read_past_doses)

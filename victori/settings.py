@@ -62,6 +62,7 @@ LOCAL_APPS = [
     "pcare_bridge",
     "reporting",
     "portal",
+    "victori",
 ]
 INSTALLED_APPS = [
     "django.contrib.admin",

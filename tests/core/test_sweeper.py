@@ -1,0 +1,36 @@
+"""Wake-ups are a courtesy: with Redis dead nobody waits for one."""
+
+import os
+import subprocess
+import sys
+
+from core import sweeper
+
+WAKE_A_HUNDRED_TIMES = """
+import time, django
+django.setup()
+from core import sweeper
+started = time.monotonic()
+for _ in range(100):
+    sweeper.wake()
+print(time.monotonic() - started)
+"""
+
+
+def test_a_wake_up_reaches_the_queue(redis_client, monkeypatch):
+    monkeypatch.setattr(sweeper, "_silent_until", 0.0)
+    sweeper.wake()
+    assert redis_client.llen("celery") == 1
+
+
+def test_with_redis_dead_a_hundred_wake_ups_cost_one_short_try(tmp_path):
+    env = os.environ | {"REDIS_URL": f"unix://{tmp_path}/nobody.sock?db=0"}
+    done = subprocess.run([sys.executable, "-c", WAKE_A_HUNDRED_TIMES], env=env, capture_output=True, text=True, check=True)
+    assert float(done.stdout) < 3
+
+
+def test_one_failing_drain_does_not_stop_the_others(monkeypatch):
+    monkeypatch.setattr(sweeper, "_drains", {})
+    sweeper.register("broken", lambda: 1 // 0)
+    sweeper.register("sound", lambda: 3)
+    assert sweeper.run_all() == {"broken": 0, "sound": 3}
