@@ -6,11 +6,15 @@ them) and appear only when a route answers, so that an installation without an a
 
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
 from django.conf import settings
 from django.urls import Resolver404, resolve, translate_url
 from django.utils.functional import Promise
 from django.utils.translation import get_language, gettext_lazy, override
+
+if TYPE_CHECKING:
+    from accounts.models import User
 
 LANGUAGE_NAMES = {"id": "Bahasa Indonesia", "en": "English"}
 
@@ -45,11 +49,19 @@ FOOTER = (
     ("/pengaduan/", gettext_lazy("Pengaduan")),
     ("/petugas/", gettext_lazy("Masuk petugas")),
 )
+# Path, label, and the capability that opens it (accounts/territory.py).
 STAFF = (
-    ("/petugas/", "Meja layanan"),
-    ("/petugas/stok/", "Stok"),
-    ("/dinkes/", "Dinas Kesehatan"),
+    ("/petugas/", "Meja layanan", "desk.view"),
+    ("/petugas/pantau/", "Observasi", "desk.observe"),
+    ("/petugas/stok/", "Stok", "stock.view"),
+    ("/dinkes/", "Cakupan", "coverage.view"),
+    ("/dinkes/jadwal/", "Jadwal", "schedule.view"),
+    ("/dinkes/stok/", "Stok kota", "stock.overview"),
+    ("/dinkes/pcare/", "PCare", "pcare.view"),
+    ("/dinkes/petugas/", "Petugas", "staff.manage"),
+    ("/dinkes/pesan/", "Pesan", "messages.view"),
 )
+STAFF_PATHS = tuple((path, label) for path, label, _capability in STAFF)
 CITIZEN_SECTIONS = ("/keluarga/", "/janji/", "/antrean/", "/sertifikat/", "/masuk/")
 STAFF_SECTIONS = ("/petugas/", "/dinkes/")
 
@@ -83,8 +95,16 @@ def localized(path: str) -> str:
 def entries(table: tuple[tuple[str, str | Promise], ...], current_path: str) -> list[Entry]:
     """Links of one menu in the active language, the current section marked."""
     here = split_language(current_path)[1]
+    # The longest match alone is current: on /petugas/stok/ the entry /petugas/ is not.
+    current = max((path for path, _label in table if here.startswith(path)), key=len, default="")
     shown = [(localized(path), path, label) for path, label in table]
-    return [Entry(link, label, here.startswith(path)) for link, path, label in shown if routed(link)]
+    return [Entry(link, label, path == current) for link, path, label in shown if routed(link)]
+
+
+def staff_entries(user: "User", current_path: str) -> list[Entry]:
+    """Links a member of staff may open, by the capabilities of the day."""
+    territory = user.territory()
+    return entries(tuple((path, label) for path, label, name in STAFF if territory.can(name)), current_path)
 
 
 def in_citizen_section(current_path: str) -> bool:

@@ -80,7 +80,10 @@ def home(limit: int = 6) -> Home:
     now = timezone.now()
     today, clock = timezone.localdate(now), timezone.localtime(now).time()
     free = dict(
-        bookable_places(now).values_list("slot__schedule").annotate(left=Count("id")).values_list("slot__schedule", "left")
+        bookable_places(now)
+        .values_list("slot__schedule")
+        .annotate(left=Count("id"))
+        .values_list("slot__schedule", "left")
     )
     rows = (
         Schedule.objects.filter(pk__in=free)
@@ -88,35 +91,44 @@ def home(limit: int = 6) -> Home:
         .order_by("date", "open_time", "facility__name")
     )
     schedules = [_open_schedule(row, free[row.pk]) for row in rows]
-    todays = Schedule.objects.filter(date=today, state=Schedule.State.OPEN).values(
-        "facility__name", "facility__kecamatan__name"
-    ).annotate(opens=Min("open_time"), closes=Max("close_time")).order_by("facility__name")
+    todays = (
+        Schedule.objects.filter(date=today, state=Schedule.State.OPEN)
+        .values("facility__name", "facility__kecamatan__name")
+        .annotate(opens=Min("open_time"), closes=Max("close_time"))
+        .order_by("facility__name")
+    )
     hours = [
-        Hours(row["facility__name"], row["facility__kecamatan__name"], row["opens"], row["closes"],
-              row["opens"] <= clock < row["closes"])
+        Hours(
+            row["facility__name"],
+            row["facility__kecamatan__name"],
+            row["opens"],
+            row["closes"],
+            row["opens"] <= clock < row["closes"],
+        )
         for row in todays
-    ]  # fmt: skip
+    ]
     usable = StockBalance.objects.filter(lot__expiration_date__gte=today, doses_on_hand__gt=0)
     stock = [
         VaccineStock(row["lot__vaccine__short_name"], row["doses"], row["places"])
-        for row in usable.values("lot__vaccine__short_name").annotate(
-            doses=Sum("doses_on_hand"), places=Count("facility", distinct=True)
-        ).order_by("-doses", "lot__vaccine__short_name")
-    ]  # fmt: skip
+        for row in usable.values("lot__vaccine__short_name")
+        .annotate(doses=Sum("doses_on_hand"), places=Count("facility", distinct=True))
+        .order_by("-doses", "lot__vaccine__short_name")
+    ]
     return Home(
         places_left=sum(free.values()),
         facilities_with_places=len({row.facility for row in schedules}),
         open_now=sum(row.is_open for row in hours),
         schedules=spread(schedules, limit),
-        next_release_at=Schedule.objects.filter(state=Schedule.State.OPEN, release_at__gt=now, date__gte=today)
-        .aggregate(at=Min("release_at"))["at"],
+        next_release_at=Schedule.objects.filter(
+            state=Schedule.State.OPEN, release_at__gt=now, date__gte=today
+        ).aggregate(at=Min("release_at"))["at"],
         hours=sorted(hours, key=lambda row: (not row.is_open, row.facility)),
         stock=stock,
         doses=sum(row.doses for row in stock),
         stock_updated_at=usable.aggregate(at=Max("updated_at"))["at"],
         news=list(NewsItem.objects.current()[:3]),
         kecamatan=list(Kecamatan.objects.all()),
-    )  # fmt: skip
+    )
 
 
 def spread(schedules: list[OpenSchedule], limit: int) -> list[OpenSchedule]:
@@ -131,7 +143,13 @@ def spread(schedules: list[OpenSchedule], limit: int) -> list[OpenSchedule]:
 
 def _open_schedule(row: Schedule, places_left: int) -> OpenSchedule:
     return OpenSchedule(
-        id=row.pk, facility=row.facility.name, kecamatan=row.facility.kecamatan.name, programme=row.programme.name,
-        vaccine=row.vaccine.short_name, date=row.date, open_time=row.open_time, close_time=row.close_time,
+        id=row.pk,
+        facility=row.facility.name,
+        kecamatan=row.facility.kecamatan.name,
+        programme=row.programme.name,
+        vaccine=row.vaccine.short_name,
+        date=row.date,
+        open_time=row.open_time,
+        close_time=row.close_time,
         places_left=places_left,
-    )  # fmt: skip
+    )

@@ -19,6 +19,11 @@ from scheduling.models import Appointment
 from vaccination.models import Immunization
 
 DONE, NOW, NEXT, STOP = "done", "now", "next", "stop"
+CORRECTED = _("Catatan penggantinya ada di halaman ini. Sertifikat lama tidak berlaku lagi.")
+TOLD = _("Dicatat dari keterangan atau kartu; tidak dikirim ulang ke PCare.")
+AUTOMATIC = _("Dikirim otomatis. Anda tidak perlu melakukan apa pun.")
+RETRIED = _("Dikirim otomatis dan dicoba lagi sampai diterima. Anda tidak perlu melakukan apa pun.")
+REVIEWED = _("PCare meminta perbaikan data. Petugas menanganinya; sertifikat Anda tetap berlaku.")
 
 
 @dataclass(frozen=True)
@@ -90,12 +95,12 @@ def journey(row: Immunization, certificate: Certificate | None, deliveries: Iter
     if row.status == Immunization.Status.ENTERED_IN_ERROR:
         return [
             Step(DONE, _("Dicatat"), row.recorded_at),
-            Step(STOP, _("Catatan ini dibetulkan"), None, _("Catatan penggantinya ada di halaman ini. Sertifikat lama tidak berlaku lagi.")),
-        ]  # fmt: skip
+            Step(STOP, _("Catatan ini dibetulkan"), None, CORRECTED),
+        ]
     if row.status == Immunization.Status.NOT_DONE:
         return [Step(STOP, _("Tidak diberikan"), row.occurred_at, row.status_reason)]
     if not row.is_primary_source:
-        return [Step(DONE, _("Diberikan di tempat lain"), row.occurred_at, _("Dicatat dari keterangan atau kartu; tidak dikirim ulang ke PCare."))]  # fmt: skip
+        return [Step(DONE, _("Diberikan di tempat lain"), row.occurred_at, TOLD)]
     steps = [Step(DONE, _("Diberikan"), row.occurred_at)]
     if certificate:
         steps.append(Step(DONE, _("Sertifikat siap"), certificate.issued_at))
@@ -109,7 +114,7 @@ def pcare_steps(deliveries: Iterable[Delivery]) -> list[Step]:
     """The last two stations; whatever PCare does, the certificate stays valid and the person need do nothing."""
     sent = [one for one in deliveries if one.operation == Delivery.Operation.CREATE]
     if not sent:
-        return [Step(NOW, _("Menunggu dikirim ke PCare"), None, _("Dikirim otomatis. Anda tidak perlu melakukan apa pun."))]
+        return [Step(NOW, _("Menunggu dikirim ke PCare"), None, AUTOMATIC)]
     delivery = sent[-1]
     if delivery.state == Delivery.SENT:
         return [
@@ -118,19 +123,18 @@ def pcare_steps(deliveries: Iterable[Delivery]) -> list[Step]:
         ]
     if delivery.state in (Delivery.REFUSED, Delivery.PAUSED):
         return [
-            Step(NOW, _("Diperiksa petugas"), delivery.created_at, _("PCare meminta perbaikan data. Petugas menanganinya; sertifikat Anda tetap berlaku.")),
+            Step(NOW, _("Diperiksa petugas"), delivery.created_at, REVIEWED),
             Step(NEXT, _("Diterima PCare")),
-        ]  # fmt: skip
+        ]
     if delivery.state == Delivery.REPORTED:
         return [Step(DONE, _("Dilaporkan dengan cara lain"), delivery.finished_at)]
     if delivery.state == Delivery.WITHDRAWN:
         return [Step(DONE, _("Tidak perlu dikirim"), delivery.finished_at)]
     later = delivery.available_at if delivery.available_at > timezone.now() else None
     return [
-        Step(NOW, _("Menunggu PCare"), delivery.created_at,
-             _("Dikirim otomatis dan dicoba lagi sampai diterima. Anda tidak perlu melakukan apa pun."), later),
+        Step(NOW, _("Menunggu PCare"), delivery.created_at, RETRIED, later),
         Step(NEXT, _("Diterima PCare")),
-    ]  # fmt: skip
+    ]
 
 
 def appointments(citizen: Citizen) -> list[Appointment]:

@@ -5,29 +5,35 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
-    dependencies = [
-    ]
+    dependencies = []
 
     operations = [
         migrations.CreateModel(
-            name='NewsItem',
+            name="NewsItem",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('title', models.CharField(max_length=120, verbose_name='judul')),
-                ('body', models.TextField(max_length=1200, verbose_name='isi')),
-                ('title_en', models.CharField(blank=True, max_length=120, verbose_name='judul (Inggris)')),
-                ('body_en', models.TextField(blank=True, max_length=1200, verbose_name='isi (Inggris)')),
-                ('published_at', models.DateTimeField(default=django.utils.timezone.now, verbose_name='terbit')),
-                ('expires_at', models.DateTimeField(blank=True, null=True, verbose_name='hilang pada')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("title", models.CharField(max_length=120, verbose_name="judul")),
+                ("body", models.TextField(max_length=1200, verbose_name="isi")),
+                ("title_en", models.CharField(blank=True, max_length=120, verbose_name="judul (Inggris)")),
+                ("body_en", models.TextField(blank=True, max_length=1200, verbose_name="isi (Inggris)")),
+                ("published_at", models.DateTimeField(default=django.utils.timezone.now, verbose_name="terbit")),
+                ("expires_at", models.DateTimeField(blank=True, null=True, verbose_name="hilang pada")),
             ],
             options={
-                'verbose_name': 'berita',
-                'verbose_name_plural': 'berita',
-                'ordering': ['-published_at'],
-                'constraints': [models.CheckConstraint(condition=models.Q(('expires_at__isnull', True), ('expires_at__gt', models.F('published_at')), _connector='OR'), name='news_ends_after_it_begins', violation_error_message='Waktu hilang harus setelah waktu terbit.')],
+                "verbose_name": "berita",
+                "verbose_name_plural": "berita",
+                "ordering": ["-published_at"],
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            ("expires_at__isnull", True), ("expires_at__gt", models.F("published_at")), _connector="OR"
+                        ),
+                        name="news_ends_after_it_begins",
+                        violation_error_message="Waktu hilang harus setelah waktu terbit.",
+                    )
+                ],
             },
         ),
     ]

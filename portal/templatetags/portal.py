@@ -63,7 +63,7 @@ def staff_menu(context: Context) -> list[navigation.Entry]:
     request = context.get("request")
     if request is None or not request.user.is_authenticated:
         return []
-    return navigation.entries(navigation.STAFF, request.path)
+    return navigation.staff_entries(request.user, request.path)
 
 
 @register.simple_tag
