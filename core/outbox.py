@@ -49,6 +49,14 @@ def subscribe(topic: str, consumer: str, handler: Handler) -> None:
     _by_key[topic, consumer] = subscription
 
 
+def consumers_of(topic: str) -> list[str]:
+    """Names of the consumers of `topic`, for a statement that writes the fact and its messages in one round trip.
+
+    Such a statement inserts one row per name, as `add` does, and calls `sweeper.wake` after commit.
+    """
+    return [subscription.consumer for subscription in _by_topic[topic]]
+
+
 def add(topic: str, **payload: Any) -> None:
     """Write one message per consumer of `topic`; must run inside the transaction of the fact it reports."""
     if not connection.in_atomic_block:

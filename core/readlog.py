@@ -14,6 +14,7 @@ PURPOSES = {
     "pcare": "Tindak lanjut pengiriman ke PCare",
     "certificate": "Bantuan sertifikat",
     "complaint": "Penanganan pengaduan",
+    "day_list": "Daftar harian fasilitas",
     "partner": "Pencatatan oleh fasilitas mitra",
 }
 
