@@ -4,12 +4,14 @@ A place is a row (docs/adr/0001-place-rows.md): overselling is not prevented, it
 """
 
 import uuid
+from datetime import datetime
 
 from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import Q
 from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
 
 from programmes.models import Programme, Questionnaire, Vaccine
 from regions.models import Facility
@@ -24,15 +26,21 @@ class ScheduleTemplate(models.Model):
     programme = models.ForeignKey(Programme, on_delete=models.PROTECT)
     vaccine = models.ForeignKey(Vaccine, on_delete=models.PROTECT)
     dose_codes = ArrayField(models.CharField(max_length=20), default=list, verbose_name="dosis yang dilayani")
-    weekdays = ArrayField(models.PositiveSmallIntegerField(), default=list, db_comment="0 = Monday.", verbose_name="hari")
+    weekdays = ArrayField(
+        models.PositiveSmallIntegerField(), default=list, db_comment="0 = Monday.", verbose_name="hari"
+    )
     open_time = models.TimeField("jam buka")
     close_time = models.TimeField("jam tutup")
     slot_minutes = models.PositiveSmallIntegerField("panjang sesi (menit)", default=30)
     places_per_slot = models.PositiveSmallIntegerField("tempat per sesi", default=10)
-    walk_in_percent = models.PositiveSmallIntegerField("bagian datang langsung (%)", default=20, db_comment="RULES L-5.")
+    walk_in_percent = models.PositiveSmallIntegerField(
+        "bagian datang langsung (%)", default=20, db_comment="RULES L-5."
+    )
     walk_in_hour = models.TimeField("sisa daring dibuka untuk datang langsung", null=True, blank=True)
     release_days_before = models.PositiveSmallIntegerField("dibuka (hari sebelumnya)", default=1)
-    release_time = models.TimeField("dibuka pukul", null=True, blank=True, db_comment="RULES L-4: 15.00 the day before.")
+    release_time = models.TimeField(
+        "dibuka pukul", null=True, blank=True, db_comment="RULES L-4: 15.00 the day before."
+    )
     is_active = models.BooleanField("aktif", default=True)
 
     class Meta:
@@ -72,11 +80,24 @@ class Schedule(models.Model):
     close_time = models.TimeField("jam tutup")
     state = models.CharField("keadaan", max_length=10, choices=State, default=State.DRAFT)
     close_reason = models.CharField("alasan ditutup", max_length=200, blank=True)
+    closed_at = models.DateTimeField("ditutup pada", null=True, blank=True)
+    closed_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, blank=True, related_name="+"
+    )
+    close_total = models.PositiveIntegerField(
+        "janji saat ditutup",
+        default=0,
+        db_comment="Appointments booked at the moment of closing; the rest is progress.",
+    )
     release_at = models.DateTimeField("pendaftaran dibuka", null=True, blank=True, db_comment="NULL: open at once.")
     walk_in_percent = models.PositiveSmallIntegerField("bagian datang langsung (%)", default=20)
     walk_in_at = models.DateTimeField("sisa daring dibuka untuk datang langsung", null=True, blank=True)
-    template = models.ForeignKey(ScheduleTemplate, on_delete=models.SET_NULL, null=True, blank=True, related_name="schedules")
-    created_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, blank=True, related_name="+")
+    template = models.ForeignKey(
+        ScheduleTemplate, on_delete=models.SET_NULL, null=True, blank=True, related_name="schedules"
+    )
+    created_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, blank=True, related_name="+"
+    )
     created_at = models.DateTimeField(default=timezone.now)
 
     objects = ScheduleQuerySet.as_manager()
@@ -87,15 +108,27 @@ class Schedule(models.Model):
         ordering = ["date", "open_time"]
         constraints = [
             models.UniqueConstraint(
-                fields=["facility", "vaccine", "date", "open_time"], name="schedule_once",
+                fields=["facility", "vaccine", "date", "open_time"],
+                name="schedule_once",
                 violation_error_message="Jadwal yang sama sudah ada.",
-            ),  # fmt: skip
-            models.CheckConstraint(condition=Q(close_time__gt=models.F("open_time")), name="schedule_closes_after_opening"),
+            ),
+            models.CheckConstraint(condition=Q(walk_in_percent__lte=100), name="schedule_walk_in_share"),
+            models.CheckConstraint(
+                condition=Q(close_time__gt=models.F("open_time")), name="schedule_closes_after_opening"
+            ),
         ]
         indexes = [models.Index(fields=["date", "state"], name="schedule_by_date")]
 
     def __str__(self) -> str:
         return f"{self.facility} {self.date:%Y-%m-%d} {self.vaccine_id}"
+
+    def is_released(self, now: datetime) -> bool:
+        """Whether citizens may book at `now`."""
+        return self.release_at is None or self.release_at <= now
+
+    def is_walk_in_only(self, now: datetime) -> bool:
+        """Whether the unclaimed online places belong to people at the gate by now."""
+        return self.walk_in_at is not None and self.walk_in_at <= now
 
 
 class Slot(models.Model):
@@ -127,26 +160,50 @@ class Appointment(models.Model):
         FULFILLED = "fulfilled", "Selesai divaksin"
         CANCELLED = "cancelled", "Dibatalkan"
         NO_SHOW = "noshow", "Tidak hadir"
-        DEFERRED = "deferred", "Ditunda saat skrining"
+        DEFERRED = "deferred", "Tidak disuntik hari itu"
+
+    class Because(models.TextChoices):
+        CITIZEN = "warga", "Dibatalkan warga"
+        STAFF = "petugas", "Dibatalkan petugas"
+        CLOSED = "tutup", "Jadwal ditutup"
+        MERGED = "gabung", "Data digabung"
 
     ACTIVE = ("booked", "arrived")
+    # Statuses that keep their place: a place used today is not free again (invariant I1).
+    KEEPS_PLACE = ("booked", "arrived", "fulfilled")
+    KINDS = {
+        "booked": "info",
+        "arrived": "wait",
+        "fulfilled": "ok",
+        "deferred": "wait",
+        "cancelled": "stop",
+        "noshow": "stop",
+    }
 
     public_id = models.UUIDField("nomor acak", default=uuid.uuid4, unique=True, editable=False)
-    code = models.CharField("kode tiket", max_length=8, unique=True, db_comment="Letters and digits that cannot be misread.")
+    code = models.CharField(
+        "kode tiket", max_length=8, unique=True, db_comment="Letters and digits that cannot be misread."
+    )
     citizen = models.ForeignKey(Citizen, on_delete=models.PROTECT, related_name="appointments")
     programme = models.ForeignKey(Programme, on_delete=models.PROTECT)
     schedule = models.ForeignKey(Schedule, on_delete=models.PROTECT, related_name="appointments")
     slot = models.ForeignKey(Slot, on_delete=models.PROTECT, related_name="appointments")
     dose_code = models.CharField("dosis", max_length=20)
     status = models.CharField("status", max_length=10, choices=Status, default=Status.BOOKED)
-    client_uuid = models.UUIDField("kunci permintaan", unique=True, db_comment="Same key again returns the first answer.")
+    client_uuid = models.UUIDField(
+        "kunci permintaan", unique=True, db_comment="Same key again returns the first answer."
+    )
     pre_screening = models.JSONField("jawaban dari rumah", null=True, blank=True)
     questionnaire = models.ForeignKey(Questionnaire, on_delete=models.PROTECT, null=True, blank=True)
     booked_at = models.DateTimeField("dipesan", default=timezone.now)
-    moved_from = models.ForeignKey("self", on_delete=models.PROTECT, null=True, blank=True, related_name="+")
-    sequence = models.PositiveSmallIntegerField(default=0, db_comment="SEQUENCE of the calendar entry.")
+    # Moving keeps the row, its code and its link; `sequence` counts the changes.
+    sequence = models.PositiveSmallIntegerField(
+        "perubahan ke-", default=0, db_comment="SEQUENCE of the calendar entry."
+    )
+    changed_at = models.DateTimeField("terakhir berubah", default=timezone.now)
     cancelled_at = models.DateTimeField("dibatalkan", null=True, blank=True)
     cancel_reason = models.CharField("alasan", max_length=200, blank=True)
+    cancelled_because = models.CharField("dibatalkan karena", max_length=10, choices=Because, blank=True)
     arrived_at = models.DateTimeField("hadir", null=True, blank=True)
     booked_via = models.CharField("melalui", max_length=10, default="web", db_comment="web, desk, kader, walk_in, api.")
 
@@ -155,15 +212,59 @@ class Appointment(models.Model):
         verbose_name_plural = "janji vaksinasi"
         constraints = [
             models.UniqueConstraint(
-                fields=["citizen", "programme"], condition=Q(status__in=["booked", "arrived"]),
+                fields=["citizen", "programme"],
+                condition=Q(status__in=["booked", "arrived"]),
                 name="appointment_one_active_per_programme",
                 violation_error_message="Sudah ada janji aktif untuk program ini.",
-            )  # fmt: skip
+            )
         ]
         indexes = [models.Index(fields=["schedule", "status"], name="appointment_by_schedule")]
 
     def __str__(self) -> str:
         return self.code
+
+    @property
+    def is_active(self) -> bool:
+        """Whether the person is still expected or being served."""
+        return self.status in self.ACTIVE
+
+    @property
+    def status_kind(self) -> str:
+        """Kind of the status tag."""
+        return self.KINDS[self.status]
+
+    @property
+    def status_text(self) -> str:
+        """Status in the active language."""
+        return STATUS_TEXT[self.status]
+
+
+STATUS_TEXT = {
+    "booked": _("Terdaftar"),
+    "arrived": _("Hadir"),
+    "fulfilled": _("Selesai divaksin"),
+    "cancelled": _("Dibatalkan"),
+    "noshow": _("Tidak hadir"),
+    "deferred": _("Tidak disuntik hari itu"),
+}
+
+
+class PlaceQuerySet(models.QuerySet):
+    """Places by what may still be done with them."""
+
+    def free(self, now: datetime) -> "PlaceQuerySet":
+        """Free, or held by a form that ran out of time: an expired hold needs no worker to end."""
+        return self.filter(Q(state=Place.FREE) | Q(state=Place.HELD, held_until__lt=now))
+
+    def bookable(self, now: datetime) -> "PlaceQuerySet":
+        """Places a citizen can book online at `now`; a session that is running counts until it ends."""
+        return self.free(now).filter(
+            Q(slot__schedule__release_at__isnull=True) | Q(slot__schedule__release_at__lte=now),
+            Q(slot__schedule__walk_in_at__isnull=True) | Q(slot__schedule__walk_in_at__gt=now),
+            pool=Place.Pool.ONLINE,
+            slot__schedule__state=Schedule.State.OPEN,
+            slot__ends_at__gt=now,
+        )
 
 
 class Place(models.Model):
@@ -185,7 +286,11 @@ class Place(models.Model):
     state = models.CharField("keadaan", max_length=5, default=FREE)
     held_until = models.DateTimeField("ditahan sampai", null=True, blank=True)
     held_by = models.UUIDField(null=True, blank=True, db_comment="Client key of the form that holds the place.")
-    appointment = models.OneToOneField(Appointment, on_delete=models.PROTECT, null=True, blank=True, related_name="place")
+    appointment = models.OneToOneField(
+        Appointment, on_delete=models.PROTECT, null=True, blank=True, related_name="place"
+    )
+
+    objects = PlaceQuerySet.as_manager()
 
     class Meta:
         verbose_name = "tempat"
@@ -203,7 +308,8 @@ class Place(models.Model):
         ]
         indexes = [
             models.Index(fields=["slot", "pool", "number"], name="place_free", condition=Q(state="free")),
-            models.Index(fields=["held_until"], name="place_held", condition=Q(state="held")),
+            models.Index(fields=["slot", "held_until"], name="place_held", condition=Q(state="held")),
+            models.Index(fields=["held_by"], name="place_held_by", condition=Q(state="held")),
         ]
 
     def __str__(self) -> str:
