@@ -1,6 +1,6 @@
 """Rows that wait to be worked on, claimed by lease so that a dead worker's rows come due again.
 
-One mechanism serves the outbox, outgoing messages and PCare deliveries. Postgres is the truth; Redis only wakes workers.
+One mechanism serves the outbox, outgoing messages and PCare deliveries. Postgres is the truth; Redis only wakes.
 """
 
 import uuid
@@ -68,9 +68,11 @@ class LeasedRow(models.Model):
 
     def _settle(self, **changes: Any) -> None:
         # The token in the filter is the fence: a worker that slept past its lease changes nothing.
-        changed = type(self)._base_manager.filter(
-            pk=self.pk, lease_token=self.lease_token, state=self.IN_FLIGHT
-        ).update(lease_until=None, lease_token=None, **changes)
+        changed = (
+            type(self)
+            ._base_manager.filter(pk=self.pk, lease_token=self.lease_token, state=self.IN_FLIGHT)
+            .update(lease_until=None, lease_token=None, **changes)
+        )
         if not changed:
             raise LeaseLost(f"{self._meta.label} {self.pk}")
         for name, value in {"lease_until": None, "lease_token": None, **changes}.items():

@@ -14,7 +14,12 @@ class OutboxMessage(LeasedRow):
     """News of one committed fact for one consumer; written in the same transaction as the fact."""
 
     DONE, FAILED = "done", "failed"
-    STATES = [(LeasedRow.WAITING, "menunggu"), (LeasedRow.IN_FLIGHT, "dikerjakan"), (DONE, "selesai"), (FAILED, "gagal")]
+    STATES = [
+        (LeasedRow.WAITING, "menunggu"),
+        (LeasedRow.IN_FLIGHT, "dikerjakan"),
+        (DONE, "selesai"),
+        (FAILED, "gagal"),
+    ]
 
     topic = models.CharField("topik", max_length=60)
     consumer = models.CharField("penerima", max_length=60)
@@ -41,7 +46,9 @@ class ReadLog(models.Model):
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     at = models.DateTimeField("waktu", default=timezone.now)
-    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, verbose_name="petugas", related_name="+")
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, verbose_name="petugas", related_name="+"
+    )
     # A number, not a foreign key: this app knows no other, and the log outlives a merged record.
     citizen_id = models.BigIntegerField("warga")
     purpose = models.CharField("tujuan", max_length=40)

@@ -1,4 +1,4 @@
-"""Public pages and data from one snapshot, rebuilt at most once per second by whoever needs it first (DESIGN section 5).
+"""Public pages and data from one snapshot, rebuilt at most once per second by whoever needs it first.
 
 While one thread rebuilds, the others serve the previous snapshot. A fresh snapshot costs no query and no cookie.
 """
@@ -87,7 +87,7 @@ class Snapshot:
 
 
 def snapshot_response(request: HttpRequest, snapshot: Snapshot) -> HttpResponse:
-    """Answer from the snapshot: 304 for a known ETag, gzip when accepted, no cookie, cacheable by anyone for a second."""
+    """Answer from the snapshot: 304 for a known ETag, gzip when accepted, no cookie, cacheable by anyone."""
     page = snapshot.page(request)
     known = parse_etags(request.headers.get("If-None-Match", ""))
     response: HttpResponse

@@ -7,20 +7,17 @@ from django.urls import include, path
 
 from victori.health import healthz
 
+STAFF = "accounts registration vaccination stock certificates pcare_bridge scheduling reporting"
+PUBLIC = "registration scheduling stock certificates pcare_bridge reporting portal"
+
 urlpatterns = [
     path("healthz", healthz, name="healthz"),
     path("admin/", admin.site.urls),
     path("api/v1/", include("victori.api_urls")),
+    *[path("", include(f"{app}.urls_staff")) for app in STAFF.split()],
+    # English stands under /en/, so that a page is one address for one language and any cache may keep it.
+    *i18n_patterns(*[path("", include(f"{app}.urls")) for app in PUBLIC.split()], prefix_default_language=False),
 ]
-for module in ("accounts", "vaccination", "stock", "certificates", "pcare_bridge", "scheduling", "reporting"):
-    urlpatterns.append(path("", include(f"{module}.urls_staff")))
-urlpatterns += i18n_patterns(
-    *[
-        path("", include(f"{module}.urls"))
-        for module in ("registration", "scheduling", "stock", "certificates", "pcare_bridge", "reporting", "portal")
-    ],
-    prefix_default_language=False,
-)
 if settings.DEMO:
     urlpatterns.append(path("demo/", include("messaging.urls_demo")))
 

@@ -45,7 +45,7 @@ def jam(value: datetime | time | None) -> str:
 
 @register.filter
 def lalu(value: datetime | None) -> str:
-    """"3 menit lalu" / "3 minutes ago"."""
+    """ "3 menit lalu" / "3 minutes ago"."""
     return "" if not value else formats.time_ago(value, timezone.now())
 
 

@@ -25,7 +25,9 @@ def test_a_wake_up_reaches_the_queue(redis_client, monkeypatch):
 
 def test_with_redis_dead_a_hundred_wake_ups_cost_one_short_try(tmp_path):
     env = os.environ | {"REDIS_URL": f"unix://{tmp_path}/nobody.sock?db=0"}
-    done = subprocess.run([sys.executable, "-c", WAKE_A_HUNDRED_TIMES], env=env, capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", WAKE_A_HUNDRED_TIMES], env=env, capture_output=True, text=True, check=True
+    )
     assert float(done.stdout) < 3
 
 

@@ -26,6 +26,6 @@ class Command(BaseCommand):
             self.stdout.write(json.dumps({"ok": ok, "checks": checks}))
         else:
             for check, violations in results:
-                self.stdout.write(f"{check.id}  {'ok' if not violations else violations:>6}  {check.title}")
+                self.stdout.write(f"{check.id}  {violations or 'ok':>6}  {check.title}")
         if not ok:
             raise SystemExit(1)

@@ -34,7 +34,9 @@ class Command(BaseCommand):
             )
             .order_by("topic")
         )
-        topics = [{**row, "failed": self._failed(row["topic"]), "oldest_seconds": _age(row.pop("oldest"))} for row in rows]
+        topics = [
+            {**row, "failed": self._failed(row["topic"]), "oldest_seconds": _age(row.pop("oldest"))} for row in rows
+        ]
         if options["json"]:
             self.stdout.write(json.dumps({"topics": topics}))
             return
@@ -48,7 +50,9 @@ class Command(BaseCommand):
             self.stdout.write("Antrean kosong.")
 
     def _failed(self, topic: str) -> dict[str, int]:
-        errors = OutboxMessage.objects.filter(topic=topic, state=OutboxMessage.FAILED).values_list("last_error", flat=True)
+        errors = OutboxMessage.objects.filter(topic=topic, state=OutboxMessage.FAILED).values_list(
+            "last_error", flat=True
+        )
         classes: dict[str, int] = {}
         for error in errors:
             name = error.split(":", 1)[0] or "unknown"

@@ -1,0 +1,88 @@
+"""Public snapshots: one build for everybody, no cookie, known copies answered with 304."""
+
+import gzip
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from django.test import RequestFactory
+
+from core.snapshot import Snapshot, snapshot_response
+
+factory = RequestFactory()
+
+
+def test_a_fresh_snapshot_is_built_once_for_a_crowd():
+    builds = []
+    release = threading.Event()
+
+    def build(request):
+        builds.append(1)
+        release.wait(5)
+        return b"isi"
+
+    snapshot = Snapshot("t", build, max_age=60)
+    with ThreadPoolExecutor(16) as pool:
+        answers = [pool.submit(snapshot_response, factory.get("/x/"), snapshot) for _ in range(16)]
+        release.set()
+        assert {bytes(answer.result().content) for answer in answers} == {b"isi"}
+    assert len(builds) == 1
+
+
+def test_while_one_rebuilds_the_others_get_the_previous_one():
+    now_building, release = threading.Event(), threading.Event()
+    bodies = iter([b"lama", b"baru"])
+
+    def build(request):
+        body = next(bodies)
+        if body == b"baru":
+            now_building.set()
+            release.wait(5)
+        return body
+
+    snapshot = Snapshot("t", build, max_age=0)
+    snapshot_response(factory.get("/x/"), snapshot)
+    with ThreadPoolExecutor(1) as pool:
+        rebuilding = pool.submit(snapshot_response, factory.get("/x/"), snapshot)
+        now_building.wait(5)
+        assert snapshot_response(factory.get("/x/"), snapshot).content == b"lama"
+        release.set()
+        assert rebuilding.result().content == b"baru"
+
+
+def test_a_known_copy_costs_no_body():
+    snapshot = Snapshot("t", lambda request: b"isi", max_age=60)
+    first = snapshot_response(factory.get("/x/"), snapshot)
+    again = snapshot_response(factory.get("/x/", headers={"If-None-Match": first["ETag"]}), snapshot)
+    assert (again.status_code, again.content) == (304, b"")
+    assert "max-age=60" in again["Cache-Control"]
+    assert not first.cookies
+
+
+def test_a_browser_that_takes_gzip_gets_the_ready_packed_body():
+    snapshot = Snapshot("t", lambda request: b"isi" * 1000, max_age=60)
+    packed = snapshot_response(factory.get("/x/", headers={"Accept-Encoding": "gzip"}), snapshot)
+    assert gzip.decompress(packed.content) == b"isi" * 1000
+    assert "Accept-Encoding" in packed["Vary"]
+
+
+def test_queries_and_languages_have_snapshots_of_their_own_but_not_without_end():
+    snapshot = Snapshot("t", lambda request: request.META["QUERY_STRING"].encode(), max_age=60, max_variants=4)
+    for n in range(50):
+        assert snapshot_response(factory.get("/x/", {"n": n}), snapshot).content == f"n={n}".encode()
+    assert len(snapshot._pages) <= 5
+
+
+def test_a_failing_build_is_not_remembered():
+    outcomes = iter([ValueError("once"), b"isi"])
+
+    def build(request):
+        outcome = next(outcomes)
+        if isinstance(outcome, Exception):
+            raise outcome
+        return outcome
+
+    snapshot = Snapshot("t", build, max_age=60)
+    with pytest.raises(ValueError, match="once"):
+        snapshot_response(factory.get("/x/"), snapshot)
+    assert snapshot_response(factory.get("/x/"), snapshot).content == b"isi"
