@@ -1,30 +1,46 @@
 """What has to reach PCare, what became of it, and how the service is doing."""
 
 import uuid
+from typing import Any
 
 from django.conf import settings
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import Q
 from django.utils import timezone
 
 from core.fields import EncryptedTextField
-from core.leases import LeasedRow
+from core.leases import LeasedQuerySet, LeasedRow
+from programmes.models import Vaccine
 from regions.models import Facility
 from vaccination.models import Immunization
+
+OPEN_STATES = ("waiting", "in_flight", "held", "paused")
+
+
+def default_profiles() -> list[str]:
+    """What a new account delivers to."""
+    return [Delivery.Profile.VAKSINASI.value]
 
 
 class Upstream(models.Model):
     """Circuit breaker and throttle of one base address, shared by all workers."""
 
+    class State(models.TextChoices):
+        CLOSED = "closed", "Berjalan"
+        OPEN = "open", "Terputus"
+        HALF_OPEN = "half_open", "Sedang dicoba lagi"
+
     base_url = models.CharField("alamat", max_length=200, unique=True)
-    state = models.CharField("keadaan", max_length=10, default="closed", db_comment="closed, open, half_open.")
-    consecutive_failures = models.PositiveIntegerField(default=0)
+    state = models.CharField("keadaan", max_length=10, choices=State, default=State.CLOSED)
+    consecutive_failures = models.PositiveIntegerField("gagal berturut-turut", default=0)
     changed_at = models.DateTimeField("berubah", default=timezone.now)
     probe_at = models.DateTimeField("coba lagi", null=True, blank=True)
-    open_seconds = models.PositiveIntegerField(default=60)
+    open_seconds = models.PositiveIntegerField(default=60, db_comment="Pause before the next probe.")
+    next_slot_at = models.DateTimeField(null=True, blank=True, db_comment="Throttle: when the next request may start.")
     last_success_at = models.DateTimeField("terakhir berhasil", null=True, blank=True)
     last_failure_at = models.DateTimeField("terakhir gagal", null=True, blank=True)
-    paused_reason = models.CharField("dijeda karena", max_length=200, blank=True)
+    paused_reason = models.CharField("dihentikan karena", max_length=200, blank=True)
     clock_difference_seconds = models.IntegerField("selisih jam (detik)", null=True, blank=True)
 
     class Meta:
@@ -34,20 +50,55 @@ class Upstream(models.Model):
     def __str__(self) -> str:
         return self.base_url
 
+    @property
+    def is_down(self) -> bool:
+        return self.state != self.State.CLOSED
+
+
+class Incident(models.Model):
+    """One outage as the circuit breaker saw it; the public history of `/status/`."""
+
+    upstream = models.ForeignKey(Upstream, on_delete=models.CASCADE, related_name="incidents")
+    began_at = models.DateTimeField("mulai", default=timezone.now)
+    ended_at = models.DateTimeField("berakhir", null=True, blank=True)
+    error_class = models.CharField("golongan galat", max_length=20)
+
+    class Meta:
+        verbose_name = "gangguan"
+        verbose_name_plural = "gangguan"
+        ordering = ["-began_at"]
+        constraints = [
+            models.UniqueConstraint(fields=["upstream"], condition=Q(ended_at__isnull=True), name="incident_one_open")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.began_at:%Y-%m-%d %H:%M} {self.error_class}"
+
 
 class FacilityAccount(models.Model):
     """A facility's PCare code and credentials; encrypted, changeable without a deploy."""
 
     facility = models.OneToOneField(Facility, on_delete=models.PROTECT, related_name="pcare_account")
     provider_code = models.CharField("kdProvider", max_length=8)
-    cons_id = models.CharField(max_length=20)
-    secret = EncryptedTextField()
-    user_key = EncryptedTextField()
-    username = models.CharField(max_length=60)
-    password = EncryptedTextField()
+    cons_id = models.CharField("cons-id", max_length=20, db_comment="Text: leading zeros count.")
+    secret = EncryptedTextField("kunci rahasia")
+    user_key = EncryptedTextField("user key")
+    username = models.CharField("nama akun", max_length=60)
+    password = EncryptedTextField("kata sandi")
     application_code = models.CharField("kdAplikasi", max_length=5, default="095")
+    practitioner_code = models.CharField(
+        "kode vaksinator (kdDokter)", max_length=20, blank=True, db_comment="PCare's code of who vaccinates here."
+    )
+    profiles = ArrayField(models.CharField(max_length=12), default=default_profiles, verbose_name="profil")
     password_changed_at = models.DateTimeField("kata sandi diganti", default=timezone.now)
     is_active = models.BooleanField("aktif", default=True)
+    active_since = models.DateTimeField(
+        "berlaku sejak", default=timezone.now, db_comment="Doses recorded earlier are history and are not delivered."
+    )
+    paused_until = models.DateTimeField("dijeda sampai", null=True, blank=True)
+    pause_class = models.CharField("dijeda karena", max_length=20, blank=True)
+    pause_message = models.CharField("pesan saat dijeda", max_length=300, blank=True)
+    decode_failures = models.PositiveSmallIntegerField(default=0, db_comment="Unreadable answers in a row.")
 
     class Meta:
         verbose_name = "akun PCare fasilitas"
@@ -56,11 +107,54 @@ class FacilityAccount(models.Model):
     def __str__(self) -> str:
         return self.provider_code
 
+    @property
+    def is_paused(self) -> bool:
+        return bool(self.pause_class)
+
+
+class VaccineCode(models.Model):
+    """The product code PCare wants for a vaccine; without one the first KFA code of the vaccine is used."""
+
+    vaccine = models.OneToOneField(Vaccine, on_delete=models.PROTECT, related_name="pcare_code")
+    code = models.CharField("kdVaksin", max_length=20)
+    is_sample = models.BooleanField("contoh", default=False, db_comment="Invented for trials only.")
+
+    class Meta:
+        verbose_name = "kode vaksin PCare"
+        verbose_name_plural = "kode vaksin PCare"
+
+    def __str__(self) -> str:
+        return self.code
+
+
+class DeliveryQuerySet(LeasedQuerySet):
+    """Deliveries by territory and standing."""
+
+    def visible_to(self, user: Any) -> "DeliveryQuerySet":
+        """Deliveries of the facilities in the user's territory."""
+        return self.filter(facility__in=Facility.objects.visible_to(user))
+
+    def open(self) -> "DeliveryQuerySet":
+        """Everything that will still be sent by itself."""
+        return self.filter(state__in=OPEN_STATES)
+
 
 class Delivery(LeasedRow):
     """One dose on its way to one national profile; in order per dose, any order between doses."""
 
     SENT, REFUSED, PAUSED, WITHDRAWN, REPORTED = "sent", "refused", "paused", "withdrawn", "reported"
+    HELD, SUPERSEDED = "held", "superseded"
+    STATES = [
+        (LeasedRow.WAITING, "Menunggu PCare"),
+        (LeasedRow.IN_FLIGHT, "Sedang dikirim"),
+        (HELD, "Menunggu kiriman sebelumnya"),
+        (PAUSED, "Dijeda: akun fasilitas"),
+        (REFUSED, "Perlu petugas"),
+        (SENT, "Diterima PCare"),
+        (REPORTED, "Dilaporkan di luar portal"),
+        (WITHDRAWN, "Ditarik"),
+        (SUPERSEDED, "Diganti koreksi"),
+    ]
 
     class Profile(models.TextChoices):
         VAKSINASI = "vaksinasi", "PCare Vaksinasi"
@@ -75,45 +169,98 @@ class Delivery(LeasedRow):
     facility = models.ForeignKey(Facility, on_delete=models.PROTECT, related_name="+")
     profile = models.CharField("profil", max_length=12, choices=Profile)
     operation = models.CharField("tindakan", max_length=10, choices=Operation, default=Operation.CREATE)
+    sender_id = models.UUIDField(
+        "idPengirim", default=uuid.uuid4, editable=False, db_comment="The same for a dose and all its corrections."
+    )
+    previous = models.ForeignKey("self", on_delete=models.PROTECT, null=True, blank=True, related_name="successors")
     upstream_number = models.CharField("nomor di PCare", max_length=40, blank=True)
+    # Set before the request leaves and cleared only by an answer: a killed worker leaves it standing.
     outcome_unknown = models.BooleanField("hasil kiriman belum pasti", default=False)
+    first_attempt_at = models.DateTimeField("percobaan pertama", null=True, blank=True)
     error_class = models.CharField("golongan galat", max_length=20, blank=True)
     error_field = models.CharField("isian bermasalah", max_length=60, blank=True)
     error_message = models.CharField("pesan PCare", max_length=500, blank=True)
-    assigned_to = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, blank=True, related_name="+")
+    assigned_to = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="+",
+        verbose_name="ditangani",
+    )
     note = models.CharField("catatan", max_length=200, blank=True)
     created_at = models.DateTimeField("dibuat", default=timezone.now)
+
+    objects = DeliveryQuerySet.as_manager()
 
     class Meta:
         verbose_name = "kiriman PCare"
         verbose_name_plural = "kiriman PCare"
         constraints = [
-            models.UniqueConstraint(fields=["immunization", "profile", "operation"], name="delivery_once")
+            models.UniqueConstraint(
+                fields=["immunization", "profile"], condition=~Q(operation="withdraw"), name="delivery_once_per_profile"
+            ),
+            models.UniqueConstraint(
+                fields=["immunization", "profile"], condition=Q(operation="withdraw"), name="delivery_withdrawn_once"
+            ),
+            models.CheckConstraint(
+                condition=~Q(state="sent") | Q(operation="withdraw") | ~Q(upstream_number=""),
+                name="delivery_sent_has_number",
+            ),
         ]
         indexes = [
-            models.Index(fields=["available_at"], name="delivery_open", condition=Q(state__in=["waiting", "in_flight"])),
-            models.Index(fields=["state", "error_class"], name="delivery_by_state"),
+            # Partial: the cost of a claim must not grow with the number of finished rows.
+            models.Index(
+                fields=["available_at"], name="delivery_open", condition=Q(state__in=["waiting", "in_flight"])
+            ),
+            models.Index(
+                fields=["state", "error_class"],
+                name="delivery_by_state",
+                condition=~Q(state__in=["sent", "superseded"]),
+            ),
+            models.Index(fields=["upstream_number"], name="delivery_number", condition=~Q(upstream_number="")),
         ]
 
     def __str__(self) -> str:
         return f"{self.profile} {self.operation} {self.state}"
 
+    def get_state_display(self) -> str:
+        return dict(self.STATES).get(self.state, self.state)
+
+    @property
+    def is_upstream(self) -> bool:
+        """Something of this row stands, or may stand, in PCare."""
+        return bool(self.upstream_number) or self.outcome_unknown or self.state in (self.SENT, self.IN_FLIGHT)
+
+    def pause(self, **changes: Any) -> None:
+        """Give the row back without spending an attempt; it waits until its account is resumed. Raises LeaseLost."""
+        self._settle(state=self.PAUSED, attempts=max(self.attempts - 1, 0), first_attempt_at=None, **changes)
+
 
 class DeliveryAttempt(models.Model):
-    """One try, redacted: path template, code, message, duration (PROTOCOL section 7.7)."""
+    """One request or one act of a person, redacted: path template, code, message, duration (PROTOCOL 7.7)."""
 
     delivery = models.ForeignKey(Delivery, on_delete=models.CASCADE, related_name="attempt_log")
-    at = models.DateTimeField(default=timezone.now)
-    path_template = models.CharField(max_length=80)
-    code = models.IntegerField(null=True)
-    message = models.CharField(max_length=300, blank=True)
-    duration_ms = models.PositiveIntegerField()
-    outcome = models.CharField(max_length=20)
+    at = models.DateTimeField("waktu", default=timezone.now)
+    method = models.CharField("cara", max_length=6, blank=True)
+    path_template = models.CharField("alamat", max_length=80, blank=True)
+    code = models.IntegerField("kode", null=True)
+    message = models.CharField("pesan", max_length=300, blank=True)
+    duration_ms = models.PositiveIntegerField("lama (ms)", default=0)
+    outcome = models.CharField("hasil", max_length=20)
+    actor = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="+",
+        verbose_name="petugas",
+    )
 
     class Meta:
         verbose_name = "percobaan kirim"
         verbose_name_plural = "percobaan kirim"
-        ordering = ["-at"]
+        ordering = ["-at", "-pk"]
 
     def __str__(self) -> str:
         return f"{self.code} {self.outcome}"
