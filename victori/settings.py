@@ -104,6 +104,7 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_structlog.middlewares.RequestMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
+    "registration.session.CitizenAccountMiddleware",
     "allauth.account.middleware.AccountMiddleware",
     "axes.middleware.AxesMiddleware",
 ]
@@ -184,7 +185,8 @@ SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_SSL_REDIRECT = HTTPS
 SECURE_HSTS_SECONDS = 31536000 if HTTPS else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = HTTPS
 SECURE_REDIRECT_EXEMPT = [r"^healthz$"]
-if env.bool("BEHIND_PROXY", default=False):
+BEHIND_PROXY = env.bool("BEHIND_PROXY", default=False)
+if BEHIND_PROXY:
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 SECURE_REFERRER_POLICY = "same-origin"
 SESSION_COOKIE_HTTPONLY = CSRF_COOKIE_HTTPONLY = True
@@ -211,9 +213,58 @@ SWEEP_SECONDS = env.float("SWEEP_SECONDS", default=2.0 if DEMO else 5.0)
 CELERY_BEAT_SCHEDULE = {"sweep": {"task": "core.tasks.sweep", "schedule": SWEEP_SECONDS, "options": {"expires": 30}}}
 
 # --- portal ---------------------------------------------------------------------------------------------------------
-PCARE_BASE_URL = env("PCARE_BASE_URL", default="")
 FAMILY_LIMIT = env.int("FAMILY_LIMIT", default=10)
 HOLD_MINUTES = env.int("HOLD_MINUTES", default=5)
+
+# --- sign-in by code, limits (moving windows, "count/period", several joined with ";") --------------------------------
+CODE_MINUTES = env.int("CODE_MINUTES", default=10)
+CODE_TRIES = env.int("CODE_TRIES", default=5)
+CODE_RESEND_SECONDS = env.int("CODE_RESEND_SECONDS", default=60)
+LIMIT_CODE_PER_PHONE = env("LIMIT_CODE_PER_PHONE", default="5/15minute;10/day")
+LIMIT_CODE_PER_ADDRESS = env("LIMIT_CODE_PER_ADDRESS", default="30/15minute;200/day")
+LIMIT_TRY_PER_ADDRESS = env("LIMIT_TRY_PER_ADDRESS", default="60/15minute")
+LIMIT_CLAIM_PER_ACCOUNT = env("LIMIT_CLAIM_PER_ACCOUNT", default="10/day")
+
+# --- messages -------------------------------------------------------------------------------------------------------
+# Channels in the order they are tried for a phone; "console" is the demo page and nothing else.
+MESSAGE_CHANNELS = env.list("MESSAGE_CHANNELS", default=["console"] if DEMO else ["whatsapp", "sms"])
+WHATSAPP_BASE_URL = env("WHATSAPP_BASE_URL", default="https://graph.facebook.com")
+WHATSAPP_API_VERSION = env("WHATSAPP_API_VERSION", default="v23.0")
+WHATSAPP_PHONE_NUMBER_ID = env("WHATSAPP_PHONE_NUMBER_ID", default="")
+WHATSAPP_TOKEN = env("WHATSAPP_TOKEN", default="")
+WHATSAPP_TEMPLATES = env.dict("WHATSAPP_TEMPLATES", default={})  # kind of message → approved template
+WHATSAPP_CODE_KINDS = env.list("WHATSAPP_CODE_KINDS", default=["sign_in_code", "certificate_code"])
+SMS_URL = env("SMS_URL", default="")
+SMS_AUTHORIZATION = env("SMS_AUTHORIZATION", default="")  # whole header value, e.g. "Bearer …"
+SMS_AS_JSON = env.bool("SMS_AS_JSON", default=True)
+SMS_NUMBER_WITH_PLUS = env.bool("SMS_NUMBER_WITH_PLUS", default=False)
+SMS_NUMBER_FIELD = env("SMS_NUMBER_FIELD", default="to")
+SMS_TEXT_FIELD = env("SMS_TEXT_FIELD", default="message")
+SMS_REFERENCE_FIELD = env("SMS_REFERENCE_FIELD", default="reference")
+SMS_ANSWER_FIELD = env("SMS_ANSWER_FIELD", default="id")
+SMS_EXTRA_FIELDS = env.dict("SMS_EXTRA_FIELDS", default={})
+DEFAULT_FROM_EMAIL = env("DEFAULT_FROM_EMAIL", default="vaksinasi@localhost")
+EMAIL_TIMEOUT = 8
+vars().update(env.email_url("EMAIL_URL", default="consolemail://"))
+
+# --- PCare (seconds; PROTOCOL section 7; short pauses let a trial drain while one watches) ----------------------------
+PCARE_BASE_URL = env("PCARE_BASE_URL", default="")
+PCARE_RETRY_PAUSES = env.list(
+    "PCARE_RETRY_PAUSES", cast=float, default=[2, 5, 10, 15, 30] if DEMO else [60, 120, 300, 900, 1800, 3600]
+)
+PCARE_GIVE_UP_HOURS = env.float("PCARE_GIVE_UP_HOURS", default=72)
+PCARE_BREAKER_SECONDS = env.list("PCARE_BREAKER_SECONDS", cast=float, default=[2, 10] if DEMO else [60, 900])
+PCARE_BREAKER_FAILURES = env.int("PCARE_BREAKER_FAILURES", default=5)
+PCARE_ACCOUNT_PAUSE_SECONDS = env.float("PCARE_ACCOUNT_PAUSE_SECONDS", default=900)
+PCARE_IN_FLIGHT = env.int("PCARE_IN_FLIGHT", default=4)
+PCARE_PER_SECOND = env.float("PCARE_PER_SECOND", default=5)  # 0: no throttle
+PCARE_LEASE_SECONDS = env.int("PCARE_LEASE_SECONDS", default=180)
+PCARE_CONNECT_TIMEOUT = env.float("PCARE_CONNECT_TIMEOUT", default=5)
+PCARE_READ_TIMEOUT = env.float("PCARE_READ_TIMEOUT", default=20)
+PCARE_POST_CONTENT_TYPE = env("PCARE_POST_CONTENT_TYPE", default="text/plain")
+PCARE_PUT_CONTENT_TYPE = env("PCARE_PUT_CONTENT_TYPE", default="application/x-www-form-urlencoded")
+PCARE_PROXY = env("PCARE_PROXY", default="")
+PCARE_CA_FILE = env("PCARE_CA_FILE", default="")
 
 # --- interfaces -----------------------------------------------------------------------------------------------------
 REST_FRAMEWORK = {
