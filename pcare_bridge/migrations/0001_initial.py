@@ -17,7 +17,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ("programmes", "0001_initial"),
-        ("regions", "0002_wider_verification"),
+        ("regions", "0001_initial"),
         ("vaccination", "0001_initial"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
