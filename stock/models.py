@@ -1,7 +1,6 @@
 """Vaccine stock: an append-only ledger per facility and lot, and the balance it adds up to."""
 
-import uuid
-
+import pgtrigger
 from django.conf import settings
 from django.db import models
 from django.db.models import Q
@@ -24,7 +23,24 @@ class Lot(models.Model):
         constraints = [models.UniqueConstraint(fields=["vaccine", "lot_number"], name="lot_once_per_vaccine")]
 
     def __str__(self) -> str:
-        return f"{self.vaccine_id} {self.lot_number}"
+        return f"{self.lot_number} (kedaluwarsa {self.expiration_date:%d-%m-%Y})"
+
+
+class StockQuerySet(models.QuerySet):
+    """Rows that belong to a facility, by territory."""
+
+    def visible_to(self, user) -> "StockQuerySet":
+        """Rows of the facilities in the user's territory."""
+        return self.filter(facility__in=Facility.objects.visible_to(user))
+
+
+class TransferQuerySet(models.QuerySet):
+    """Transfers by territory."""
+
+    def visible_to(self, user) -> "TransferQuerySet":
+        """Transfers that leave or reach a facility in the user's territory."""
+        mine = Facility.objects.visible_to(user)
+        return self.filter(Q(from_facility__in=mine) | Q(to_facility__in=mine))
 
 
 class StockBalance(models.Model):
@@ -37,15 +53,18 @@ class StockBalance(models.Model):
     counted_at = models.DateTimeField("terakhir dihitung", null=True, blank=True)
     updated_at = models.DateTimeField("terakhir berubah", default=timezone.now)
 
+    objects = StockQuerySet.as_manager()
+
     class Meta:
         verbose_name = "saldo stok"
         verbose_name_plural = "saldo stok"
         constraints = [
             models.UniqueConstraint(fields=["facility", "lot"], name="stock_balance_once"),
             models.CheckConstraint(
-                condition=Q(doses_on_hand__gte=0), name="stock_balance_never_negative",
+                condition=Q(doses_on_hand__gte=0),
+                name="stock_balance_never_negative",
                 violation_error_message="Stok tidak cukup.",
-            ),  # fmt: skip
+            ),
         ]
 
     def __str__(self) -> str:
@@ -66,9 +85,14 @@ class Transfer(models.Model):
     state = models.CharField("keadaan", max_length=10, default=SENT)
     sent_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
     sent_at = models.DateTimeField("dikirim", default=timezone.now)
-    received_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, blank=True, related_name="+")
+    received_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, blank=True, related_name="+"
+    )
     received_at = models.DateTimeField("diterima", null=True, blank=True)
     note = models.CharField("catatan", max_length=200, blank=True)
+    client_uuid = models.UUIDField("kunci permintaan", null=True, blank=True, unique=True)
+
+    objects = TransferQuerySet.as_manager()
 
     class Meta:
         verbose_name = "kiriman antarfasilitas"
@@ -79,7 +103,10 @@ class Transfer(models.Model):
 
 
 class StockMovement(models.Model):
-    """One line of the ledger; never changed or deleted, corrected by a counter-entry (RULES ST-1)."""
+    """One line of the ledger; never changed or deleted, corrected by a counter-entry (RULES ST-1).
+
+    The number rises with the order of writing: the balance row is locked while a line is added.
+    """
 
     class Kind(models.TextChoices):
         RECEIVED = "received", "Diterima"
@@ -91,7 +118,6 @@ class StockMovement(models.Model):
         TRANSFER_BACK = "transfer_back", "Kiriman dibatalkan"
         COUNTED = "counted", "Penyesuaian hitung fisik"
 
-    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     facility = models.ForeignKey(Facility, on_delete=models.PROTECT, related_name="movements")
     lot = models.ForeignKey(Lot, on_delete=models.PROTECT, related_name="movements")
     kind = models.CharField("jenis", max_length=16, choices=Kind)
@@ -100,17 +126,38 @@ class StockMovement(models.Model):
     reason = models.CharField("alasan", max_length=200, blank=True)
     document = models.CharField("dokumen", max_length=60, blank=True, db_comment="SBBK or BAST number.")
     transfer = models.ForeignKey(Transfer, on_delete=models.PROTECT, null=True, blank=True, related_name="movements")
+    vial = models.ForeignKey("VialOpening", on_delete=models.PROTECT, null=True, blank=True, related_name="movements")
+    client_uuid = models.UUIDField(
+        "kunci permintaan", null=True, blank=True, unique=True, db_comment="The same form sent twice makes one line."
+    )
     # The dose this line belongs to; a UUID, because doses live in an app above this one.
     immunization_uuid = models.UUIDField(null=True, blank=True, db_index=True)
-    actor = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+", verbose_name="petugas")
+    actor = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+", verbose_name="petugas"
+    )
     at = models.DateTimeField("waktu", default=timezone.now)
+
+    objects = StockQuerySet.as_manager()
 
     class Meta:
         verbose_name = "mutasi stok"
         verbose_name_plural = "mutasi stok"
-        ordering = ["-at"]
-        indexes = [models.Index(fields=["facility", "lot", "at"], name="stock_movement_ledger")]
-        constraints = [models.CheckConstraint(condition=~Q(quantity=0), name="stock_movement_moves_something")]
+        ordering = ["-pk"]
+        indexes = [
+            models.Index(fields=["facility", "lot", "at"], name="stock_movement_ledger"),
+            models.Index(fields=["facility", "-id"], name="stock_movement_latest"),
+        ]
+        constraints = [
+            models.CheckConstraint(condition=~Q(quantity=0), name="stock_movement_moves_something"),
+            models.CheckConstraint(condition=Q(balance_after__gte=0), name="stock_movement_leaves_no_debt"),
+            # A counter-entry exists once: a dose given back twice would conjure stock out of nothing.
+            models.UniqueConstraint(
+                fields=["immunization_uuid", "kind"],
+                condition=Q(kind__in=["given", "given_reversed"]),
+                name="stock_movement_once_per_dose",
+            ),
+        ]
+        triggers = [pgtrigger.Protect(name="append_only", operation=pgtrigger.Update | pgtrigger.Delete)]
 
     def __str__(self) -> str:
         return f"{self.kind} {self.quantity}"
@@ -129,6 +176,8 @@ class VialOpening(models.Model):
     closed_at = models.DateTimeField("selesai", null=True, blank=True)
     opened_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
 
+    objects = StockQuerySet.as_manager()
+
     class Meta:
         verbose_name = "vial terbuka"
         verbose_name_plural = "vial terbuka"
@@ -139,4 +188,9 @@ class VialOpening(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.lot} {self.opened_at:%H:%M}"
+        return f"{self.lot_id} {self.opened_at:%H:%M}"
+
+    @property
+    def doses_left(self) -> int:
+        """Doses still in the vial."""
+        return self.doses - self.doses_used - self.doses_wasted
