@@ -2,20 +2,22 @@
 
 from typing import Any
 
+from django.utils.translation import gettext_lazy as _
+
 from core.models import ReadLog
 
 PURPOSES = {
-    "check_in": "Pendaftaran di meja layanan",
-    "screening": "Skrining kesehatan",
-    "dose": "Pencatatan penyuntikan",
-    "observation": "Pemantauan setelah suntik",
-    "correction": "Perbaikan data",
-    "identity": "Pemeriksaan identitas",
-    "pcare": "Tindak lanjut pengiriman ke PCare",
-    "certificate": "Bantuan sertifikat",
-    "complaint": "Penanganan pengaduan",
-    "day_list": "Daftar harian fasilitas",
-    "partner": "Pencatatan oleh fasilitas mitra",
+    "check_in": _("Pendaftaran di meja layanan"),
+    "screening": _("Skrining kesehatan"),
+    "dose": _("Pencatatan penyuntikan"),
+    "observation": _("Pemantauan setelah suntik"),
+    "correction": _("Perbaikan data"),
+    "identity": _("Pemeriksaan identitas"),
+    "pcare": _("Tindak lanjut pengiriman ke PCare"),
+    "certificate": _("Bantuan sertifikat"),
+    "complaint": _("Penanganan pengaduan"),
+    "day_list": _("Daftar harian fasilitas"),
+    "partner": _("Pencatatan oleh fasilitas mitra"),
 }
 
 

@@ -3,13 +3,13 @@
 from dataclasses import dataclass, field
 from datetime import date, datetime, time
 
-from django.db.models import Count, Max, Min, Q, QuerySet, Sum
+from django.db.models import Count, Max, Min
 from django.utils import timezone
 
 from portal.models import NewsItem
 from regions.models import Kecamatan
 from scheduling.models import Place, Schedule
-from stock.models import StockBalance
+from stock.queries import StockSummary, public_stock_summary
 
 
 @dataclass(frozen=True)
@@ -39,15 +39,6 @@ class Hours:
 
 
 @dataclass(frozen=True)
-class VaccineStock:
-    """Usable doses of one vaccine in the whole city."""
-
-    name: str
-    doses: int
-    facilities: int
-
-
-@dataclass(frozen=True)
 class Home:
     """Everything the home page says; built once per second at most."""
 
@@ -57,22 +48,9 @@ class Home:
     schedules: list[OpenSchedule]
     next_release_at: datetime | None
     hours: list[Hours]
-    stock: list[VaccineStock]
-    doses: int
-    stock_updated_at: datetime | None
+    stock: StockSummary
     news: list[NewsItem]
     kecamatan: list[Kecamatan] = field(default_factory=list)
-
-
-def bookable_places(now: datetime) -> QuerySet[Place]:
-    """Free online places that a citizen can book at this moment."""
-    return Place.objects.filter(
-        Q(slot__schedule__release_at__isnull=True) | Q(slot__schedule__release_at__lte=now),
-        Q(state=Place.FREE) | Q(state=Place.HELD, held_until__lt=now),
-        pool=Place.Pool.ONLINE,
-        slot__schedule__state=Schedule.State.OPEN,
-        slot__starts_at__gt=now,
-    )
 
 
 def home(limit: int = 6) -> Home:
@@ -80,7 +58,7 @@ def home(limit: int = 6) -> Home:
     now = timezone.now()
     today, clock = timezone.localdate(now), timezone.localtime(now).time()
     free = dict(
-        bookable_places(now)
+        Place.objects.bookable(now)
         .values_list("slot__schedule")
         .annotate(left=Count("id"))
         .values_list("slot__schedule", "left")
@@ -107,13 +85,6 @@ def home(limit: int = 6) -> Home:
         )
         for row in todays
     ]
-    usable = StockBalance.objects.filter(lot__expiration_date__gte=today, doses_on_hand__gt=0)
-    stock = [
-        VaccineStock(row["lot__vaccine__short_name"], row["doses"], row["places"])
-        for row in usable.values("lot__vaccine__short_name")
-        .annotate(doses=Sum("doses_on_hand"), places=Count("facility", distinct=True))
-        .order_by("-doses", "lot__vaccine__short_name")
-    ]
     return Home(
         places_left=sum(free.values()),
         facilities_with_places=len({row.facility for row in schedules}),
@@ -123,9 +94,7 @@ def home(limit: int = 6) -> Home:
             state=Schedule.State.OPEN, release_at__gt=now, date__gte=today
         ).aggregate(at=Min("release_at"))["at"],
         hours=sorted(hours, key=lambda row: (not row.is_open, row.facility)),
-        stock=stock,
-        doses=sum(row.doses for row in stock),
-        stock_updated_at=usable.aggregate(at=Max("updated_at"))["at"],
+        stock=public_stock_summary(),
         news=list(NewsItem.objects.current()[:3]),
         kecamatan=list(Kecamatan.objects.all()),
     )

@@ -9,7 +9,7 @@ from django.utils import timezone
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
-from certificates.models import Certificate
+from certificates.queries import CertificateState, certificate_state
 from core.models import ReadLog
 from core.readlog import PURPOSES
 from pcare_bridge.models import Delivery
@@ -44,7 +44,7 @@ class Dose:
     immunization: Immunization
     label: str
     steps: list[Step]
-    certificate: Certificate | None
+    certificate_url: str
     counts: bool
 
 
@@ -71,7 +71,7 @@ def doses(citizen: Citizen) -> list[Dose]:
         Immunization.objects.filter(citizen=citizen)
         .select_related("vaccine", "facility", "programme", "replaced_by")
         .prefetch_related(
-            Prefetch("certificates", Certificate.objects.order_by("-issued_at")),
+            "certificates__revocation",
             Prefetch("deliveries", Delivery.objects.order_by("created_at")),
         )
         .order_by("-occurred_at")
@@ -80,17 +80,17 @@ def doses(citizen: Citizen) -> list[Dose]:
 
 
 def _dose(row: Immunization, labels: dict[tuple[str, str], str]) -> Dose:
-    certificate = next((one for one in row.certificates.all() if one.status == Certificate.Status.VALID), None)
+    certificate = certificate_state(row)
     return Dose(
         immunization=row,
         label=labels.get((row.programme_id, row.dose_code), f"Dosis {row.dose_number}"),
         steps=journey(row, certificate, row.deliveries.all()),
-        certificate=certificate,
+        certificate_url=certificate.url,
         counts=not row.invalid_reasons,
     )
 
 
-def journey(row: Immunization, certificate: Certificate | None, deliveries: Iterable[Delivery]) -> list[Step]:
+def journey(row: Immunization, certificate: CertificateState, deliveries: Iterable[Delivery]) -> list[Step]:
     """Diberikan → sertifikat siap → menunggu PCare → diterima; a withdrawn dose ends at once and says why."""
     if row.status == Immunization.Status.ENTERED_IN_ERROR:
         return [
@@ -102,10 +102,12 @@ def journey(row: Immunization, certificate: Certificate | None, deliveries: Iter
     if not row.is_primary_source:
         return [Step(DONE, _("Diberikan di tempat lain"), row.occurred_at, TOLD)]
     steps = [Step(DONE, _("Diberikan"), row.occurred_at)]
-    if certificate:
+    if certificate.issued_at:
         steps.append(Step(DONE, _("Sertifikat siap"), certificate.issued_at))
-    else:
+    elif certificate.url:
         steps.append(Step(NOW, _("Sertifikat dibuat saat Anda membukanya")))
+    else:
+        steps.append(Step(STOP, certificate.text))
     steps += pcare_steps(deliveries)
     return steps
 
@@ -157,7 +159,7 @@ def _read(row: ReadLog) -> Read:
     membership = next(iter(row.user.memberships.all()), None)
     return Read(
         at=row.at,
-        purpose=PURPOSES.get(row.purpose, row.purpose),
+        purpose=str(PURPOSES.get(row.purpose, row.purpose)),
         name=row.user.full_name or "Petugas",
         role=str(membership) if membership else "",
     )

@@ -2,9 +2,10 @@
 
 from django.urls import path
 
-from portal import views
+from portal import citizen_views, views
 
 app_name = "portal"
 urlpatterns = [
     path("", views.home, name="home"),
+    path("keluarga/<uuid:public_id>/", citizen_views.citizen_record, name="record"),
 ]
