@@ -91,7 +91,7 @@ class Facility(models.Model):
 
 
 class TargetPopulation(models.Model):
-    """A denominator (sasaran): how many people of a group live in a kecamatan, said by whom, as of when (RULES RP-2)."""
+    """A denominator (sasaran): people of a group in a kecamatan, said by whom, as of when (RULES RP-2)."""
 
     kecamatan = models.ForeignKey(Kecamatan, on_delete=models.PROTECT, related_name="targets")
     programme_code = models.CharField("program", max_length=20)

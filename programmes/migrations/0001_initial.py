@@ -2,8 +2,9 @@
 
 import django.contrib.postgres.fields
 import django.db.models.deletion
-import programmes.models
 from django.db import migrations, models
+
+import programmes.models
 
 
 class Migration(migrations.Migration):
