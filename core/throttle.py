@@ -1,11 +1,10 @@
-"""Moving-window limits on Redis; when Redis is dead, per process in memory, so that nobody is shut out and nothing is open.
+"""Moving-window limits on Redis; when it is dead, per process in memory: nobody is shut out and nothing is open.
 
 Keys are keyed hashes: neither a phone nor an address can be read from Redis (I6).
 """
 
 import logging
 import math
-import threading
 import time
 from functools import lru_cache
 from urllib.parse import urlsplit
@@ -22,7 +21,7 @@ logger = logging.getLogger(__name__)
 
 RETRY_REDIS_AFTER = 5.0  # seconds; in between nobody waits for a dead Redis
 _memory = MovingWindowRateLimiter(MemoryStorage())
-_state = threading.local()
+_redis_dead_until = 0.0  # monotonic; shared by the threads of this process
 
 
 def hit(name: str, key: str, limit: str) -> int:
@@ -38,11 +37,12 @@ def hit(name: str, key: str, limit: str) -> int:
 
 
 def _hit(item, name: str, key: str) -> int:
-    if time.monotonic() >= getattr(_state, "dead_until", 0.0):
+    global _redis_dead_until
+    if time.monotonic() >= _redis_dead_until:
         try:
             return _ask(_redis_limiter(settings.REDIS_URL), item, name, key)
         except RedisError as error:
-            _state.dead_until = time.monotonic() + RETRY_REDIS_AFTER
+            _redis_dead_until = time.monotonic() + RETRY_REDIS_AFTER
             logger.warning("rate limits fall back to this process", extra={"error": type(error).__name__})
     return _ask(_memory, item, name, key)
 

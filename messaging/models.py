@@ -7,6 +7,7 @@ from django.db.models import Q
 from django.utils import timezone
 
 from core.fields import BlindIndexField, EncryptedTextField
+from core.formats import mask_phone
 from core.leases import LeasedRow
 
 
@@ -36,9 +37,14 @@ class Message(LeasedRow):
     language = models.CharField("bahasa", max_length=2, default="id")
     subject = models.CharField("judul", max_length=120, blank=True)
     body = EncryptedTextField("isi", db_comment="May carry a one-time code; emptied when the message is expired.")
+    parameters = EncryptedTextField(
+        "isian templat", blank=True, db_comment="JSON list of the values of a provider's message template."
+    )
+    priority = models.PositiveSmallIntegerField("urutan", default=5, db_comment="0 = someone is waiting for it now.")
     dedupe_key = models.CharField("kunci", max_length=120, unique=True, null=True, blank=True)
     created_at = models.DateTimeField("dibuat", default=timezone.now)
-    expires_at = models.DateTimeField("tak berguna setelah", null=True, blank=True)
+    expires_at = models.DateTimeField("tak berguna setelah")
+    emptied_at = models.DateTimeField("isi dihapus", null=True, blank=True)
     provider_reference = models.CharField("nomor penyedia", max_length=120, blank=True)
 
     class Meta:
@@ -47,7 +53,27 @@ class Message(LeasedRow):
         indexes = [
             models.Index(fields=["available_at"], name="message_open", condition=Q(state__in=["waiting", "in_flight"])),
             models.Index(fields=["recipient_index", "-created_at"], name="message_recipient"),
+            models.Index(fields=["expires_at"], name="message_to_empty", condition=Q(emptied_at__isnull=True)),
+            models.Index(fields=["-created_at"], name="message_newest"),
         ]
 
     def __str__(self) -> str:
         return f"{self.kind} {self.channel}"
+
+    @property
+    def recipient_masked(self) -> str:
+        """The destination as staff may see it."""
+        if "@" in self.recipient:
+            name, _at, host = self.recipient.partition("@")
+            return f"{name[:2]}****@{host}"
+        return mask_phone(self.recipient)
+
+    @property
+    def state_kind(self) -> str:
+        """Tag colour of the state."""
+        return {self.SENT: "ok", self.FAILED: "stop", self.EXPIRED: "stop"}.get(self.state, "wait")
+
+    @property
+    def state_text(self) -> str:
+        """The state in words."""
+        return dict(self.STATES).get(self.state, self.state)

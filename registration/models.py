@@ -1,6 +1,7 @@
 """Who is vaccinated: citizens, the phone they answer on, the family it serves."""
 
 import uuid
+from datetime import date
 
 import pghistory
 from django.conf import settings
@@ -10,6 +11,8 @@ from django.utils import timezone
 
 from core.fields import BlindIndexField, EncryptedTextField
 from regions.models import Kelurahan
+
+ADULT_AGE = 18
 
 
 class CitizenAccount(models.Model):
@@ -42,6 +45,14 @@ class CitizenQuerySet(models.QuerySet):
     def of_account(self, account: CitizenAccount) -> "CitizenQuerySet":
         """The family of one signed-in account."""
         return self.active().filter(account=account)
+
+    def visible_to(self, user) -> "CitizenQuerySet":
+        """Citizens a member of staff may open; see registration.visibility."""
+        from registration.visibility import citizens_of  # that module names this model's rows
+
+        if not user.is_authenticated:
+            return self.none()
+        return self.filter(citizens_of(user.territory()))
 
 
 @pghistory.track(pghistory.UpdateEvent(row=pghistory.Old), pghistory.DeleteEvent(row=pghistory.Old))
@@ -96,8 +107,12 @@ class Citizen(models.Model):
     guardian = models.ForeignKey(
         "self", on_delete=models.PROTECT, null=True, blank=True, related_name="wards", verbose_name="orang tua/wali"
     )
-    birth_order = models.PositiveSmallIntegerField("urutan lahir", default=1, db_comment="Tells twins apart (RULES X-6).")
-    nik_warnings = models.JSONField("peringatan NIK", default=list, db_comment="Codes of RULES N-3 warnings; never a refusal.")
+    birth_order = models.PositiveSmallIntegerField(
+        "urutan lahir", default=1, db_comment="Tells twins apart (RULES X-6)."
+    )
+    nik_warnings = models.JSONField(
+        "peringatan NIK", default=list, db_comment="Codes of RULES N-3 warnings; never a refusal."
+    )
     identity_verified_at = models.DateTimeField("identitas diperiksa", null=True, blank=True)
     merged_into = models.ForeignKey("self", on_delete=models.PROTECT, null=True, blank=True, related_name="+")
     created_at = models.DateTimeField("dibuat", default=timezone.now)
@@ -109,9 +124,11 @@ class Citizen(models.Model):
         verbose_name_plural = "warga"
         constraints = [
             models.UniqueConstraint(
-                fields=["nik_index"], condition=Q(merged_into__isnull=True), name="citizen_nik_once",
+                fields=["nik_index"],
+                condition=Q(merged_into__isnull=True),
+                name="citizen_nik_once",
                 violation_error_message="NIK ini sudah tercatat.",
-            ),  # fmt: skip
+            ),
             models.CheckConstraint(
                 condition=Q(nik_index__isnull=False) | ~Q(no_nik_reason=""), name="citizen_nik_or_reason"
             ),
@@ -124,6 +141,24 @@ class Citizen(models.Model):
 
     def __str__(self) -> str:
         return self.full_name
+
+    def age_on(self, day: date) -> int:
+        """Completed years on local date `day` (RULES G-2: the day of service, not of booking)."""
+        return day.year - self.birth_date.year - ((day.month, day.day) < (self.birth_date.month, self.birth_date.day))
+
+    def age_months_on(self, day: date) -> int:
+        """Completed months on local date `day`."""
+        months = (day.year - self.birth_date.year) * 12 + day.month - self.birth_date.month
+        return months - (day.day < self.birth_date.day)
+
+    def is_minor_on(self, day: date) -> bool:
+        """Under 18 on `day`: registered by a parent or guardian (RULES G-3)."""
+        return self.age_on(day) < ADULT_AGE
+
+    @property
+    def identity_locked(self) -> bool:
+        """A desk has seen the card: only a desk may change the identity now."""
+        return self.identity_verified_at is not None
 
 
 class OneTimeCode(models.Model):
@@ -160,13 +195,20 @@ class IdentityClaim(models.Model):
     entered = EncryptedTextField("isian", db_comment="JSON of what was typed, so the person types it once.")
     state = models.CharField("keadaan", max_length=10, default=OPEN)
     created_at = models.DateTimeField("dibuat", default=timezone.now)
-    decided_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, blank=True, related_name="+")
+    decided_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, blank=True, related_name="+"
+    )
     decided_at = models.DateTimeField("diputuskan", null=True, blank=True)
     note = models.CharField("keterangan", max_length=200, blank=True)
 
     class Meta:
         verbose_name = "klaim identitas"
         verbose_name_plural = "klaim identitas"
+        constraints = [
+            models.UniqueConstraint(
+                fields=["account", "nik_index"], condition=Q(state="open"), name="identity_claim_open_once"
+            )
+        ]
 
     def __str__(self) -> str:
         return self.public_code

@@ -1,0 +1,107 @@
+"""Who is signed in, kept in a signed cookie: no session row and no Redis on the way to a booking (DESIGN section 5).
+
+The cookie names the account and its session version; raising the version ends every cookie of that account at once.
+"""
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+from urllib.parse import urlencode
+
+from django.conf import settings
+from django.core import signing
+from django.db.models import F
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import reverse
+from django.utils.functional import SimpleLazyObject
+from django.utils.http import url_has_allowed_host_and_scheme
+
+from registration.models import CitizenAccount
+
+COOKIE = "warga"
+SALT = "registration.session"
+MAX_AGE = 7 * 24 * 3600
+RENEW_AFTER = 24 * 3600  # sliding: a cookie older than a day is written anew while it is being used
+
+View = Callable[..., HttpResponse]
+
+
+class CitizenAccountMiddleware:
+    """Sets `request.citizen_account`: None, or the account fetched on first use; test it for truth, not `is None`."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        claims = _claims(request)
+        request.citizen_account = SimpleLazyObject(lambda: _account(claims)) if claims else None
+        return self.get_response(request)
+
+
+def sign_in(response: HttpResponse, account: CitizenAccount) -> None:
+    """Put the identity of `account` on the response."""
+    value = signing.dumps([account.pk, account.session_version], salt=SALT)
+    response.set_cookie(
+        COOKIE, value, max_age=MAX_AGE, httponly=True, samesite="Lax", secure=settings.SESSION_COOKIE_SECURE
+    )
+
+
+def sign_out(response: HttpResponse) -> None:
+    """Forget the identity in this browser."""
+    response.delete_cookie(COOKIE, samesite="Lax")
+
+
+def sign_out_everywhere(account: CitizenAccount) -> None:
+    """End every signed cookie of `account`, in every browser."""
+    CitizenAccount.objects.filter(pk=account.pk).update(session_version=F("session_version") + 1)
+
+
+def safe_next(request: HttpRequest, fallback: str | None = None) -> str:
+    """The local address in `next`, else `fallback` (the family page): never another host."""
+    target = request.POST.get("next") or request.GET.get("next") or ""
+    if url_has_allowed_host_and_scheme(target, allowed_hosts=None, require_https=request.is_secure()):
+        return target
+    return fallback or reverse("registration:family")
+
+
+def citizen_required(view: View) -> View:
+    """Let in a signed-in citizen; others sign in first and come back to where they were."""
+
+    @wraps(view)
+    def wrapped(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        if not request.citizen_account:
+            # A form sent after the cookie ended leads back to its page, not into a POST.
+            target = request.get_full_path() if request.method in ("GET", "HEAD") else request.path
+            return HttpResponseRedirect(f"{reverse('registration:sign_in')}?{urlencode({'next': target})}")
+        response = view(request, *args, **kwargs)
+        if _is_old(request) and COOKIE not in response.cookies:
+            sign_in(response, request.citizen_account)
+        return response
+
+    wrapped.citizen_required = True  # type: ignore[attr-defined]  # read by the test that walks every address
+    return wrapped
+
+
+def _claims(request: HttpRequest) -> tuple[int, int] | None:
+    raw = request.COOKIES.get(COOKIE)
+    if not raw:
+        return None
+    try:
+        account_id, version = signing.loads(raw, salt=SALT, max_age=MAX_AGE)
+        return int(account_id), int(version)
+    except (signing.BadSignature, TypeError, ValueError):
+        return None
+
+
+def _account(claims: tuple[int, int]) -> CitizenAccount | None:
+    return CitizenAccount.objects.filter(pk=claims[0], session_version=claims[1]).first()
+
+
+def _is_old(request: HttpRequest) -> bool:
+    try:
+        signing.loads(request.COOKIES.get(COOKIE, ""), salt=SALT, max_age=RENEW_AFTER)
+    except signing.SignatureExpired:
+        return True
+    except signing.BadSignature:
+        pass
+    return False
