@@ -1,0 +1,111 @@
+"""A person's record: the way of each dose in plain words, and who opened the record."""
+
+import uuid
+from datetime import date, timedelta
+
+import pytest
+from django.http import HttpResponse
+from django.utils import timezone
+
+from certificates.queries import CertificateState
+from core.readlog import log_read
+from pcare_bridge.models import Delivery
+from portal import record
+from regions.models import Facility
+from registration.models import Citizen, CitizenAccount
+from registration.session import sign_in
+from tests.factories.reference import load_reference
+from tests.staff import make_staff
+from vaccination.models import Immunization
+
+CREATE = Delivery.Operation.CREATE
+WAITING_PROOF = CertificateState("wait", "siap dibuka", "/sertifikat/x/")
+
+
+def dose(**fields) -> Immunization:
+    return Immunization(**{"status": "completed", "occurred_at": timezone.now(), "is_primary_source": True} | fields)
+
+
+def states(steps) -> list[tuple[str, str]]:
+    return [(step.state, str(step.title)) for step in steps]
+
+
+def test_a_fresh_dose_is_given_and_waits_for_pcare_while_its_proof_is_ready_to_open():
+    steps = record.journey(dose(), WAITING_PROOF, [])
+    assert states(steps) == [
+        ("done", "Diberikan"),
+        ("now", "Sertifikat dibuat saat Anda membukanya"),
+        ("now", "Menunggu dikirim ke PCare"),
+    ]
+
+
+def test_a_waiting_delivery_says_since_when_and_when_it_is_tried_again():
+    created, later = timezone.now() - timedelta(minutes=5), timezone.now() + timedelta(minutes=2)
+    waiting = Delivery(operation=CREATE, state="waiting", created_at=created, available_at=later)
+    now = next(step for step in record.journey(dose(), WAITING_PROOF, [waiting]) if step.title == "Menunggu PCare")
+    assert (now.at, now.news_at) == (created, later)
+
+
+def test_an_accepted_delivery_ends_the_way():
+    accepted = timezone.now()
+    sent = Delivery(operation=CREATE, state=Delivery.SENT, created_at=accepted, finished_at=accepted)
+    assert states(record.journey(dose(), WAITING_PROOF, [sent]))[-1] == ("done", "Diterima PCare")
+
+
+def test_a_refused_delivery_is_the_staffs_work_and_the_proof_stays_valid():
+    refused = Delivery(operation=CREATE, state=Delivery.REFUSED, created_at=timezone.now())
+    steps = record.journey(dose(), WAITING_PROOF, [refused])
+    assert any("sertifikat Anda tetap berlaku" in str(step.text) for step in steps)
+
+
+def test_a_corrected_dose_says_so_and_promises_nothing():
+    steps = record.journey(dose(status="entered-in-error"), WAITING_PROOF, [])
+    assert states(steps)[-1] == ("stop", "Catatan ini dibetulkan")
+
+
+@pytest.fixture
+def family(client):
+    """A signed-in account with one member who has one dose."""
+    load_reference()
+    account = CitizenAccount.objects.create(phone="+6281200009001", phone_index=uuid.uuid4().bytes * 2)
+    citizen = Citizen.objects.create(
+        account=account, full_name="Suminten", birth_date=date(1931, 5, 4), sex="P", no_nik_reason="lain"
+    )
+    facility = Facility.objects.order_by("pk")[0]
+    Immunization.objects.create(
+        client_uuid=uuid.uuid4(),
+        citizen=citizen,
+        programme_id="covid19",
+        vaccine_id="COV_SINOVAC",
+        dose_code="primary1",
+        dose_number=1,
+        occurred_at=timezone.now(),
+        lot_number="UJI1",
+        facility=facility,
+    )
+    response = HttpResponse()
+    sign_in(response, account)
+    client.cookies.update(response.cookies)
+    return account, citizen, facility
+
+
+@pytest.mark.django_db
+def test_the_record_shows_the_dose_and_every_opening_by_staff_with_its_reason(client, family):
+    _account, citizen, facility = family
+    nurse = make_staff("vaksinator", facility=facility, full_name="Bidan Uji")
+    log_read(user=nurse, citizen_id=citizen.pk, purpose="dose")
+    page = client.get(f"/keluarga/{citizen.public_id}/").text
+    assert "Suminten" in page and "UJI1" in page
+    assert "Bidan Uji" in page and "Pencatatan penyuntikan" in page
+    assert 'class="now"' in page
+
+
+@pytest.mark.django_db
+def test_a_strangers_record_is_not_found_and_a_visitor_is_asked_to_sign_in(client, family):
+    stranger = Citizen.objects.create(
+        full_name="Orang Lain", birth_date=date(1930, 1, 1), sex="L", no_nik_reason="lain"
+    )
+    assert client.get(f"/keluarga/{stranger.public_id}/").status_code == 404
+    client.cookies.clear()
+    answer = client.get(f"/keluarga/{stranger.public_id}/")
+    assert answer.status_code == 302 and "/masuk/" in answer.url
