@@ -154,6 +154,14 @@ class _Message:
     signature: bytes
 
 
+def signature_of(text: str) -> bytes:
+    """The signature inside a well-formed HC1 text; ValueError otherwise."""
+    try:
+        return _open(text).signature
+    except _Refused as error:
+        raise ValueError(error.verdict) from error
+
+
 def verify(
     text: str,
     keys: KeyRing,

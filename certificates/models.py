@@ -115,7 +115,6 @@ class Revocation(models.Model):
     class Reason(models.TextChoices):
         CORRECTED = "corrected", "Data vaksinasi diperbaiki"
         KEY = "key", "Kunci penerbit tidak lagi dipercaya"
-        FRAUD = "fraud", "Vaksinasi tidak pernah diberikan"
 
     certificate = models.OneToOneField(Certificate, on_delete=models.PROTECT, related_name="revocation")
     kid = models.CharField(max_length=44, db_comment="Key of the SMART Health Card; its list carries the rid.")

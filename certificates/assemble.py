@@ -1,0 +1,86 @@
+"""From a recorded dose to the facts that are signed, and the reasons why a dose gets no certificate."""
+
+from __future__ import annotations
+
+from django.utils import timezone
+
+from certificates import codes
+from certificates.facts import DoseFacts
+from vaccination.models import Immunization
+
+COVID = "COVID-19"
+
+
+class NotCertifiable(ValueError):
+    """No proof may be signed for this row; `reason` is shown on the page."""
+
+    def __init__(self, reason: str):
+        super().__init__(reason)
+        self.reason = reason
+
+
+def why_not(immunization: Immunization) -> str:
+    """`""` when a certificate may be signed, else `not-completed`, `not-recorded-here` or `not-counted`."""
+    if immunization.status != Immunization.Status.COMPLETED:
+        return "not-completed"
+    # A dose told or shown on paper is history, not something this office saw happen.
+    if not immunization.is_primary_source:
+        return "not-recorded-here"
+    # Given too early: on record, but a proof of it would be read as a dose that counts.
+    if immunization.invalid_reasons:
+        return "not-counted"
+    return ""
+
+
+def dose_facts(immunization: Immunization, *, dose_label: str = "") -> DoseFacts:
+    """Everything a certificate says about this dose; raises NotCertifiable."""
+    if reason := why_not(immunization):
+        raise NotCertifiable(reason)
+    vaccine, citizen = immunization.vaccine, immunization.citizen
+    number, series = dose_position(immunization)
+    return DoseFacts(
+        name=citizen.full_name,
+        birth_date=citizen.birth_date,
+        vaccine_code=vaccine.code,
+        vaccine_name=vaccine.name,
+        manufacturer=vaccine.manufacturer,
+        disease=COVID if vaccine.code in codes.COVID_VACCINES else vaccine.target_disease,
+        dose_number=number,
+        series_doses=series,
+        occurred_on=timezone.localdate(immunization.occurred_at),
+        facility_name=immunization.facility.name if immunization.facility else "",
+        lot_number=immunization.lot_number,
+        cvx=vaccine.cvx_codes[0] if vaccine.cvx_codes else "",
+        kfa=vaccine.kfa_products[0] if vaccine.kfa_products else "",
+        dose_label=dose_label,
+    )
+
+
+def dose_position(immunization: Immunization) -> tuple[int, int]:
+    """Dose number and doses of the series, as the EU counts them.
+
+    A booster counts all doses so far and stands as 3/3; after a one-dose series as 2/1. Doses given elsewhere may be
+    missing here, so a booster is never counted below its series plus its own number.
+    """
+    vaccine = immunization.vaccine
+    if vaccine.code not in codes.COVID_VACCINES:
+        number = max(immunization.dose_number, 1)
+        return number, max(vaccine.primary_doses or 1, number)
+    ordinal = int("".join(filter(str.isdigit, immunization.dose_code)) or immunization.dose_number or 1)
+    if not immunization.dose_code.startswith("booster"):
+        number = max(ordinal, 1)
+        return number, max(vaccine.primary_doses or 2, number)
+    before = list(
+        Immunization.objects.completed()
+        .filter(
+            citizen_id=immunization.citizen_id,
+            vaccine_id__in=codes.COVID_VACCINES,
+            occurred_at__lt=immunization.occurred_at,
+        )
+        .select_related("vaccine")
+        .order_by("occurred_at")
+    )
+    first = before[0].vaccine if before else vaccine
+    primary = first.primary_doses or 2
+    number = max(len(before) + 1, primary + max(ordinal, 1))
+    return number, 1 if primary == 1 else number

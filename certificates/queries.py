@@ -1,0 +1,91 @@
+"""What other apps and pages ask about certificates."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.urls import reverse
+from django.utils.translation import gettext as _
+
+from certificates.assemble import why_not
+from certificates.models import Certificate
+from registration.models import CitizenAccount
+from vaccination.models import Immunization
+
+
+@dataclass(frozen=True)
+class CertificateState:
+    """One step of the dose's journey: `kind` is ok, wait or stop (the status tag); `url` opens it for the family."""
+
+    kind: str
+    text: str
+    url: str = ""
+    issued_at: datetime | None = None
+    revoked_at: datetime | None = None
+
+
+def certificate_state(immunization: Immunization) -> CertificateState:
+    """State of the proof of one dose. No query per row when the caller prefetched `certificates`."""
+    certificates = sorted(immunization.certificates.all(), key=lambda row: row.pk)
+    valid = next((row for row in certificates if row.status == Certificate.Status.VALID), None)
+    if valid:
+        return CertificateState("ok", _("Sertifikat terbit"), _page(immunization), valid.issued_at)
+    revoked = next((row for row in reversed(certificates) if row.status == Certificate.Status.REVOKED), None)
+    if revoked:
+        return CertificateState("stop", _("Sertifikat dicabut"), "", revoked.issued_at, _revoked_at(revoked))
+    reason = why_not(immunization)
+    if reason:
+        return CertificateState("stop", str(NO_CERTIFICATE[reason]()))
+    # The page signs on first view, so the link is good before any worker has come by.
+    return CertificateState("wait", _("Sertifikat siap dibuka"), _page(immunization))
+
+
+def _revoked_at(certificate: Certificate) -> datetime | None:
+    revocation = getattr(certificate, "revocation", None)
+    return revocation.revoked_at if revocation else None
+
+
+def _page(immunization: Immunization) -> str:
+    return reverse("certificates:of_dose", args=[immunization.uuid])
+
+
+NO_CERTIFICATE = {
+    "not-completed": lambda: _("Tidak ada sertifikat: vaksinasi ini tidak diberikan atau salah catat."),
+    "not-recorded-here": lambda: _(
+        "Tidak ada sertifikat: dosis ini dicatat dari keterangan, bukan saat diberikan di sini."
+    ),
+    "not-counted": lambda: _("Tidak ada sertifikat: dosis ini belum dihitung. Tanyakan ke puskesmas."),
+}
+
+WITHOUT_EU_CODE = {
+    "not-covid": lambda: _("Kode Uni Eropa hanya ada untuk vaksin COVID-19."),
+    "no-eu-code": lambda: _(
+        "Vaksin ini tidak mempunyai kode produk Uni Eropa, jadi kode HC1 tidak diterbitkan. "
+        "SMART Health Card di bawah tetap membuktikan vaksinasi ini."
+    ),
+    "name-script": lambda: _(
+        "Nama tidak dapat ditulis dengan huruf Latin menurut aturan ICAO, jadi kode HC1 tidak ada."
+    ),
+    "birth-year": lambda: _("Tahun lahir di luar batas kode Uni Eropa (1900–2099), jadi kode HC1 tidak ada."),
+}
+
+
+def for_immunization(immunization_id: int) -> CertificateState | None:
+    """State of the proof of one dose by its number; None when the dose is unknown or cannot have a proof."""
+    immunization = Immunization.objects.prefetch_related("certificates__revocation").filter(pk=immunization_id).first()
+    if immunization is None:
+        return None
+    state = certificate_state(immunization)
+    return state if state.url or state.issued_at else None
+
+
+def doses_of_family(account: CitizenAccount) -> list[Immunization]:
+    """Completed doses of everybody in the account's family, newest first, ready for `certificate_state`."""
+    return list(
+        Immunization.objects.completed()
+        .filter(citizen__account=account, citizen__merged_into__isnull=True)
+        .select_related("citizen", "vaccine", "facility", "programme")
+        .prefetch_related("certificates__revocation")
+        .order_by("-occurred_at", "-pk")
+    )
