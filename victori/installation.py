@@ -86,6 +86,7 @@ class Installation:
                 "SECRET_KEY": secrets.token_urlsafe(50),
                 "FIELD_KEY": base64.urlsafe_b64encode(secrets.token_bytes(32)).decode(),
                 "INDEX_KEY": base64.urlsafe_b64encode(secrets.token_bytes(32)).decode(),
+                "PCARE_SIMULATOR_TOKEN": secrets.token_urlsafe(24),
             }
             fresh = file.with_suffix(f".{os.getpid()}")
             with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as output:
@@ -95,8 +96,7 @@ class Installation:
             fresh.unlink()
         for line in file.read_text().splitlines():
             name, _, value = line.partition("=")
-            if name in missing:
-                os.environ[name] = value
+            os.environ[name] = os.environ.get(name) or value
 
     # --- lock ---
 
@@ -168,19 +168,17 @@ class Installation:
             self.redis.start()
             os.environ["REDIS_URL"] = self.redis.url
 
-    def describe(self, *, ready: bool, **more: str) -> None:
+    def describe(self, *, ready: bool) -> None:
         """Write servers.json: where other processes find the servers."""
+        names = ("DATABASE_URL", "REDIS_URL", "PCARE_BASE_URL")
         description = {
             "ready": ready,
             "sockets": str(self.sockets) if self.sockets else "",
-            "environment": {
-                name: os.environ[name] for name in ("DATABASE_URL", "REDIS_URL") if ready and os.environ.get(name)
-            }
-            | more,
+            "environment": {name: os.environ[name] for name in names if ready and os.environ.get(name)},
         }
         fresh = self.servers_file.with_suffix(".new")
+        fresh.touch(mode=0o600)
         fresh.write_text(json.dumps(description))
-        fresh.chmod(0o600)
         fresh.rename(self.servers_file)
 
     def described(self) -> dict[str, Any]:

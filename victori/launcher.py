@@ -25,6 +25,7 @@ from victori.installation import ROOT, Installation, in_demo
 START_SECONDS = 90
 PAUSES_SECONDS = (1, 2, 5, 10, 30)
 STEADY_SECONDS = 60
+CELERY = [sys.executable, "-m", "celery", "-A"]
 LOG_LIMIT_BYTES = 10 * 1024 * 1024
 
 
@@ -108,9 +109,12 @@ class Launcher:
             self.installation.start_servers()
         if in_demo() and not os.environ.get("PCARE_BASE_URL"):
             port = free_port(near=self.port + 1)
-            os.environ["PCARE_BASE_URL"] = f"http://127.0.0.1:{port}"
-            self.services.append(Service("pcare", [*MANAGE, "pcare_simulator", "--port", str(port)]))
-        self.installation.describe(ready=True, PCARE_BASE_URL=os.environ.get("PCARE_BASE_URL", ""))
+            os.environ["PCARE_BASE_URL"] = f"http://127.0.0.1:{port}/pcare-rest-dev"
+            memory = self.installation.state_dir / "pcare-simulator.journal"
+            # The simulator needs nothing of Django, so it does not wait for it either.
+            simulator = [sys.executable, "-m", "pcare_bridge.simulator", "--port", str(port), "--state", str(memory)]
+            self.services.append(Service("pcare", simulator))
+        self.installation.describe(ready=True)
         code = self._run_visibly([sys.executable, "-m", "victori.prepare"])
         if code != 0:
             raise ServerError("Persiapan gagal; penyebabnya tertulis di atas.")
@@ -120,16 +124,28 @@ class Launcher:
         state = self.installation.state_dir
         for name in ("web", "worker", "beat", "pcare"):
             switch(state, name).unlink(missing_ok=True)
-        celery = [sys.executable, "-m", "celery", "-A", "victori.celery:app"]
-        level = ["--loglevel", "INFO"]
+        worker = [*CELERY, "victori.celery:app", "worker", "-c", "2", "--without-gossip", "--without-mingle"]
+        beat = [*CELERY, "victori.beat:app", "beat", "-s", str(state / "beat"), "--pidfile="]
         self.services[:0] = [
             Service("web", [sys.executable, "-m", "gunicorn", "-c", "python:victori.gunicorn_conf", "victori.wsgi"]),
             Service(
                 "worker",
-                [*celery, "worker", "-c", "2", "--without-gossip", "--without-mingle", *level],
+                [
+                    *celery,
+                    "-A",
+                    "victori.celery:app",
+                    "worker",
+                    "-c",
+                    "2",
+                    "--without-gossip",
+                    "--without-mingle",
+                    *level,
+                ],
                 ((signal.SIGTERM, 10), (signal.SIGQUIT, 3)),
             ),
-            Service("beat", [*celery, "beat", "-s", str(state / "beat"), "--pidfile=", *level]),
+            Service(
+                "beat", [*celery, "-A", "victori.beat:app", "beat", "-s", str(state / "beat"), "--pidfile=", *level]
+            ),
         ]
         with step("web, worker, beat, simulator"):
             for service in self.services:
@@ -144,7 +160,7 @@ class Launcher:
             say(accounts.read_text().rstrip())
         for service in self.services:
             if service.name == "pcare":
-                say(f"Simulator PCare {os.environ['PCARE_BASE_URL']} (make pcare-off / make pcare-on)")
+                say(f"Simulator PCare {os.environ['PCARE_BASE_URL'].rpartition('/')[0]}/ (tombol Matikan ada di sana)")
         say(f"Siap dalam {time.time() - self.begun:.1f} s. Log: {self.logs}. Ctrl-C menghentikan semuanya.")
 
     def _run_visibly(self, args: list[str]) -> int:
@@ -216,9 +232,6 @@ class Launcher:
             thread.join()
         self.installation.stop_servers()
         self.installation.release()
-
-
-MANAGE = [sys.executable, str(ROOT / "manage.py")]
 
 
 def switch(state_dir: Path, name: str) -> Path:
