@@ -128,24 +128,8 @@ class Launcher:
         beat = [*CELERY, "victori.beat:app", "beat", "-s", str(state / "beat"), "--pidfile="]
         self.services[:0] = [
             Service("web", [sys.executable, "-m", "gunicorn", "-c", "python:victori.gunicorn_conf", "victori.wsgi"]),
-            Service(
-                "worker",
-                [
-                    *celery,
-                    "-A",
-                    "victori.celery:app",
-                    "worker",
-                    "-c",
-                    "2",
-                    "--without-gossip",
-                    "--without-mingle",
-                    *level,
-                ],
-                ((signal.SIGTERM, 10), (signal.SIGQUIT, 3)),
-            ),
-            Service(
-                "beat", [*celery, "-A", "victori.beat:app", "beat", "-s", str(state / "beat"), "--pidfile=", *level]
-            ),
+            Service("worker", [*worker, "--loglevel", "INFO"], ((signal.SIGTERM, 10), (signal.SIGQUIT, 3))),
+            Service("beat", [*beat, "--loglevel", "WARNING"]),
         ]
         with step("web, worker, beat, simulator"):
             for service in self.services:
