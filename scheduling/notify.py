@@ -1,0 +1,119 @@
+"""Messages about appointments: consumers of the outbox, one message per change (dedupe by appointment and sequence)."""
+
+from typing import Any
+
+from django.conf import settings
+from django.urls import reverse
+from django.utils import timezone, translation
+from django.utils.translation import gettext as _
+
+from core.formats import long_date
+from messaging import services as messaging
+from registration.queries import notification_phone
+from scheduling import publishing
+from scheduling.models import Appointment
+
+CONSUMER = "scheduling.notify"
+
+
+def told_booked(payload: dict[str, Any]) -> None:
+    """The ticket by message."""
+    _tell(payload, "appointment_booked", _booked_text)
+
+
+def told_moved(payload: dict[str, Any]) -> None:
+    """The new time and place."""
+    _tell(payload, "appointment_moved", _moved_text)
+
+
+def told_cancelled(payload: dict[str, Any]) -> None:
+    """That the appointment is off, and why."""
+    _tell(payload, "appointment_cancelled", _cancelled_text)
+
+
+def cancel_batch(payload: dict[str, Any]) -> None:
+    """The next people of a closed schedule."""
+    publishing.cancel_of_closed_schedule(payload["schedule_id"])
+
+
+def dedupe_key(appointment: Appointment, kind: str, sequence: int) -> str:
+    """The same change is told once, however often its message is handled."""
+    return f"{kind}:{appointment.pk}:{sequence}"
+
+
+def _tell(payload: dict[str, Any], kind: str, text: Any) -> None:
+    rows = Appointment.objects.select_related("citizen__account", "schedule__facility", "schedule__vaccine", "slot")
+    appointment = rows.filter(pk=payload["appointment_id"]).first()
+    phone = notification_phone(appointment.citizen) if appointment else None
+    if appointment is None or phone is None:
+        return
+    sequence = payload.get("sequence", 0)
+    if sequence < appointment.sequence:
+        return  # a later change is already on its way; two contradicting messages help nobody
+    account = appointment.citizen.account
+    language = account.language if account else "id"
+    with translation.override(language):
+        facts = _facts(appointment)
+        messaging.send(
+            kind=kind,
+            to=phone,
+            text=text(appointment, facts),
+            subject=_("Janji vaksinasi %(code)s") % {"code": appointment.code},
+            language=language,
+            parameters=[facts["name"], facts["vaccine"], facts["facility"], facts["day"], facts["time"], facts["url"]],
+            dedupe_key=dedupe_key(appointment, kind, sequence),
+        )
+
+
+def _facts(appointment: Appointment) -> dict[str, str]:
+    local = timezone.localtime(appointment.slot.starts_at)
+    return {
+        "name": appointment.citizen.full_name,
+        "vaccine": appointment.schedule.vaccine.short_name,
+        "facility": appointment.schedule.facility.name,
+        "address": appointment.schedule.facility.address,
+        "day": long_date(local.date(), translation.get_language()),
+        "time": f"{local:%H.%M} WIB",
+        "code": appointment.code,
+        "reason": appointment.cancel_reason,
+        "url": settings.PUBLIC_BASE_URL.rstrip("/") + reverse("scheduling:ticket", args=[appointment.public_id]),
+        "list": settings.PUBLIC_BASE_URL.rstrip("/") + reverse("scheduling:list"),
+    }
+
+
+def _booked_text(appointment: Appointment, facts: dict[str, str]) -> str:
+    return (
+        _(
+            "Janji vaksinasi %(name)s: %(vaccine)s di %(facility)s, %(address)s, %(day)s pukul %(time)s. "
+            "Kode tiket %(code)s. Tiket, pindah, atau batal: %(url)s"
+        )
+        % facts
+    )
+
+
+def _moved_text(appointment: Appointment, facts: dict[str, str]) -> str:
+    return (
+        _(
+            "Janji vaksinasi %(name)s dipindahkan: %(vaccine)s di %(facility)s, %(address)s, %(day)s pukul %(time)s. "
+            "Kode tiket tetap %(code)s. Tiket: %(url)s"
+        )
+        % facts
+    )
+
+
+def _cancelled_text(appointment: Appointment, facts: dict[str, str]) -> str:
+    if appointment.cancelled_because == Appointment.Because.CLOSED:
+        return (
+            _(
+                "Mohon maaf, layanan vaksinasi di %(facility)s pada %(day)s ditutup: %(reason)s. Janji %(name)s "
+                "(%(code)s) dibatalkan. Silakan pilih jadwal lain: %(list)s"
+            )
+            % facts
+        )
+    return (
+        _(
+            "Janji vaksinasi %(name)s di %(facility)s, %(day)s pukul %(time)s sudah dibatalkan. "
+            "Untuk memesan lagi: %(list)s"
+        )
+        % facts
+    )

@@ -1,0 +1,226 @@
+"""Publish, close and reopen schedules. Lock order here: schedule, then appointments, then places in number order."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime, time, timedelta
+from typing import Any
+
+from django.db import IntegrityError, transaction
+from django.utils import timezone
+
+from accounts.models import User
+from core import outbox
+from core.formats import DAYS
+from programmes.models import Vaccine
+from regions.models import Facility
+from scheduling import booking, errors, places
+from scheduling.models import Appointment, Place, Schedule, ScheduleTemplate, Slot
+
+# Told and cancelled in one transaction; the next batch is its own message, so that a crash repeats at most one.
+CLOSE_BATCH = 100
+MAX_RANGE_DAYS = 92
+
+
+@dataclass(frozen=True)
+class PlannedDay:
+    """One day a template would publish, and what stands in the way."""
+
+    date: date
+    places: int
+    walk_in: int
+    release_at: datetime | None
+    obstacle: str = ""
+
+
+@dataclass
+class Published:
+    """What a template has published."""
+
+    created: list[Schedule] = field(default_factory=list)
+    skipped: list[PlannedDay] = field(default_factory=list)
+
+
+def at(day: date, clock: time) -> datetime:
+    """Local wall time as an aware moment."""
+    return timezone.make_aware(datetime.combine(day, clock))
+
+
+def windows(day: date, open_time: time, close_time: time, minutes: int) -> list[tuple[datetime, datetime]]:
+    """Sessions from opening to closing; a rest shorter than half a session joins the last one."""
+    start, end, step = at(day, open_time), at(day, close_time), timedelta(minutes=max(5, minutes))
+    found = []
+    while start < end:
+        stop = start + step
+        if end - stop < step / 2:
+            stop = end
+        found.append((start, stop))
+        start = stop
+    return found
+
+
+def walk_in_share(position: int, places_per_slot: int, percent: int) -> int:
+    """Walk-in places of the session at `position` (from 0), so that the day as a whole meets `percent`."""
+
+    def upto(sessions: int) -> int:
+        return (sessions * places_per_slot * percent + 50) // 100
+
+    return upto(position + 1) - upto(position)
+
+
+@transaction.atomic
+def publish_schedule(
+    *,
+    facility: Facility,
+    vaccine: Vaccine,
+    dose_codes: Sequence[str],
+    day: date,
+    open_time: time,
+    close_time: time,
+    slot_minutes: int = 30,
+    places_per_slot: int = 10,
+    walk_in_percent: int = 20,
+    walk_in_at: datetime | None = None,
+    release_at: datetime | None = None,
+    template: ScheduleTemplate | None = None,
+    created_by: User | None = None,
+) -> Schedule:
+    """Open one day of one vaccine at one facility, with its sessions and places.
+
+    The last places of each session are the walk-in share. Raises IntegrityError when the same schedule exists.
+    """
+    schedule = Schedule.objects.create(
+        facility=facility, programme_id=vaccine.programme_id, vaccine=vaccine, dose_codes=list(dose_codes), date=day,
+        open_time=open_time, close_time=close_time, state=Schedule.State.OPEN, release_at=release_at,
+        walk_in_percent=walk_in_percent, walk_in_at=walk_in_at, template=template, created_by=created_by,
+    )  # fmt: skip
+    slots = Slot.objects.bulk_create(
+        Slot(schedule=schedule, starts_at=start, ends_at=stop)
+        for start, stop in windows(day, open_time, close_time, slot_minutes)
+    )
+    Place.objects.bulk_create(_places(slots, places_per_slot, walk_in_percent), batch_size=2000)
+    return schedule
+
+
+def plan(template: ScheduleTemplate, first: date, last: date) -> list[PlannedDay]:
+    """What publishing `template` from `first` to `last` would do; nothing is written. One query."""
+    last = min(last, first + timedelta(days=MAX_RANGE_DAYS))
+    days = [first + timedelta(days=n) for n in range((last - first).days + 1)]
+    existing = set(
+        Schedule.objects.filter(
+            facility=template.facility, vaccine=template.vaccine, open_time=template.open_time, date__in=days
+        ).values_list("date", flat=True)
+    )
+    return [_planned(template, day, existing) for day in days if day.weekday() in template.weekdays]
+
+
+def publish_from_template(template: ScheduleTemplate, first: date, last: date, user: User | None = None) -> Published:
+    """Publish every planned day of `template`; a day that exists or is over is skipped and told, so repeating is safe."""
+    result = Published()
+    for planned in plan(template, first, last):
+        if planned.obstacle:
+            result.skipped.append(planned)
+            continue
+        try:
+            result.created.append(_publish_day(template, planned, user))
+        except IntegrityError:  # somebody else published the same day meanwhile
+            result.skipped.append(planned)
+    return result
+
+
+@transaction.atomic
+def close_schedule(schedule_id: int, reason: str, user: User | None = None) -> Schedule:
+    """Close a schedule: no booking from now on, and everybody booked is cancelled and told in batches by the outbox.
+
+    People already at the desk stay. Closing again only changes the reason. Waits for bookings in flight, so that they
+    are told as well. Locks the schedule, then its free places in order.
+    """
+    schedule = Schedule.objects.select_for_update(no_key=True).get(pk=schedule_id)
+    first_time = schedule.state != Schedule.State.CLOSED
+    schedule.state, schedule.close_reason = Schedule.State.CLOSED, reason.strip()[:200]
+    if first_time:
+        schedule.closed_at, schedule.closed_by = timezone.now(), user
+        places.count(places.CLOSE_PLACES, schedule=schedule.pk)
+        schedule.close_total = _booked(schedule.pk).count()
+        outbox.add("schedule.closed", schedule_id=schedule.pk)
+    schedule.save(update_fields=["state", "close_reason", "closed_at", "closed_by", "close_total"])
+    return schedule
+
+
+def cancel_of_closed_schedule(schedule_id: int) -> int:
+    """Cancel the next batch of a closed schedule and queue the following one; returns how many.
+
+    Runs in the transaction of its outbox message. Stops by itself when the schedule was reopened meanwhile.
+    """
+    schedule = Schedule.objects.select_for_update(no_key=True).get(pk=schedule_id)
+    if schedule.state != Schedule.State.CLOSED:
+        return 0
+    batch = list(_booked(schedule_id).select_for_update(no_key=True).order_by("slot__starts_at", "pk")[:CLOSE_BATCH])
+    for appointment in batch:
+        booking.cancel_locked(appointment, reason=schedule.close_reason, because=Appointment.Because.CLOSED)
+    # Places freed by a cancellation that was under way when the schedule closed.
+    places.count(places.CLOSE_PLACES, schedule=schedule_id)
+    if len(batch) == CLOSE_BATCH:
+        outbox.add("schedule.closed", schedule_id=schedule_id)
+    return len(batch)
+
+
+@transaction.atomic
+def reopen_schedule(schedule_id: int) -> Schedule:
+    """Open a closed schedule again with the shares it was published with; who was cancelled stays cancelled.
+
+    Raises BookingError for a day that is over. Locks the schedule, then its places.
+    """
+    schedule = Schedule.objects.select_for_update(no_key=True).get(pk=schedule_id)
+    if schedule.date < timezone.localdate():
+        raise errors.SlotOver
+    if schedule.state != Schedule.State.OPEN:
+        schedule.state, schedule.close_reason = Schedule.State.OPEN, ""
+        schedule.closed_at = schedule.closed_by = None
+        schedule.close_total = 0
+        schedule.save(update_fields=["state", "close_reason", "closed_at", "closed_by", "close_total"])
+        places.count(places.REOPEN_PLACES, schedule=schedule.pk, percent=schedule.walk_in_percent)
+    return schedule
+
+
+def describe_weekdays(weekdays: Iterable[int]) -> str:
+    """Senin, Rabu, Jumat."""
+    return ", ".join(DAYS["id"][day] for day in sorted(weekdays) if 0 <= day <= 6)
+
+
+def _booked(schedule_id: int) -> Any:
+    return Appointment.objects.filter(schedule=schedule_id, status=Appointment.Status.BOOKED)
+
+
+def _places(slots: Sequence[Slot], places_per_slot: int, percent: int) -> Iterable[Place]:
+    for position, slot in enumerate(slots):
+        online = places_per_slot - walk_in_share(position, places_per_slot, percent)
+        for number in range(1, places_per_slot + 1):
+            pool = Place.Pool.ONLINE if number <= online else Place.Pool.WALK_IN
+            yield Place(slot=slot, number=number, pool=pool)
+
+
+def _planned(template: ScheduleTemplate, day: date, existing: set[date]) -> PlannedDay:
+    sessions = windows(day, template.open_time, template.close_time, template.slot_minutes)
+    shares = [
+        walk_in_share(position, template.places_per_slot, template.walk_in_percent)
+        for position in range(len(sessions))
+    ]  # fmt: skip
+    release_at = None
+    if template.release_time:
+        release_at = at(day - timedelta(days=template.release_days_before), template.release_time)
+    obstacle = ""
+    if day in existing:
+        obstacle = "sudah ada"
+    elif not sessions or sessions[-1][1] <= timezone.now():
+        obstacle = "sudah lewat"
+    return PlannedDay(day, len(sessions) * template.places_per_slot, sum(shares), release_at, obstacle)
+
+
+def _publish_day(template: ScheduleTemplate, planned: PlannedDay, user: User | None) -> Schedule:
+    return publish_schedule(
+        facility=template.facility, vaccine=template.vaccine, dose_codes=template.dose_codes, day=planned.date,
+        open_time=template.open_time, close_time=template.close_time, slot_minutes=template.slot_minutes,
+        places_per_slot=template.places_per_slot, walk_in_percent=template.walk_in_percent,
+        walk_in_at=at(planned.date, template.walk_in_hour) if template.walk_in_hour else None,
+        release_at=planned.release_at, template=template, created_by=user,
+    )  # fmt: skip
