@@ -5,6 +5,7 @@ Knows nothing of doses, rows or retries. Never logs secrets, payloads or numbers
 
 import json
 import logging
+import ssl
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -20,7 +21,14 @@ from pcare_bridge.envelope import Envelope, FieldMessage, Reply, field_messages,
 logger = logging.getLogger(__name__)
 
 MAX_BODY_BYTES = 16 * 1024 * 1024
-NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol, httpx.ProxyError)
+NOT_SENT = (
+    httpx.InvalidURL,
+    httpx.ConnectError,
+    httpx.ConnectTimeout,
+    httpx.PoolTimeout,
+    httpx.UnsupportedProtocol,
+    httpx.ProxyError,
+)
 
 
 @dataclass(frozen=True)
@@ -69,8 +77,21 @@ class Call:
     clock_difference: int | None = None
 
 
+def open_pool(options: Options) -> httpx.Client:
+    """A connection pool with the timeouts of `options`; may be shared by threads and by clients."""
+    # Proxies and certificates are settings, not whatever the environment of a worker happens to say.
+    return httpx.Client(
+        timeout=httpx.Timeout(options.read_timeout, connect=options.connect_timeout),
+        trust_env=False,
+        proxy=options.proxy or None,
+        verify=ssl.create_default_context(cafile=options.ca_file) if options.ca_file else True,
+        follow_redirects=False,
+        limits=httpx.Limits(keepalive_expiry=4.0),
+    )
+
+
 class PCareClient:
-    """Calls for one facility account; a context manager around one connection pool."""
+    """Calls for one facility account; not shared between threads, unlike the pool it may be given as `http`."""
 
     def __init__(
         self,
@@ -80,6 +101,7 @@ class PCareClient:
         *,
         clock: Callable[[], float] = time.time,
         before_request: Callable[[], None] = lambda: None,
+        http: httpx.Client | None = None,
     ) -> None:
         self.base_url = base_url.rstrip("/")
         self.credentials = credentials
@@ -87,21 +109,8 @@ class PCareClient:
         self.calls: list[Call] = []
         self._clock = clock
         self._before_request = before_request
-        timeout = httpx.Timeout(self.options.read_timeout, connect=self.options.connect_timeout)
-        # Proxies and certificates are settings, not whatever the environment of a worker happens to say.
-        self._http = httpx.Client(
-            timeout=timeout,
-            trust_env=False,
-            proxy=self.options.proxy or None,
-            verify=self._tls_context(),
-            follow_redirects=False,
-            limits=httpx.Limits(keepalive_expiry=4.0),
-        )
-
-    def _tls_context(self) -> Any:
-        if not self.options.ca_file:
-            return True
-        return httpx.create_ssl_context(verify=self.options.ca_file, trust_env=False)
+        self._http = http or open_pool(self.options)
+        self._owns_pool = http is None
 
     def __enter__(self) -> "PCareClient":
         return self
@@ -110,7 +119,8 @@ class PCareClient:
         self.close()
 
     def close(self) -> None:
-        self._http.close()
+        if self._owns_pool:
+            self._http.close()
 
     def headers(self, timestamp: str) -> dict[str, str]:
         """The five headers of PROTOCOL 4.1; `user_key` keeps its underscore."""
@@ -157,7 +167,7 @@ class PCareClient:
         started = time.monotonic()
         try:
             response, text = self._exchange(method, f"{self.base_url}/{path}", headers, content)
-        except httpx.HTTPError as error:
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
             sent = not isinstance(error, NOT_SENT)
             self._note(method, path_template, started, None, None, type(error).__name__)
             raise Unreachable(type(error).__name__, sent) from None
@@ -231,7 +241,7 @@ class PCareClient:
         duration = round((time.monotonic() - started) * 1000)
         call = Call(method, path_template, code, http_status, redact(message), duration, clock_difference)
         self.calls.append(call)
-        logger.info(
+        logger.debug(
             "pcare call",
             extra={
                 "pcare_method": method,

@@ -1,0 +1,118 @@
+"""Reads one delivery's dose into facts and a job; the only place where the bridge opens a NIK."""
+
+from typing import Any
+
+from django.utils import timezone
+
+from pcare_bridge.facts import AdverseFacts, Answer, DoseFacts, Job, ScreeningFacts
+from pcare_bridge.models import Delivery, FacilityAccount
+from registration.models import Citizen
+from vaccination.models import Immunization, Screening
+
+# A partner facility attests that it screened; its answers stay with it.
+ATTESTED = ScreeningFacts(version="mitra")
+
+
+def job_for(delivery: Delivery, account: FacilityAccount, in_doubt: bool) -> Job:
+    """Everything needed to send `delivery` without the database."""
+    immunization = Immunization.objects.select_related("citizen__account", "vaccine", "visit").get(
+        pk=delivery.immunization_id
+    )
+    return Job(
+        operation=delivery.operation,
+        sender_id=str(delivery.sender_id),
+        number=delivery.upstream_number,
+        in_doubt=in_doubt,
+        facts=facts_of(immunization, account),
+        former_niks=_former_niks(immunization),
+    )
+
+
+def facts_of(immunization: Immunization, account: FacilityAccount) -> DoseFacts:
+    """The dose as every profile maps it."""
+    citizen = immunization.citizen
+    return DoseFacts(
+        nik=citizen.nik or "",
+        name=citizen.full_name,
+        birth_date=citizen.birth_date,
+        sex=citizen.sex,
+        phone=_phone(citizen),
+        provider_code=account.provider_code,
+        practitioner_code=account.practitioner_code,
+        occurred_at=immunization.occurred_at,
+        vaccine_code=_vaccine_code(immunization),
+        vaccine_name=immunization.vaccine.name,
+        dose_number=immunization.dose_number,
+        lot_number=immunization.lot_number,
+        expiration_date=immunization.expiration_date,
+        body_site=immunization.body_site,
+        screening=_screening(immunization),
+        adverse=_adverse(immunization),
+    )
+
+
+def _vaccine_code(immunization: Immunization) -> str:
+    own = getattr(immunization.vaccine, "pcare_code", None)
+    if own:
+        return own.code
+    return next(iter(immunization.vaccine.kfa_products), "")
+
+
+def _phone(citizen: Citizen) -> str:
+    number = citizen.contact_phone or (citizen.account.phone if citizen.account else "") or ""
+    return "0" + number.removeprefix("+62") if number.startswith("+62") else number
+
+
+def _screening(immunization: Immunization) -> ScreeningFacts | None:
+    if immunization.visit_id is None:
+        return ATTESTED
+    screening = (
+        Screening.objects.filter(visit_id=immunization.visit_id, outcome=Screening.Outcome.PROCEED)
+        .select_related("questionnaire")
+        .order_by("-decided_at")
+        .first()
+    )
+    if screening is None:
+        return None
+    reading: dict[str, Any] = screening.measurements[-1] if screening.measurements else {}
+    keys = screening.questionnaire.questions.order_by("sort_order").values_list("key", flat=True)
+    asked = [key for key in keys if isinstance(screening.answers.get(key), bool)]
+    return ScreeningFacts(
+        version=f"{screening.questionnaire.code} {screening.questionnaire.version}",
+        temperature_c=_number(reading.get("temperature_c")),
+        systolic=_whole(reading.get("systolic")),
+        diastolic=_whole(reading.get("diastolic")),
+        answers=tuple(Answer(f"S{at:02d}", screening.answers[key]) for at, key in enumerate(asked, 1)),
+    )
+
+
+def _adverse(immunization: Immunization) -> AdverseFacts | None:
+    event = immunization.adverse_events.order_by("onset_at").first()
+    if event is None:
+        return None
+    return AdverseFacts(timezone.localdate(event.onset_at), tuple(event.symptoms), event.is_serious)
+
+
+def _former_niks(immunization: Immunization) -> tuple[str, ...]:
+    """NIKs under which replaced versions of this dose were sent, when they were given to another person's record."""
+    found = []
+    seen = {immunization.citizen_id}
+    former = immunization.replaces
+    while former is not None:
+        if former.citizen_id not in seen and former.citizen.nik:
+            seen.add(former.citizen_id)
+            found.append(former.citizen.nik)
+        former = former.replaces
+    return tuple(found)
+
+
+def _number(value: Any) -> float | None:
+    try:
+        return float(value)
+    except (TypeError, ValueError):
+        return None
+
+
+def _whole(value: Any) -> int | None:
+    number = _number(value)
+    return None if number is None else round(number)

@@ -1,0 +1,236 @@
+"""Works off due deliveries: claim by lease, send outside any transaction, store the answer (PROTOCOL section 7).
+
+Requests run in threads that never touch the database; claiming and storing happen in the calling thread.
+"""
+
+import logging
+import os
+import time
+from collections.abc import Callable
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import lru_cache
+
+import httpx
+from django.conf import settings
+from django.db import transaction
+from django.db.models import F
+from django.db.models.functions import Coalesce
+from django.utils import timezone
+
+from pcare_bridge import conf, health, settling
+from pcare_bridge.client import Call, Credentials, Options, PCareClient, Unreachable, open_pool
+from pcare_bridge.errors import ERROR_CLASSES, Handling, classify
+from pcare_bridge.facts import Job
+from pcare_bridge.gather import job_for
+from pcare_bridge.models import Delivery, FacilityAccount, Upstream
+from pcare_bridge.outcome import Outcome
+from pcare_bridge.profiles import vaksinasi
+
+logger = logging.getLogger(__name__)
+
+PROBE_SECONDS = 60  # how long one worker may take to probe before another may try
+REFILL_SECONDS = 1.0
+
+
+@dataclass
+class Work:
+    """One claimed delivery on its way."""
+
+    delivery: Delivery
+    account: FacilityAccount | None
+    in_doubt: bool
+    slots: list[datetime]
+    job: Job | None = None
+
+
+def send_due(seconds: float = 40.0) -> int:
+    """Send what is due for at most about `seconds`; returns how many deliveries got an outcome.
+
+    Any number of workers may call this at once: each row is leased to one of them.
+    """
+    upstream = health.upstream()
+    if upstream is None or upstream.paused_reason:
+        return 0
+    health.resume_expired()
+    if not _is_open_for_work(upstream):
+        return 0
+    until = time.monotonic() + seconds
+    width = settings.PCARE_IN_FLIGHT
+    pending: dict[Future[tuple[Outcome, list[Call]]], Work] = {}
+    finished = 0
+    with ThreadPoolExecutor(width, thread_name_prefix="pcare") as pool:
+        while True:
+            claimed = []
+            if time.monotonic() < until and len(pending) <= width // 2:
+                claimed = _claim(upstream.pk, width - len(pending))
+            for work in claimed:
+                outcome = _prepare(work)
+                if outcome is not None:
+                    settling.settle(work.delivery, outcome, [], upstream.pk, work.account)
+                    finished += 1
+                else:
+                    pending[pool.submit(_send, work)] = work
+            if not pending:
+                if claimed:
+                    continue
+                return finished
+            for future in wait(pending, timeout=REFILL_SECONDS, return_when=FIRST_COMPLETED).done:
+                work = pending.pop(future)
+                outcome, calls = _result(future, work)
+                settling.settle(work.delivery, outcome, calls, upstream.pk, work.account)
+                finished += 1
+
+
+def has_work() -> bool:
+    """Whether a sender would find something to do now; costs one or two indexed queries."""
+    upstream = health.upstream()
+    if upstream is None or upstream.paused_reason:
+        return False
+    now = timezone.now()
+    if upstream.is_down:
+        return upstream.probe_at is None or upstream.probe_at <= now
+    return Delivery.objects.due().exists() or FacilityAccount.objects.filter(paused_until__lte=now).exists()
+
+
+def _claim(upstream_id: int, room: int) -> list[Work]:
+    """Lease up to `room` due rows within the shared limit of requests in flight; locks the upstream row briefly."""
+    now = timezone.now()
+    with transaction.atomic():
+        upstream = Upstream.objects.select_for_update().get(pk=upstream_id)
+        asked_to_wait = upstream.next_slot_at and upstream.next_slot_at > now + timedelta(seconds=5)
+        if upstream.paused_reason or upstream.is_down or asked_to_wait:
+            return []
+        busy = Delivery.objects.filter(state=Delivery.IN_FLIGHT, lease_until__gt=now).count()
+        room = min(room, settings.PCARE_IN_FLIGHT - busy)
+        if room <= 0:
+            return []
+        paused = list(FacilityAccount.objects.exclude(pause_class="").values_list("facility_id", flat=True))
+        rows = Delivery.objects.exclude(facility_id__in=paused).claim(room, seconds=conf.lease_seconds())
+        # Committed before the first byte leaves: whoever takes over from a killed worker must read back first.
+        Delivery.objects.filter(pk__in=[row.pk for row in rows]).update(
+            outcome_unknown=True, first_attempt_at=Coalesce(F("first_attempt_at"), now)
+        )
+        accounts = FacilityAccount.objects.in_bulk({row.facility_id for row in rows}, field_name="facility_id")
+        works = []
+        for row in rows:
+            row.first_attempt_at = row.first_attempt_at or now
+            job_size = 2 if row.outcome_unknown else 1
+            slots = health.reserve_slots(upstream, job_size)
+            works.append(Work(row, accounts.get(row.facility_id), row.outcome_unknown, slots))
+    return works
+
+
+def _prepare(work: Work) -> Outcome | None:
+    """Build the job; an outcome instead when this delivery cannot be sent as it is."""
+    if work.account is None or not work.account.is_active:
+        return _incomplete(work, "akun", "akun PCare fasilitas")
+    try:
+        work.job = job_for(work.delivery, work.account, work.in_doubt)
+    except Exception as error:
+        # One broken row must not stop the others; a person sees it in the list.
+        logger.exception("delivery not readable", extra={"delivery_id": str(work.delivery.pk)})
+        return Outcome(ERROR_CLASSES["unexpected"], in_doubt=work.in_doubt, message=type(error).__name__)
+    if work.job.operation == Delivery.Operation.WITHDRAW:
+        return None
+    missing = vaksinasi.missing_fields(work.job.facts)
+    if missing:
+        return _incomplete(work, missing[0][0], ", ".join(label for _, label in missing))
+    return None
+
+
+def _incomplete(work: Work, field: str, labels: str) -> Outcome:
+    return Outcome(
+        ERROR_CLASSES["incomplete"],
+        work.delivery.upstream_number,
+        in_doubt=work.in_doubt,
+        field=field,
+        message=f"Belum ada: {labels}.",
+    )
+
+
+def _send(work: Work) -> tuple[Outcome, list[Call]]:
+    assert work.account is not None
+    assert work.job is not None
+    client = client_for(work.account, _wait_for(work.slots))
+    return vaksinasi.deliver(client, work.job), client.calls
+
+
+def _result(future: Future[tuple[Outcome, list[Call]]], work: Work) -> tuple[Outcome, list[Call]]:
+    error = future.exception()
+    if error is None:
+        return future.result()
+    logger.error("delivery failed", exc_info=error, extra={"delivery_id": str(work.delivery.pk)})
+    return Outcome(ERROR_CLASSES["unexpected"], in_doubt=True, message=type(error).__name__), []
+
+
+def client_for(account: FacilityAccount, before_request: Callable[[], None] = lambda: None) -> PCareClient:
+    """A client that signs as `account`, on this process's shared connection pool."""
+    credentials = Credentials(
+        cons_id=account.cons_id,
+        secret=account.secret,
+        user_key=account.user_key,
+        username=account.username,
+        password=account.password,
+        application_code=account.application_code,
+    )
+    options = conf.options()
+    pool = _pool(options, os.getpid())
+    return PCareClient(conf.base_url(), credentials, options, before_request=before_request, http=pool)
+
+
+@lru_cache(maxsize=2)
+def _pool(options: Options, process_id: int) -> httpx.Client:
+    # By process: sockets must not be shared across a fork of the worker.
+    return open_pool(options)
+
+
+def _wait_for(slots: list[datetime]) -> Callable[[], None]:
+    """Sleep until the next reserved slot; requests beyond the reservation keep the permitted distance."""
+    left = list(slots)
+
+    def pause() -> None:
+        if left:
+            seconds = (left.pop(0) - timezone.now()).total_seconds()
+        else:
+            seconds = 1 / settings.PCARE_PER_SECOND if settings.PCARE_PER_SECOND else 0
+        time.sleep(max(0.0, seconds))
+
+    return pause
+
+
+def _is_open_for_work(upstream: Upstream) -> bool:
+    """Whether the breaker lets requests through; probes first when it is open and the time has come."""
+    if not upstream.is_down:
+        return True
+    now = timezone.now()
+    with transaction.atomic():
+        upstream = Upstream.objects.select_for_update().get(pk=upstream.pk)
+        if not upstream.is_down:
+            return True
+        if upstream.probe_at and upstream.probe_at > now:
+            return False
+        upstream.state = Upstream.State.HALF_OPEN
+        upstream.probe_at = now + timedelta(seconds=PROBE_SECONDS)
+        upstream.save(update_fields=["state", "probe_at"])
+    return probe(upstream)
+
+
+def probe(upstream: Upstream) -> bool:
+    """One cheap authenticated read; closes or re-opens the breaker and tells which."""
+    account = FacilityAccount.objects.filter(is_active=True).order_by("pause_class", "pk").first()
+    if account is None:
+        return False
+    client = client_for(account)
+    try:
+        reply = client.get(vaksinasi.PROBE, start=0, limit=1)
+        error, retry_after = classify(reply), reply.retry_after
+    except Unreachable:
+        error, retry_after = ERROR_CLASSES["unreachable"], None
+    if error is not None and error.handling is Handling.RETRY:
+        health.note_failure(upstream.pk, error, retry_after)
+        return False
+    # A refusal of the account is an answer too: the service is up, and the account's own queue learns of it next.
+    health.note_success(upstream.pk, client.calls[-1].clock_difference)
+    return True
