@@ -35,10 +35,9 @@ def hold_place(slot_id: int, key: UUID) -> datetime:
         until = places.hold(slot_id, key, now)
         if until:
             return until
-        slot = Slot.objects.select_related("schedule").get(pk=slot_id)
-        _check_bookable(slot, now)
         if not _pause_if_free(slot_id, now, attempt):
             break
+    _check_bookable(Slot.objects.select_related("schedule").get(pk=slot_id), timezone.now())
     raise errors.SlotFull
 
 
@@ -97,10 +96,11 @@ def book(
             return answer
         if active := active_appointment(citizen, schedule.programme_id):
             raise errors.AlreadyBooked(active)
-        schedule.refresh_from_db()
-        _check_bookable(slot, now)
         if not _pause_if_free(slot_id, now, attempt):
             break
+    # Last, so that a schedule closed meanwhile is called closed and not full.
+    schedule.refresh_from_db()
+    _check_bookable(slot, timezone.now())
     raise errors.HoldExpired if held else errors.SlotFull
 
 
@@ -318,10 +318,10 @@ def _pick_online(slot: Slot, key: UUID, now: datetime) -> int:
         rows = places.run(places.TAKE_ONLINE, slot=slot.pk, hold=key, now=now)
         if rows:
             return int(rows[0][0])
-        slot.schedule.refresh_from_db()
-        _check_bookable(slot, now)
         if not _pause_if_free(slot.pk, now, attempt):
             break
+    slot.schedule.refresh_from_db()
+    _check_bookable(slot, timezone.now())
     raise errors.SlotFull
 
 
@@ -338,7 +338,7 @@ def _check_bookable(slot: Slot, now: datetime) -> None:
 
 
 def _pause_if_free(slot_id: int, now: datetime, attempt: int) -> bool:
-    free = Place.objects.free(now).filter(slot=slot_id, pool=Place.Pool.ONLINE).exists()
+    free = Place.objects.bookable(now).filter(slot=slot_id).exists()
     if free and attempt < TRIES - 1:
         time.sleep(0.004 * 2**attempt)
     return free

@@ -114,7 +114,7 @@ def plan(template: ScheduleTemplate, first: date, last: date) -> list[PlannedDay
 
 
 def publish_from_template(template: ScheduleTemplate, first: date, last: date, user: User | None = None) -> Published:
-    """Publish every planned day of `template`; a day that exists or is over is skipped and told, so repeating is safe."""
+    """Publish every planned day of `template`; a day that exists or is over is skipped, so repeating is safe."""
     result = Published()
     for planned in plan(template, first, last):
         if planned.obstacle:

@@ -1,0 +1,119 @@
+import uuid
+from collections import Counter
+
+import pytest
+
+from core.models import OutboxMessage
+from scheduling import audits, errors
+from scheduling.models import Appointment, Place
+from scheduling.services import book, cancel, close_schedule, hold_place, move
+from tests.scheduling.world import at_once, booked, free_places, make_adult, make_slot
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def assert_sound():
+    """I1 to I3 hold."""
+    checks = (
+        audits.active_without_place, audits.taken_without_appointment, audits.place_elsewhere, audits.double_active,
+        audits.double_keys, audits.double_codes,
+    )  # fmt: skip
+    assert {check.__name__: check() for check in checks} == {check.__name__: 0 for check in checks}
+
+
+def test_five_hundred_attempts_on_twenty_places_give_exactly_twenty():
+    slot = make_slot(places=20)
+    people = [make_adult() for _ in range(500)]
+
+    results = at_once(
+        lambda citizen: book(citizen=citizen, slot_id=slot.pk, client_uuid=uuid.uuid4()), people, threads=24
+    )
+
+    assert Counter(type(result).__name__ for result in results) == {"Appointment": 20, "SlotFull": 480}
+    assert Appointment.objects.filter(status="booked").count() == 20
+    assert Place.objects.filter(slot=slot, state="taken").count() == 20
+    assert OutboxMessage.objects.filter(topic="appointment.booked").count() == 20
+    assert_sound()
+
+
+def test_one_person_in_sixteen_tabs_gets_one_appointment():
+    slots = [make_slot(days=day) for day in range(1, 5)]
+    citizen = make_adult()
+
+    results = at_once(lambda slot: book(citizen=citizen, slot_id=slot.pk, client_uuid=uuid.uuid4()), slots * 4)
+
+    assert Counter(type(result).__name__ for result in results) == {"Appointment": 1, "AlreadyBooked": 15}
+    winner = next(result for result in results if isinstance(result, Appointment))
+    assert {result.appointment.pk for result in results if isinstance(result, errors.AlreadyBooked)} == {winner.pk}
+    assert Place.objects.filter(state="taken").count() == 1
+    assert_sound()
+
+
+def test_one_form_sent_sixteen_times_gives_the_first_answer_to_all():
+    slot = make_slot(places=20)
+    citizen, key = make_adult(), uuid.uuid4()
+
+    results = at_once(lambda _: book(citizen=citizen, slot_id=slot.pk, client_uuid=key), range(16))
+
+    assert {result.public_id for result in results} == {Appointment.objects.get().public_id}
+    assert Place.objects.filter(state="taken").count() == 1
+    assert OutboxMessage.objects.filter(topic="appointment.booked").count() == 1
+    assert_sound()
+
+
+def test_a_place_locked_by_a_booking_that_fails_is_not_reported_as_full():
+    # Sixteen bookings of a person who already has an appointment lock the only place again and again, for nothing.
+    other, slot = make_slot(days=2), make_slot(places=1)
+    busy = make_adult()
+    booked(other, busy)
+    people = [busy if n % 8 else make_adult() for n in range(64)]
+
+    results = at_once(lambda citizen: book(citizen=citizen, slot_id=slot.pk, client_uuid=uuid.uuid4()), people)
+
+    assert Counter(type(result).__name__ for result in results)["Appointment"] == 1
+    assert free_places(slot) == 0
+    assert_sound()
+
+
+def test_holds_never_exceed_the_places():
+    slot = make_slot(places=5)
+
+    results = at_once(lambda _: hold_place(slot.pk, uuid.uuid4()), range(40))
+
+    assert Counter(type(result).__name__ for result in results) == {"datetime": 5, "SlotFull": 35}
+    assert Place.objects.filter(slot=slot, state="held").count() == 5
+
+
+def test_moving_and_cancelling_at_once_leaves_one_truth():
+    first, second = make_slot(days=1, places=8), make_slot(days=2, places=8)
+    appointments = [booked(first) for _ in range(8)]
+
+    def act(number):
+        appointment = appointments[number % 8]
+        return move(appointment.pk, second.pk) if number < 16 else cancel(appointment.pk)
+
+    at_once(act, range(32))
+
+    assert Appointment.objects.filter(status="cancelled").count() == 8
+    assert free_places(first) == free_places(second) == 8
+    assert_sound()
+
+
+def test_nobody_books_into_a_schedule_that_is_being_closed():
+    slot = make_slot(places=30)
+    people = [make_adult() for _ in range(40)]
+
+    def act(number):
+        if number == 12:
+            return close_schedule(slot.schedule_id, "listrik padam")
+        return book(citizen=people[number], slot_id=slot.pk, client_uuid=uuid.uuid4())
+
+    results = at_once(act, range(40))
+
+    made = sum(isinstance(result, Appointment) for result in results)
+    others = {type(result).__name__ for result in results} - {"Appointment", "Schedule"}
+    assert others <= {"ScheduleClosed", "SlotFull"}  # full is said by who looked while the closing was under way
+    slot.schedule.refresh_from_db()
+    assert slot.schedule.close_total == made == Appointment.objects.filter(status="booked").count()
+    assert not Place.objects.filter(slot=slot, pool="online").exclude(state="taken").exists()
+    assert_sound()
