@@ -1,6 +1,7 @@
 """Signed proof of a recorded dose, the public part of the keys that sign it, and its revocation."""
 
 import uuid
+from datetime import date
 
 from django.conf import settings
 from django.db import models
@@ -94,6 +95,16 @@ class Certificate(models.Model):
 
     def __str__(self) -> str:
         return self.uvci
+
+    @property
+    def born(self) -> date:
+        """Birth date as signed."""
+        return date.fromisoformat(self.facts["birth_date"])
+
+    @property
+    def given(self) -> date:
+        """Day of the dose as signed."""
+        return date.fromisoformat(self.facts["occurred_on"])
 
 
 class RevocationQuerySet(models.QuerySet):

@@ -6,26 +6,28 @@ from django.utils import translation
 from django.utils.translation import gettext as _
 
 from certificates.models import Certificate
+from messaging import services as messaging
+from registration.queries import notification_phone
 
 
 def certificate_ready(certificate: Certificate, token: str) -> None:
     """Queue the message in the caller's transaction; nothing happens for a person without a phone."""
-    from messaging import services as messaging
-
-    account = certificate.immunization.citizen.account
-    if account is None or account.verified_at is None:
+    citizen = certificate.immunization.citizen
+    phone = notification_phone(citizen)
+    if phone is None:
         return
-    with translation.override(account.language):
+    language = citizen.account.language if citizen.account else settings.LANGUAGE_CODE
+    with translation.override(language):
         address = settings.PUBLIC_BASE_URL.rstrip("/") + reverse("certificates:link", args=[token])
         text = _(
-            "Sertifikat vaksinasi dari Dinas Kesehatan Kota Semarang sudah terbit. Buka: {address} "
+            "Sertifikat vaksinasi dari Dinas Kesehatan Kota Semarang sudah terbit. Buka: %(address)s "
             "Saat dibuka, kami kirim kode ke nomor ini. Jangan berikan tautan atau kode kepada orang lain."
-        ).format(address=address)
+        ) % {"address": address}
     messaging.send(
         kind="certificate_ready",
-        to=account.phone,
+        to=phone,
         text=text,
-        language=account.language,
+        language=language,
         parameters=(address,),
         dedupe_key=f"certificate_ready:{certificate.pk}",
     )

@@ -26,5 +26,5 @@ def shc_code(jws: str) -> segno.QRCode:
 def svg(code: segno.QRCode) -> str:
     """Inline SVG without size, so that the page decides; dark on light also in dark mode."""
     out = io.BytesIO()
-    code.save(out, kind="svg", border=BORDER, omitsize=True, xmldecl=False, svgclass="qr", lineclass=None, light="#fff")
+    code.save(out, kind="svg", border=BORDER, omitsize=True, xmldecl=False, svgclass=None, lineclass=None, light="#fff")
     return out.getvalue().decode("utf-8")

@@ -1,3 +1,13 @@
-from django.urls import URLPattern
+"""Addresses without a language: the published keys and revocations."""
 
-urlpatterns: list[URLPattern] = []
+from django.urls import path
+
+from certificates import wellknown
+
+urlpatterns = [
+    path(".well-known/jwks.json", wellknown.document, {"name": "jwks"}, name="jwks"),
+    path(".well-known/dsc.json", wellknown.document, {"name": "signers"}, name="dsc"),
+    path(".well-known/dsc.pem", wellknown.document, {"name": "signers-pem"}, name="dsc-pem"),
+    path(".well-known/revocations.jws", wellknown.document, {"name": "revocations"}, name="revocations"),
+    path(".well-known/crl/<str:kid>.json", wellknown.card_revocations, name="card-revocations"),
+]

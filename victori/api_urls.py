@@ -3,6 +3,9 @@
 from django.urls import path
 from drf_spectacular.views import SpectacularJSONAPIView
 
+from certificates.api import VerifyCertificate
+
 urlpatterns = [
     path("openapi.json", SpectacularJSONAPIView.as_view(), name="openapi"),
+    path("certificates/verify", VerifyCertificate.as_view(), name="api-verify-certificate"),
 ]

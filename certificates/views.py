@@ -1,0 +1,90 @@
+"""Pages of a person's certificates: the family's list, one certificate, its files."""
+
+from __future__ import annotations
+
+import json
+from uuid import UUID
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, render
+from django.utils.safestring import mark_safe
+from django.utils.translation import gettext as _
+
+from certificates import access, pdf, queries, services
+from certificates.assemble import NotCertifiable
+from certificates.models import Certificate
+from registration.session import citizen_required
+from vaccination.models import Immunization
+
+
+@citizen_required
+def family_list(request: HttpRequest) -> HttpResponse:
+    """Every dose of the family with the state of its certificate."""
+    doses = [(dose, queries.certificate_state(dose)) for dose in queries.doses_of_family(request.citizen_account)]
+    people: dict[str, list] = {}
+    for dose, state in doses:
+        people.setdefault(dose.citizen.full_name, []).append((dose, state))
+    return render(request, "certificates/list.html", {"people": people})
+
+
+@citizen_required
+def of_dose(request: HttpRequest, dose: UUID) -> HttpResponse:
+    """The certificate of one dose of the family; signed now if the worker has not come by yet."""
+    immunization = get_object_or_404(Immunization, uuid=dose, citizen__account=request.citizen_account)
+    try:
+        certificate = services.issue(immunization.pk, actor="citizen page")
+    except NotCertifiable as refused:
+        return render(request, "certificates/none.html", {"text": _reason(immunization, refused)}, status=410)
+    return certificate_page(request, certificate)
+
+
+def _reason(immunization: Immunization, refused: NotCertifiable) -> str:
+    state = queries.certificate_state(immunization)
+    if state.revoked_at:
+        return _("Sertifikat ini sudah dicabut karena data vaksinasi diperbaiki.")
+    return queries.NO_CERTIFICATE[refused.reason]()
+
+
+def certificate_page(request: HttpRequest, certificate: Certificate) -> HttpResponse:
+    """One valid certificate with both codes and its downloads."""
+    why_no_eu = queries.WITHOUT_EU_CODE.get(certificate.eu_reason)
+    return render(
+        request,
+        "certificates/certificate.html",
+        {
+            "certificate": certificate,
+            "facts": certificate.facts,
+            # Made by ourselves from a QR library; no text of a person is in it.
+            "hc1_svg": mark_safe(certificate.hc1_svg),  # noqa: S308
+            "shc_svg": mark_safe(certificate.shc_svg),  # noqa: S308
+            "why_no_eu": why_no_eu() if why_no_eu else "",
+            "download_key": access.download_key(certificate),
+            "minutes": access.DOWNLOAD_SECONDS // 60,
+        },
+    )
+
+
+def download_pdf(request: HttpRequest, key: str) -> HttpResponse:
+    """The PDF behind a short-lived address."""
+    certificate = access.by_download_key(key)
+    if certificate is None:
+        return _gone(request)
+    response = HttpResponse(pdf.render(certificate), content_type="application/pdf")
+    response.headers["Content-Disposition"] = f'inline; filename="{pdf.FILE_NAME}"'
+    return response
+
+
+def download_card(request: HttpRequest, key: str) -> HttpResponse:
+    """The wallet file of the SMART Health Card."""
+    certificate = access.by_download_key(key)
+    if certificate is None:
+        return _gone(request)
+    body = json.dumps({"verifiableCredential": [certificate.shc]})
+    response = HttpResponse(body, content_type="application/smart-health-card")
+    response.headers["Content-Disposition"] = 'attachment; filename="vaksinasi.smart-health-card"'
+    return response
+
+
+def _gone(request: HttpRequest) -> HttpResponse:
+    text = _("Tautan unduhan hanya berlaku 15 menit. Buka lagi sertifikatnya, lalu unduh ulang.")
+    return render(request, "certificates/none.html", {"text": text}, status=410)
