@@ -1,0 +1,67 @@
+"""A simulator on a real socket, an account that it knows, and doses of invented people."""
+
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from pcare_bridge.client import Credentials, Options, PCareClient
+from pcare_bridge.envelope import Reply
+from pcare_bridge.simulator import defaults
+from pcare_bridge.simulator.server import Server
+from pcare_bridge.simulator.service import Service
+
+KD_PROVIDER = defaults.provider_code(7)
+USERNAME, PASSWORD = defaults.account(KD_PROVIDER)
+
+
+@pytest.fixture
+def simulator() -> Iterator[Server]:
+    """The simulated service in a thread of its own, on a free port."""
+    server = Server(Service())
+    thread = threading.Thread(target=lambda: server.serve_forever(poll_interval=0.02), daemon=True)
+    thread.start()
+    yield server
+    server.service.weather.clear()
+    server.shutdown()
+    server.server_close()
+    thread.join(5)
+
+
+@pytest.fixture
+def credentials() -> Credentials:
+    return Credentials(defaults.CONS_ID, defaults.SIGNING_KEY, defaults.USER_KEY, USERNAME, PASSWORD)
+
+
+@pytest.fixture
+def client(simulator: Server, credentials: Credentials) -> Iterator[PCareClient]:
+    with PCareClient(simulator.base_url, credentials, Options(connect_timeout=2, read_timeout=2)) as client:
+        yield client
+
+
+@pytest.fixture
+def one_answer(credentials: Credentials) -> Iterator[Callable[..., Reply]]:
+    """`one_answer(body, status=200, headers="")`: the client's reading of one raw HTTP answer on a real socket."""
+    listener = socket.create_server(("127.0.0.1", 0))
+
+    def answer(body: str, status: int = 200, headers: str = "") -> Reply:
+        def serve() -> None:
+            connection, _ = listener.accept()
+            with connection:
+                connection.recv(65536)
+                raw = body.encode()
+                head = f"HTTP/1.1 {status} X\r\n{headers}Content-Length: {len(raw)}\r\nConnection: close\r\n\r\n"
+                connection.sendall(head.encode() + raw)
+
+        thread = threading.Thread(target=serve, daemon=True)
+        thread.start()
+        address = f"http://127.0.0.1:{listener.getsockname()[1]}"
+        with PCareClient(address, credentials, Options(connect_timeout=2, read_timeout=2)) as client:
+            reply: Any = client.get("kesadaran")
+        thread.join(5)
+        return reply
+
+    yield answer
+    listener.close()
