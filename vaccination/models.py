@@ -37,7 +37,11 @@ class Visit(models.Model):
     citizen = models.ForeignKey(Citizen, on_delete=models.PROTECT, related_name="visits")
     facility = models.ForeignKey(Facility, on_delete=models.PROTECT, related_name="visits")
     programme = models.ForeignKey(Programme, on_delete=models.PROTECT)
-    appointment = models.OneToOneField(Appointment, on_delete=models.PROTECT, null=True, blank=True, related_name="visit")
+    vaccine = models.ForeignKey(Vaccine, on_delete=models.PROTECT, null=True, blank=True, related_name="+")
+    dose_code = models.CharField("dosis", max_length=20, blank=True, db_comment="What the person came for.")
+    appointment = models.OneToOneField(
+        Appointment, on_delete=models.PROTECT, null=True, blank=True, related_name="visit"
+    )
     date = models.DateField("tanggal", default=timezone.localdate)
     queue_number = models.PositiveSmallIntegerField("nomor antrean", null=True, blank=True)
     step = models.CharField("tahap", max_length=12, choices=Step, default=Step.ARRIVED)
@@ -47,6 +51,9 @@ class Visit(models.Model):
     observe_until = models.DateTimeField("dipantau sampai", null=True, blank=True)
     ended_at = models.DateTimeField("selesai", null=True, blank=True)
     left_early = models.BooleanField("pulang sebelum waktunya", default=False)
+    end_note = models.CharField("catatan akhir", max_length=200, blank=True)
+    # Answers and readings of a screening that is not decided yet, so that ten minutes of waiting lose nothing.
+    draft = models.JSONField("skrining berjalan", default=dict, blank=True)
     checked_in_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
 
     objects = VisitQuerySet.as_manager()
@@ -79,6 +86,7 @@ class Screening(models.Model):
         REFUSE = "tidak_diberikan", "Tidak diberikan"
 
     visit = models.ForeignKey(Visit, on_delete=models.PROTECT, related_name="screenings")
+    client_uuid = models.UUIDField("kunci permintaan", default=uuid.uuid4, unique=True)
     questionnaire = models.ForeignKey(Questionnaire, on_delete=models.PROTECT)
     answers = models.JSONField("jawaban", default=dict)
     measurements = models.JSONField("pengukuran", default=list, db_comment="[{at, temperature_c, systolic, diastolic}]")
@@ -120,12 +128,16 @@ class Immunization(models.Model):
         ENTERED_IN_ERROR = "entered-in-error", "Salah catat"
 
     uuid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
-    client_uuid = models.UUIDField("kunci permintaan", unique=True, db_comment="The same form sent twice makes one dose.")
+    client_uuid = models.UUIDField(
+        "kunci permintaan", unique=True, db_comment="The same form sent twice makes one dose."
+    )
     citizen = models.ForeignKey(Citizen, on_delete=models.PROTECT, related_name="immunizations")
     visit = models.ForeignKey(Visit, on_delete=models.PROTECT, null=True, blank=True, related_name="immunizations")
     programme = models.ForeignKey(Programme, on_delete=models.PROTECT)
     vaccine = models.ForeignKey(Vaccine, on_delete=models.PROTECT)
-    dose_code = models.CharField("dosis", max_length=20, db_comment="Within the programme: primary1, booster1, penta2 ...")
+    dose_code = models.CharField(
+        "dosis", max_length=20, db_comment="Within the programme: primary1, booster1, penta2 ..."
+    )
     dose_number = models.PositiveSmallIntegerField("dosis ke-", db_comment="From 1, counted over the whole series.")
     dose_quantity_ml = models.DecimalField("volume (mL)", max_digits=5, decimal_places=2, null=True, blank=True)
     status = models.CharField("status", max_length=20, choices=Status, default=Status.COMPLETED)
@@ -136,25 +148,55 @@ class Immunization(models.Model):
     lot_number = models.CharField("nomor batch", max_length=20, blank=True)
     expiration_date = models.DateField("kedaluwarsa", null=True, blank=True)
     lot_id_used = models.BigIntegerField(null=True, blank=True, db_comment="stock.Lot the dose was taken from.")
-    facility = models.ForeignKey(Facility, on_delete=models.PROTECT, null=True, blank=True, related_name="immunizations")
+    facility = models.ForeignKey(
+        Facility, on_delete=models.PROTECT, null=True, blank=True, related_name="immunizations"
+    )
     outside_facility = models.CharField("tempat di luar", max_length=120, blank=True)
     performer = models.ForeignKey(
-        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, blank=True, related_name="+", verbose_name="vaksinator"
+        settings.AUTH_USER_MODEL,
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="+",
+        verbose_name="vaksinator",
     )
     recorder = models.ForeignKey(
-        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, blank=True, related_name="+", verbose_name="pencatat"
+        settings.AUTH_USER_MODEL,
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="+",
+        verbose_name="pencatat",
     )
     # FHIR primarySource: false for a dose told or shown on paper, given before or elsewhere.
     is_primary_source = models.BooleanField("dicatat saat diberikan", default=True)
     report_origin = models.CharField("asal keterangan", max_length=40, blank=True)
-    body_site = models.CharField("lokasi suntik", max_length=2, blank=True, choices=[("LA", "Lengan kiri"), ("RA", "Lengan kanan"), ("LT", "Paha kiri"), ("RT", "Paha kanan")])  # fmt: skip
+    body_site = models.CharField(
+        "lokasi suntik",
+        max_length=2,
+        blank=True,
+        choices=[("LA", "Lengan kiri"), ("RA", "Lengan kanan"), ("LT", "Paha kiri"), ("RT", "Paha kanan")],
+    )
     route = models.CharField("cara pemberian", max_length=10, blank=True)
     # Where the person lived by identity card on that day: coverage must not move with a later change of address.
     residence = models.ForeignKey(Kelurahan, on_delete=models.PROTECT, null=True, blank=True, related_name="+")
     invalid_reasons = ArrayField(
-        models.CharField(max_length=40), default=list, blank=True, verbose_name="tidak dihitung karena",
+        models.CharField(max_length=40),
+        default=list,
+        blank=True,
+        verbose_name="tidak dihitung karena",
         db_comment="Codes; an early dose stays on record but does not count (RULES E-9).",
-    )  # fmt: skip
+    )
+    override_reason = models.CharField("alasan menyimpang dari aturan", max_length=200, blank=True)
+    corrected_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="+",
+        verbose_name="dibetulkan oleh",
+    )
+    corrected_at = models.DateTimeField("dibetulkan", null=True, blank=True)
     replaces = models.OneToOneField("self", on_delete=models.PROTECT, null=True, blank=True, related_name="replaced_by")
 
     objects = ImmunizationQuerySet.as_manager()
@@ -165,15 +207,19 @@ class Immunization(models.Model):
         ordering = ["occurred_at"]
         constraints = [
             models.UniqueConstraint(
-                fields=["citizen", "programme", "dose_code"], condition=Q(status="completed"),
-                name="immunization_dose_given_once", violation_error_message="Dosis ini sudah tercatat.",
-            ),  # fmt: skip
+                # A dose that does not count (too early) stays on record and may be given again (RULES E-9).
+                fields=["citizen", "programme", "dose_code"],
+                condition=Q(status="completed", invalid_reasons=[]),
+                name="immunization_dose_given_once",
+                violation_error_message="Dosis ini sudah tercatat.",
+            ),
             models.CheckConstraint(
                 condition=~Q(status="completed") | ~Q(lot_number="") | Q(is_primary_source=False),
                 name="immunization_given_dose_has_lot",
             ),
             models.CheckConstraint(
-                condition=Q(facility__isnull=False) | Q(is_primary_source=False), name="immunization_given_here_has_facility"
+                condition=Q(facility__isnull=False) | Q(is_primary_source=False),
+                name="immunization_given_here_has_facility",
             ),
         ]
         indexes = [
@@ -183,6 +229,16 @@ class Immunization(models.Model):
 
     def __str__(self) -> str:
         return f"{self.dose_code} {self.occurred_at:%Y-%m-%d}"
+
+    @property
+    def is_given(self) -> bool:
+        """On record as given and not withdrawn."""
+        return self.status == self.Status.COMPLETED
+
+    @property
+    def place(self) -> str:
+        """Where it was given, as the record shows it."""
+        return self.facility.name if self.facility else self.outside_facility
 
 
 class AdverseEvent(models.Model):
@@ -198,6 +254,7 @@ class AdverseEvent(models.Model):
         UNKNOWN = "belum_tahu", "Belum diketahui"
 
     immunization = models.ForeignKey(Immunization, on_delete=models.PROTECT, related_name="adverse_events")
+    client_uuid = models.UUIDField("kunci permintaan", default=uuid.uuid4, unique=True)
     onset_at = models.DateTimeField("mulai gejala")
     symptoms = ArrayField(models.CharField(max_length=60), verbose_name="gejala")
     description = models.TextField("uraian", blank=True)

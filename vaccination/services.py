@@ -1,0 +1,446 @@
+"""Doses: record, correct, withdraw, take over from a card. One transaction each; news leaves through the outbox.
+
+Lock order of the house: citizen, appointment and place, stock balance.
+"""
+
+import uuid
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
+from typing import Any
+
+from django.core.exceptions import ValidationError
+from django.db import IntegrityError, transaction
+from django.utils import timezone
+
+import scheduling.services as scheduling
+import stock.services as stock
+from accounts.models import User
+from core import outbox
+from programmes import history
+from programmes.catalogue import active_ruleset
+from programmes.history import PastDose
+from registration.models import Citizen
+from stock.models import Lot
+from vaccination.eligibility import Verdict, judge
+from vaccination.errors import RuleRefused, VaccinationError
+from vaccination.models import Immunization, Screening, Visit
+
+Status = Immunization.Status
+CLOCK_TOLERANCE = timedelta(minutes=5)
+LATE_ENTRY_DAYS = 31
+OBSERVE_MINUTES, OBSERVE_MINUTES_ALLERGY = 15, 30  # RULES M-5
+ORIGINS = {"card": "Kartu atau sertifikat", "recall": "Keterangan warga atau orang tua"}
+# What a correction may change; lot implies vaccine, expiry and stock.
+CORRECTABLE = frozenset({"lot_id", "dose_code", "occurred_at", "body_site", "performer"})
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """A dose on record; `created` is False when this very form had been handled before."""
+
+    immunization: Immunization
+    created: bool
+
+
+def record_dose(
+    *,
+    client_uuid: uuid.UUID,
+    citizen_id: int,
+    facility_id: int,
+    programme_code: str,
+    dose_code: str,
+    lot_id: int,
+    performer: User,
+    recorder: User,
+    occurred_at: datetime | None = None,
+    body_site: str = "",
+    visit_id: int | None = None,
+    override_reason: str = "",
+    observe_minutes: int = OBSERVE_MINUTES,
+) -> Recorded:
+    """Record one injected dose: rules, stock, appointment, visit and news in one transaction.
+
+    The same `client_uuid` again returns the first answer. Raises VaccinationError (RuleRefused, NeedsOverride) and
+    stock.services.StockError, all ValidationErrors with text for the screen. Locks citizen, appointment, balance.
+    """
+    entry = {
+        "citizen_id": citizen_id, "facility_id": facility_id, "programme_code": programme_code, "dose_code": dose_code,
+        "lot_id": lot_id, "performer": performer, "recorder": recorder, "occurred_at": occurred_at or timezone.now(),
+        "body_site": body_site, "visit_id": visit_id, "override_reason": override_reason.strip()[:200],
+        "observe_minutes": observe_minutes,
+    }  # fmt: skip
+    try:
+        with transaction.atomic():
+            return _record_dose(client_uuid, **entry)
+    except IntegrityError as error:
+        # Another transaction committed first: either this very form, or the same dose entered elsewhere.
+        known = _answered(client_uuid, citizen_id)
+        if known:
+            return known
+        raise VaccinationError(
+            "Dosis ini baru saja dicatat orang lain. Buka riwayat warga untuk memeriksanya."
+        ) from error
+
+
+def _record_dose(client_uuid: uuid.UUID, *, citizen_id: int, facility_id: int, **entry: Any) -> Recorded:
+    citizen = lock_citizen(citizen_id)
+    known = _answered(client_uuid, citizen_id)  # after the lock: a second copy of the form waits for the first
+    if known:
+        return known
+    occurred_at: datetime = entry["occurred_at"]
+    programme_code, dose_code = entry["programme_code"], entry["dose_code"]
+    check_time(occurred_at, citizen)
+    visit = _visit_for_dose(entry["visit_id"], citizen, facility_id, programme_code)
+    lot = Lot.objects.select_related("vaccine").filter(pk=entry["lot_id"]).first()
+    if lot is None:
+        raise VaccinationError("Batch tidak ditemukan. Pilih batch dari daftar.")
+    _refuse_wrong_product(lot, programme_code, dose_code)
+    refuse_repeat(citizen.pk, programme_code, dose_code)
+    past = history.past_doses(citizen.pk)
+    verdict = judge(
+        citizen, past, timezone.localdate(occurred_at), programme_code, lot.vaccine_id, dose_code,
+        pregnant=_pregnant(visit),
+    )  # fmt: skip
+    verdict.demand(entry["override_reason"])
+    immunization = Immunization(
+        client_uuid=client_uuid,
+        citizen=citizen,
+        visit=visit,
+        programme_id=programme_code,
+        vaccine_id=lot.vaccine_id,
+        dose_code=dose_code,
+        occurred_at=occurred_at,
+        facility_id=facility_id,
+        performer=entry["performer"],
+        recorder=entry["recorder"],
+        body_site=entry["body_site"],
+        override_reason="" if verdict.option.eligible else entry["override_reason"],
+        residence_id=citizen.kelurahan_id,
+        **_by_verdict(verdict, lot),
+    )
+    if visit and visit.appointment_id and visit.step == Visit.Step.SCREENED:  # further doses of a visit come on top
+        scheduling.fulfil(visit.appointment_id)
+    taken, _movement = stock.take_dose(
+        facility_id=facility_id, lot_id=lot.pk, at=occurred_at, actor=entry["recorder"],
+        immunization_uuid=immunization.uuid,
+    )  # fmt: skip
+    _copy_lot(immunization, taken)
+    immunization.validate_constraints()
+    immunization.save(force_insert=True)
+    if visit:
+        _step_vaccinated(visit, occurred_at, entry["observe_minutes"])
+    outbox.add("immunization.recorded", immunization_id=immunization.pk)
+    return Recorded(immunization, created=True)
+
+
+def lock_citizen(citizen_id: int) -> Citizen:
+    """The living record, locked until commit; raises VaccinationError for a missing or merged one."""
+    citizen = Citizen.objects.select_for_update(no_key=True).filter(pk=citizen_id).first()
+    if citizen is None:
+        raise VaccinationError("Data warga tidak ditemukan.")
+    if citizen.merged_into_id:
+        raise VaccinationError("Data warga ini sudah digabungkan ke data lain. Cari lagi dengan NIK.")
+    return citizen
+
+
+def check_time(occurred_at: datetime, citizen: Citizen) -> None:
+    """Raise VaccinationError for a time in the future, before birth, or too old for a desk entry."""
+    now = timezone.now()
+    if occurred_at > now + CLOCK_TOLERANCE:
+        raise VaccinationError("Waktu penyuntikan ada di masa depan. Periksa tanggal dan jamnya.")
+    if timezone.localdate(occurred_at) < citizen.birth_date:
+        raise VaccinationError("Waktu penyuntikan sebelum tanggal lahir. Periksa tanggalnya.")
+    if occurred_at < now - timedelta(days=LATE_ENTRY_DAYS):
+        raise VaccinationError(
+            f"Penyuntikan lebih dari {LATE_ENTRY_DAYS} hari lalu dicatat sebagai riwayat, bukan dosis baru."
+        )
+
+
+def refuse_repeat(citizen_id: int, programme_code: str, dose_code: str) -> None:
+    """Raise RuleRefused when this dose is on record and counts."""
+    given = (
+        Immunization.objects.completed()
+        .filter(citizen_id=citizen_id, programme_id=programme_code, dose_code=dose_code, invalid_reasons=[])
+        .select_related("facility")
+        .first()
+    )
+    if given:
+        where = f" di {given.place}" if given.place else ""
+        raise RuleRefused(
+            f"Dosis ini sudah diberikan pada {timezone.localdate(given.occurred_at):%d-%m-%Y}{where}.",
+            code="already_given",
+        )
+
+
+def _answered(client_uuid: uuid.UUID, citizen_id: int) -> Recorded | None:
+    row = Immunization.objects.filter(client_uuid=client_uuid).first()
+    if row is None:
+        return None
+    if row.citizen_id != citizen_id:
+        raise VaccinationError(
+            "Kunci permintaan ini sudah dipakai untuk orang lain. Buat kunci baru.", code="key_reused"
+        )
+    return Recorded(row, created=False)
+
+
+def _visit_for_dose(visit_id: int | None, citizen: Citizen, facility_id: int, programme_code: str) -> Visit | None:
+    """The visit, locked, fit for a dose; None when the dose comes without one (partner, late entry)."""
+    if visit_id is None:
+        return None
+    visit = Visit.objects.select_for_update(no_key=True, of=("self",)).select_related("facility").get(pk=visit_id)
+    if (visit.citizen_id, visit.facility_id, visit.programme_id) != (citizen.pk, facility_id, programme_code):
+        raise VaccinationError("Kunjungan ini bukan untuk warga, fasilitas, dan program tersebut.")
+    if visit.step not in (Visit.Step.SCREENED, Visit.Step.VACCINATED):
+        raise VaccinationError("Skrining belum selesai dengan hasil Lanjut. Selesaikan skrining dulu.")
+    screening = visit.screenings.order_by("-decided_at", "-pk").first()
+    allowed = {Screening.Outcome.PROCEED}
+    if visit.facility.kind == "rumah_sakit":
+        allowed.add(Screening.Outcome.REFER)  # the dose belongs in a hospital, and this is one
+    if screening is None or screening.outcome not in allowed:
+        raise VaccinationError("Hasil skrining bukan Lanjut. Dosis tidak dapat dicatat.")
+    return visit
+
+
+def _pregnant(visit: Visit | None) -> bool | None:
+    if visit is None:
+        return None
+    screening = visit.screenings.select_related("questionnaire").order_by("-decided_at", "-pk").first()
+    # The pregnancy form is only asked of a pregnant woman; then the vaccinator has decided with it.
+    return True if screening and screening.questionnaire.applies_to.get("pregnant") else None
+
+
+def _refuse_wrong_product(lot: Lot, programme_code: str, dose_code: str) -> None:
+    products = {rule.vaccine for rule in active_ruleset().of(programme_code)}
+    if lot.vaccine_id not in products and lot.vaccine.programme_id != programme_code:
+        raise RuleRefused(f"{lot.vaccine.short_name} bukan vaksin program ini. Pilih batch lain.", code="wrong_product")
+    known_doses = {rule.dose_code for rule in active_ruleset().of(programme_code)}
+    if dose_code not in known_doses:
+        raise RuleRefused("Dosis ini tidak dikenal dalam program.", code="wrong_dose")
+
+
+def _by_verdict(verdict: Verdict, lot: Lot) -> dict[str, Any]:
+    return {
+        "dose_number": verdict.dose_number,
+        "dose_quantity_ml": verdict.option.dose_quantity_ml or lot.vaccine.dose_quantity_ml,
+        "invalid_reasons": verdict.invalid_reasons,
+        "route": lot.vaccine.route,
+    }
+
+
+def _copy_lot(immunization: Immunization, lot: Lot) -> None:
+    immunization.vaccine_id = lot.vaccine_id
+    immunization.lot_id_used = lot.pk
+    immunization.lot_number = lot.lot_number
+    immunization.expiration_date = lot.expiration_date
+
+
+def _step_vaccinated(visit: Visit, occurred_at: datetime, observe_minutes: int) -> None:
+    until = occurred_at + timedelta(minutes=observe_minutes)
+    visit.step = Visit.Step.VACCINATED
+    visit.vaccinated_at = visit.vaccinated_at or occurred_at
+    visit.observe_until = max(visit.observe_until, until) if visit.observe_until else until
+    visit.save(update_fields=["step", "vaccinated_at", "observe_until"])
+
+
+# --- corrections ----------------------------------------------------------------------------------------------------
+
+
+def correct_dose(
+    *, immunization_id: int, client_uuid: uuid.UUID, actor: User, reason: str, override_reason: str = "", **changes: Any
+) -> Recorded:
+    """Mark a dose as entered in error and write it anew with `changes` (keys of CORRECTABLE).
+
+    Stock follows when the lot changes: the old dose is given back, one is taken from the right lot. Rules are asked
+    again when product, dose or day change. Same key again returns the first answer. Locks citizen, row, balances.
+    """
+    unknown = changes.keys() - CORRECTABLE
+    if unknown:
+        raise TypeError(f"not correctable: {', '.join(sorted(unknown))}")
+    if not reason.strip():
+        raise VaccinationError("Isi alasan perbaikan.")
+    with transaction.atomic():
+        old = Immunization.objects.select_related("vaccine").get(pk=immunization_id)
+        citizen = lock_citizen(old.citizen_id)
+        known = _answered(client_uuid, citizen.pk)
+        if known:
+            return known
+        old = Immunization.objects.select_for_update(no_key=True, of=("self",)).select_related("vaccine").get(pk=old.pk)
+        _must_be_given(old)
+        new = _corrected_copy(old, client_uuid, actor, changes)
+        if not _differs(old, new):
+            raise VaccinationError("Tidak ada yang berubah. Ubah isian yang salah, lalu simpan.")
+        check_order = (old.vaccine_id, old.dose_code, timezone.localdate(old.occurred_at))
+        if check_order != (new.vaccine_id, new.dose_code, timezone.localdate(new.occurred_at)):
+            _judge_again(old, new, citizen, override_reason.strip()[:200])
+        _mark_in_error(old, actor, reason)
+        if old.is_primary_source and new.lot_id_used != old.lot_id_used:
+            stock.give_back(immunization_uuid=stock_uuid(old), actor=actor, reason=f"Perbaikan: {reason}"[:200])
+            lot, _movement = stock.take_dose(
+                facility_id=new.facility_id, lot_id=new.lot_id_used, at=new.occurred_at, actor=actor,
+                immunization_uuid=new.uuid,
+            )  # fmt: skip
+            _copy_lot(new, lot)
+        new.validate_constraints()
+        new.save(force_insert=True)
+        outbox.add("immunization.corrected", immunization_id=old.pk, replacement_id=new.pk)
+        return Recorded(new, created=True)
+
+
+def withdraw_dose(*, immunization_id: int, actor: User, reason: str) -> Immunization:
+    """Mark a dose that never was as entered in error and give it back to stock; again is harmless.
+
+    The visit of today goes back to the injection desk. Locks citizen, row, appointment, balance.
+    """
+    if not reason.strip():
+        raise VaccinationError("Isi alasan pembatalan catatan.")
+    with transaction.atomic():
+        row = Immunization.objects.get(pk=immunization_id)
+        lock_citizen(row.citizen_id)
+        row = Immunization.objects.select_for_update(no_key=True, of=("self",)).get(pk=row.pk)
+        if row.status == Status.ENTERED_IN_ERROR:
+            return row
+        _mark_in_error(row, actor, reason)
+        _step_back(row)
+        if row.is_primary_source:
+            stock.give_back(immunization_uuid=stock_uuid(row), actor=actor, reason=f"Salah catat: {reason}"[:200])
+        outbox.add("immunization.corrected", immunization_id=row.pk, replacement_id=None)
+        return row
+
+
+def stock_uuid(immunization: Immunization) -> uuid.UUID:
+    """The key of the ledger line that holds this dose: a correction without a new lot keeps the old line."""
+    row = immunization
+    while row.replaces_id and row.replaces.lot_id_used == row.lot_id_used:
+        row = row.replaces
+    return row.uuid
+
+
+def _must_be_given(row: Immunization) -> None:
+    if row.status != Status.COMPLETED:
+        raise VaccinationError("Catatan ini sudah dibetulkan atau dibatalkan. Buka catatan penggantinya.")
+
+
+def _corrected_copy(old: Immunization, client_uuid: uuid.UUID, actor: User, changes: dict[str, Any]) -> Immunization:
+    new = Immunization.objects.select_related("vaccine").get(pk=old.pk)
+    new.pk, new.uuid, new.client_uuid = None, uuid.uuid4(), client_uuid
+    new._state.adding = True
+    new.replaces, new.recorder, new.recorded_at = old, actor, timezone.now()
+    lot_id = changes.pop("lot_id", None)
+    for name, value in changes.items():
+        setattr(new, name, value)
+    if old.is_primary_source and lot_id and lot_id != old.lot_id_used:
+        lot = Lot.objects.select_related("vaccine").filter(pk=lot_id).first()
+        if lot is None:
+            raise VaccinationError("Batch tidak ditemukan. Pilih batch dari daftar.")
+        _copy_lot(new, lot)
+        new.route = lot.vaccine.route
+    return new
+
+
+def _differs(old: Immunization, new: Immunization) -> bool:
+    names = ("lot_id_used", "vaccine_id", "dose_code", "occurred_at", "body_site", "performer_id")
+    return any(getattr(old, name) != getattr(new, name) for name in names)
+
+
+def _judge_again(old: Immunization, new: Immunization, citizen: Citizen, override_reason: str) -> None:
+    """Ask the rules as if the wrong row had never been written; doses given later are not part of the question."""
+    if timezone.localdate(new.occurred_at) < citizen.birth_date or new.occurred_at > timezone.now() + CLOCK_TOLERANCE:
+        raise VaccinationError("Waktu penyuntikan tidak mungkin. Periksa tanggal dan jamnya.")
+    on_date = timezone.localdate(new.occurred_at)
+    rows = Immunization.objects.completed().filter(citizen=citizen).exclude(pk=old.pk)
+    if rows.filter(programme=new.programme, dose_code=new.dose_code, invalid_reasons=[]).exists():
+        raise RuleRefused("Dosis ini sudah ada pada catatan lain warga ini.", code="already_given")
+    past = tuple(
+        PastDose(r.programme_id, r.vaccine_id, r.dose_code, timezone.localdate(r.occurred_at), not r.invalid_reasons)
+        for r in rows.filter(occurred_at__lt=new.occurred_at).order_by("occurred_at")
+    )
+    if new.lot_id_used:
+        _refuse_wrong_product(
+            Lot.objects.select_related("vaccine").get(pk=new.lot_id_used), new.programme_id, new.dose_code
+        )
+    verdict = judge(citizen, past, on_date, new.programme_id, new.vaccine_id, new.dose_code)
+    if new.is_primary_source:
+        verdict.demand(override_reason or old.override_reason)
+        new.override_reason = "" if verdict.option.eligible else override_reason or old.override_reason
+    new.dose_number = verdict.dose_number
+    new.invalid_reasons = verdict.invalid_reasons
+    new.dose_quantity_ml = verdict.option.dose_quantity_ml or new.dose_quantity_ml
+
+
+def _mark_in_error(row: Immunization, actor: User, reason: str) -> None:
+    row.status, row.status_reason = Status.ENTERED_IN_ERROR, reason.strip()[:200]
+    row.corrected_by, row.corrected_at = actor, timezone.now()
+    row.save(update_fields=["status", "status_reason", "corrected_by", "corrected_at"])
+
+
+def _step_back(row: Immunization) -> None:
+    visit = Visit.objects.select_for_update(no_key=True).filter(pk=row.visit_id).first() if row.visit_id else None
+    if visit is None or visit.step not in (Visit.Step.VACCINATED, Visit.Step.OBSERVED):
+        return
+    if visit.immunizations.completed().exists():
+        return
+    visit.vaccinated_at, visit.observe_until = None, None
+    if visit.date == timezone.localdate():
+        visit.step, visit.ended_at = Visit.Step.SCREENED, None
+    else:
+        visit.step, visit.end_note = Visit.Step.ENDED, "Catatan dosis dibatalkan"
+    visit.save(update_fields=["step", "vaccinated_at", "observe_until", "ended_at", "end_note"])
+    if visit.appointment_id:
+        scheduling.unfulfil(visit.appointment_id)
+
+
+# --- doses given before or elsewhere --------------------------------------------------------------------------------
+
+
+def record_past_dose(
+    *,
+    client_uuid: uuid.UUID,
+    citizen_id: int,
+    programme_code: str,
+    vaccine_code: str,
+    dose_code: str,
+    occurred_on: date,
+    origin: str,
+    recorder: User,
+    outside_facility: str = "",
+    lot_number: str = "",
+) -> Recorded:
+    """Take over a dose from a card or the person's word (FHIR primarySource false): no stock, no rule refuses it.
+
+    Older records can be right under an older letter (RULES E-5), so rules are not asked. Locks citizen.
+    """
+    if origin not in ORIGINS:
+        raise VaccinationError("Pilih asal keterangan: kartu atau keterangan warga.")
+    with transaction.atomic():
+        citizen = lock_citizen(citizen_id)
+        known = _answered(client_uuid, citizen_id)
+        if known:
+            return known
+        if not citizen.birth_date <= occurred_on <= timezone.localdate():
+            raise VaccinationError("Tanggal dosis harus antara tanggal lahir dan hari ini.")
+        rules = [rule for rule in active_ruleset().of(programme_code) if rule.dose_code == dose_code]
+        if not rules:
+            raise VaccinationError("Dosis ini tidak dikenal dalam program.")
+        refuse_repeat(citizen.pk, programme_code, dose_code)
+        row = Immunization(
+            client_uuid=client_uuid,
+            citizen=citizen,
+            programme_id=programme_code,
+            vaccine_id=vaccine_code,
+            dose_code=dose_code,
+            dose_number=min(rule.step for rule in rules),
+            occurred_at=min(timezone.now(), timezone.make_aware(datetime.combine(occurred_on, time(12)))),
+            lot_number=lot_number.strip().upper()[:20],
+            outside_facility=outside_facility.strip()[:120],
+            recorder=recorder,
+            is_primary_source=False,
+            report_origin=origin,
+            residence_id=citizen.kelurahan_id,
+        )
+        try:
+            row.full_clean(exclude=["uuid"])
+        except ValidationError as error:
+            raise VaccinationError("; ".join(error.messages)) from error
+        row.save(force_insert=True)
+        outbox.add("immunization.recorded", immunization_id=row.pk)
+        return Recorded(row, created=True)
