@@ -1,0 +1,295 @@
+"""Reads for pages: what is on, what is left, and where; two queries for the whole city, kept for a second."""
+
+import math
+import threading
+import time as clock
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+
+from django.db import connection
+from django.utils import timezone
+
+from programmes.catalogue import active_ruleset
+from regions.models import Kecamatan
+from scheduling.models import Schedule, Slot
+
+HORIZON_DAYS = 60
+MAX_AGE_SECONDS = 1.0
+OPEN, LATER, WALK_IN, FULL, CLOSED = "open", "later", "walk_in", "full", "closed"
+RANK = {OPEN: 0, LATER: 1, WALK_IN: 2, FULL: 3, CLOSED: 4}
+
+LEFT_PER_SCHEDULE = """
+SELECT slot.schedule_id,
+       count(*) FILTER (WHERE place.pool = 'online' AND slot.ends_at > %(now)s),
+       count(*) FILTER (WHERE place.pool = 'walk_in' OR (place.pool = 'online' AND schedule.walk_in_at <= %(now)s))
+FROM scheduling_schedule schedule
+JOIN scheduling_slot slot ON slot.schedule_id = schedule.id
+JOIN scheduling_place place ON place.slot_id = slot.id
+WHERE schedule.date BETWEEN %(first)s AND %(last)s AND schedule.state = 'open'
+  AND (place.state = 'free' OR (place.state = 'held' AND place.held_until < %(now)s))
+GROUP BY slot.schedule_id"""
+
+LEFT_PER_SLOT = """
+SELECT slot.id, slot.starts_at, slot.ends_at,
+       count(place.id) FILTER (WHERE place.pool = 'online' AND slot.ends_at > %(now)s AND place.state <> 'taken'
+                               AND (place.state = 'free' OR place.held_until < %(now)s)),
+       count(place.id) FILTER (WHERE place.pool = 'online' AND place.state = 'held' AND place.held_until >= %(now)s)
+FROM scheduling_slot slot LEFT JOIN scheduling_place place ON place.slot_id = slot.id
+WHERE slot.schedule_id = ANY(%(schedules)s) GROUP BY slot.id ORDER BY slot.starts_at"""
+
+
+@dataclass(frozen=True)
+class Row:
+    """One published schedule with what is left of it at one moment."""
+
+    schedule: Schedule
+    state: str
+    places_left: int
+    walk_in_left: int
+
+    @property
+    def dose_labels(self) -> list[str]:
+        """What the accepted doses are called."""
+        return dose_labels(self.schedule)
+
+
+@dataclass(frozen=True)
+class SlotRow:
+    """One session with what is left of it."""
+
+    id: int
+    starts_at: datetime
+    ends_at: datetime
+    places_left: int
+    held: int
+    over: bool
+
+
+@dataclass(frozen=True)
+class Filters:
+    """What a visitor asked for; empty means any."""
+
+    kecamatan: str = ""
+    day: date | None = None
+    programme: str = ""
+    vaccine: str = ""
+    dose: str = ""
+    near: str = ""
+
+    def matches(self, row: Row) -> bool:
+        """Whether a schedule is wanted."""
+        schedule = row.schedule
+        return (
+            (not self.kecamatan or schedule.facility.kecamatan_id == self.kecamatan)
+            and (not self.day or schedule.date == self.day)
+            and (not self.programme or schedule.programme_id == self.programme)
+            and (not self.vaccine or schedule.vaccine_id == self.vaccine)
+            and (not self.dose or self.dose in schedule.dose_codes)
+        )
+
+
+class _Kept:
+    """A value read anew at most once per second by whoever needs it first."""
+
+    def __init__(self, read: Callable[[], list[Row]]) -> None:
+        self.read, self.lock = read, threading.Lock()
+        self.at, self.value = -math.inf, list[Row]()
+
+    def get(self) -> list[Row]:
+        if clock.monotonic() - self.at < MAX_AGE_SECONDS:
+            return self.value
+        with self.lock:
+            if clock.monotonic() - self.at >= MAX_AGE_SECONDS:
+                self.value = self.read()
+                self.at = clock.monotonic()
+            return self.value
+
+    def forget(self) -> None:
+        self.at = -math.inf
+
+
+def _read_overview() -> list[Row]:
+    now = timezone.now()
+    first = timezone.localdate(now)
+    last = first + timedelta(days=HORIZON_DAYS)
+    with connection.cursor() as cursor:
+        cursor.execute(LEFT_PER_SCHEDULE, {"now": now, "first": first, "last": last})
+        left = {pk: (online, walk_in) for pk, online, walk_in in cursor.fetchall()}
+    schedules = (
+        Schedule.objects.published()
+        .filter(date__range=(first, last))
+        .select_related("facility__kecamatan", "programme", "vaccine")
+    )
+    rows = [to_row(schedule, *left.get(schedule.pk, (0, 0)), now) for schedule in schedules if not _over(schedule, now)]
+    rows.sort(key=_soonest)
+    return rows
+
+
+_overview = _Kept(_read_overview)
+
+
+def forget() -> None:
+    """Drop what this process remembers; tests and demo loading call it."""
+    _overview.forget()
+
+
+def to_row(schedule: Schedule, online_left: int, walk_in_left: int, now: datetime) -> Row:
+    """Say in one word how a schedule stands."""
+    if schedule.state == Schedule.State.CLOSED:
+        state = CLOSED
+    elif not schedule.is_released(now):
+        state = LATER
+    elif schedule.is_walk_in_only(now):
+        state = WALK_IN if walk_in_left else FULL
+    elif online_left:
+        state = OPEN
+    else:
+        state = FULL
+    return Row(schedule, state, online_left if state == OPEN else 0, walk_in_left)
+
+
+def overview(filters: Filters | None = None) -> list[Row]:
+    """Published schedules from today on, free ones first, then nearest (when asked), then soonest.
+
+    At most a second old, shared by all threads; two queries when read anew, none otherwise.
+    """
+    filters = filters or Filters()
+    rows = [row for row in _overview.get() if filters.matches(row)]
+    if filters.near:
+        distance = distances_from(filters.near)
+        rows.sort(key=lambda row: (RANK[row.state], distance.get(row.schedule.facility.kecamatan_id, math.inf)))
+    else:
+        rows.sort(key=lambda row: RANK[row.state])
+    return rows
+
+
+def row_of(schedule_id: int) -> Row | None:
+    """One schedule as it stands this moment, closed and past ones too; None for a draft or a missing one."""
+    schedule = (
+        Schedule.objects.published()
+        .select_related("facility__kecamatan", "programme", "vaccine")
+        .filter(pk=schedule_id)
+        .first()
+    )
+    if schedule is None:
+        return None
+    now = timezone.now()
+    with connection.cursor() as cursor:
+        cursor.execute(LEFT_PER_SCHEDULE, {"now": now, "first": schedule.date, "last": schedule.date})
+        left = {pk: (online, walk_in) for pk, online, walk_in in cursor.fetchall()}
+    return to_row(schedule, *left.get(schedule.pk, (0, 0)), now)
+
+
+def slots_of(*schedule_ids: int) -> list[SlotRow]:
+    """The sessions of schedules with places left, soonest first; one query."""
+    now = timezone.now()
+    with connection.cursor() as cursor:
+        cursor.execute(LEFT_PER_SLOT, {"now": now, "schedules": list(schedule_ids)})
+        return [
+            SlotRow(pk, timezone.localtime(starts), timezone.localtime(ends), left, held, ends <= now)
+            for pk, starts, ends, left, held in cursor.fetchall()
+        ]
+
+
+def next_release(rows: Iterable[Row]) -> datetime | None:
+    """When the next of these schedules opens for booking."""
+    return min(
+        (row.schedule.release_at for row in rows if row.state == LATER and row.schedule.release_at), default=None
+    )
+
+
+def alternatives(
+    schedule: Schedule, *, wanted: Callable[[Schedule], bool] = lambda _: True, limit: int = 4
+) -> list[Row]:
+    """Other schedules of the same programme with places left: same facility, then near, then soon."""
+    distance = distances_from(schedule.facility.kecamatan_id)
+    rows = [
+        row
+        for row in overview(Filters(programme=schedule.programme_id))
+        if row.state == OPEN and row.schedule.pk != schedule.pk
+    ]
+    rows.sort(
+        key=lambda row: (
+            row.schedule.vaccine_id != schedule.vaccine_id,
+            row.schedule.facility_id != schedule.facility_id,
+            abs((row.schedule.date - schedule.date).days)
+            + distance.get(row.schedule.facility.kecamatan_id, 30.0) / 3,  # a day's wait weighs as much as three km
+        )
+    )
+    found: list[Row] = []
+    for row in rows:
+        if len(found) == limit:
+            break
+        if wanted(row.schedule):
+            found.append(row)
+    return found
+
+
+def todays_schedules(facility_id: int, day: date | None = None) -> list[Row]:
+    """Schedules of one facility on one day with what is left online and at the gate; for the desk."""
+    now = timezone.now()
+    day = day or timezone.localdate(now)
+    schedules = Schedule.objects.published().filter(facility=facility_id, date=day)
+    with connection.cursor() as cursor:
+        cursor.execute(LEFT_PER_SCHEDULE, {"now": now, "first": day, "last": day})
+        left = {pk: (online, walk_in) for pk, online, walk_in in cursor.fetchall()}
+    rows = schedules.select_related("facility__kecamatan", "programme", "vaccine").order_by("open_time", "pk")
+    return [to_row(schedule, *left.get(schedule.pk, (0, 0)), now) for schedule in rows]
+
+
+def dose_labels(schedule: Schedule) -> list[str]:
+    """What the accepted doses are called, by the active rules."""
+    labels = {
+        rule.dose_code: rule.dose_label
+        for rule in active_ruleset().of(schedule.programme_id)
+        if rule.vaccine == schedule.vaccine_id
+    }
+    return [labels.get(code, code) for code in schedule.dose_codes]
+
+
+def dose_label(programme: str, dose_code: str) -> str:
+    """What one dose is called within its programme."""
+    rules = active_ruleset().of(programme)
+    return next((rule.dose_label for rule in rules if rule.dose_code == dose_code), dose_code)
+
+
+def distances_from(kecamatan_code: str) -> dict[str, float]:
+    """Kilometres from one kecamatan's centre to every other's, as the crow flies; empty for an unknown code."""
+    centres = _centres()
+    if kecamatan_code not in centres:
+        return {}
+    here = centres[kecamatan_code]
+    return {code: _kilometres(here, there) for code, there in centres.items()}
+
+
+_known_centres: dict[str, tuple[float, float]] = {}
+
+
+def _centres() -> dict[str, tuple[float, float]]:
+    # Sixteen rows that change with a law: read once per process, and again while the table is empty.
+    if not _known_centres:
+        rows = Kecamatan.objects.filter(latitude__isnull=False).values_list("code", "latitude", "longitude")
+        _known_centres.update({code: (float(lat), float(lon)) for code, lat, lon in rows})
+    return _known_centres
+
+
+def _kilometres(a: Sequence[float], b: Sequence[float]) -> float:
+    north = (b[0] - a[0]) * 110.6
+    east = (b[1] - a[1]) * 111.3 * math.cos(math.radians(a[0]))
+    return math.hypot(north, east)
+
+
+def _over(schedule: Schedule, now: datetime) -> bool:
+    local = timezone.localtime(now)
+    return schedule.date == local.date() and schedule.close_time <= local.time()
+
+
+def _soonest(row: Row) -> tuple[date, object, str, str]:
+    return row.schedule.date, row.schedule.open_time, row.schedule.facility.name, row.schedule.vaccine.short_name
+
+
+def slot_with_schedule(slot_id: int) -> Slot | None:
+    """One session with everything a page says about it."""
+    rows = Slot.objects.select_related("schedule__facility__kecamatan", "schedule__programme", "schedule__vaccine")
+    return rows.filter(pk=slot_id).exclude(schedule__state=Schedule.State.DRAFT).first()
