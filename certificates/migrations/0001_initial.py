@@ -153,7 +153,6 @@ class Migration(migrations.Migration):
                         choices=[
                             ("corrected", "Data vaksinasi diperbaiki"),
                             ("key", "Kunci penerbit tidak lagi dipercaya"),
-                            ("fraud", "Vaksinasi tidak pernah diberikan"),
                         ],
                         max_length=20,
                         verbose_name="alasan",
