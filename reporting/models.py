@@ -21,7 +21,9 @@ class CoverageBaseline(models.Model):
     class Meta:
         verbose_name = "capaian awal"
         verbose_name_plural = "capaian awal"
-        constraints = [models.UniqueConstraint(fields=["programme", "dose_code", "kecamatan"], name="coverage_baseline_once")]
+        constraints = [
+            models.UniqueConstraint(fields=["programme", "dose_code", "kecamatan"], name="coverage_baseline_once")
+        ]
 
     def __str__(self) -> str:
         return f"{self.kecamatan_id} {self.dose_code} {self.count}"
@@ -59,7 +61,9 @@ class CoverageRollup(models.Model):
         verbose_name_plural = "rekap capaian"
         constraints = [
             models.UniqueConstraint(
-                fields=["programme_code", "dose_code", "residence", "date"], name="coverage_rollup_once", nulls_distinct=False
+                fields=["programme_code", "dose_code", "residence", "date"],
+                name="coverage_rollup_once",
+                nulls_distinct=False,
             )
         ]
 

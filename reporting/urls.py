@@ -1,3 +1,8 @@
-from django.urls import URLPattern
+from django.urls import path
 
-urlpatterns: list[URLPattern] = []
+from reporting import views
+
+urlpatterns = [
+    path("cakupan/", views.coverage_page, name="coverage"),
+    path("cakupan/cakupan.csv", views.coverage_csv, name="coverage-csv"),
+]

@@ -4,8 +4,12 @@ from django.urls import path
 from drf_spectacular.views import SpectacularJSONAPIView
 
 from certificates.api import VerifyCertificate
+from regions.api import FacilityList
+from reporting.api import CoverageView
 
 urlpatterns = [
     path("openapi.json", SpectacularJSONAPIView.as_view(), name="openapi"),
     path("certificates/verify", VerifyCertificate.as_view(), name="api-verify-certificate"),
+    path("facilities/", FacilityList.as_view(), name="api-facilities"),
+    path("coverage/", CoverageView.as_view(), name="api-coverage"),
 ]

@@ -6,63 +6,93 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('programmes', '0001_initial'),
-        ('regions', '0001_initial'),
+        ("programmes", "0001_initial"),
+        ("regions", "0001_initial"),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='CoverageDelta',
+            name="CoverageDelta",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('programme_code', models.CharField(max_length=20)),
-                ('dose_code', models.CharField(max_length=20)),
-                ('date', models.DateField()),
-                ('amount', models.SmallIntegerField()),
-                ('immunization_id', models.BigIntegerField()),
-                ('residence', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='regions.kelurahan')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("programme_code", models.CharField(max_length=20)),
+                ("dose_code", models.CharField(max_length=20)),
+                ("date", models.DateField()),
+                ("amount", models.SmallIntegerField()),
+                ("immunization_id", models.BigIntegerField()),
+                (
+                    "residence",
+                    models.ForeignKey(
+                        null=True, on_delete=django.db.models.deletion.PROTECT, related_name="+", to="regions.kelurahan"
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'perubahan capaian',
-                'verbose_name_plural': 'perubahan capaian',
+                "verbose_name": "perubahan capaian",
+                "verbose_name_plural": "perubahan capaian",
             },
         ),
         migrations.CreateModel(
-            name='CoverageBaseline',
+            name="CoverageBaseline",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('dose_code', models.CharField(max_length=20, verbose_name='dosis')),
-                ('count', models.PositiveIntegerField(db_comment='Persons by identity-card address.', verbose_name='capaian')),
-                ('source', models.CharField(max_length=200, verbose_name='sumber')),
-                ('as_of', models.DateField(verbose_name='per tanggal')),
-                ('imported_at', models.DateTimeField(default=django.utils.timezone.now)),
-                ('kecamatan', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='baselines', to='regions.kecamatan')),
-                ('programme', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, to='programmes.programme')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("dose_code", models.CharField(max_length=20, verbose_name="dosis")),
+                (
+                    "count",
+                    models.PositiveIntegerField(db_comment="Persons by identity-card address.", verbose_name="capaian"),
+                ),
+                ("source", models.CharField(max_length=200, verbose_name="sumber")),
+                ("as_of", models.DateField(verbose_name="per tanggal")),
+                ("imported_at", models.DateTimeField(default=django.utils.timezone.now)),
+                (
+                    "kecamatan",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="baselines", to="regions.kecamatan"
+                    ),
+                ),
+                (
+                    "programme",
+                    models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, to="programmes.programme"),
+                ),
             ],
             options={
-                'verbose_name': 'capaian awal',
-                'verbose_name_plural': 'capaian awal',
-                'constraints': [models.UniqueConstraint(fields=('programme', 'dose_code', 'kecamatan'), name='coverage_baseline_once')],
+                "verbose_name": "capaian awal",
+                "verbose_name_plural": "capaian awal",
+                "constraints": [
+                    models.UniqueConstraint(
+                        fields=("programme", "dose_code", "kecamatan"), name="coverage_baseline_once"
+                    )
+                ],
             },
         ),
         migrations.CreateModel(
-            name='CoverageRollup',
+            name="CoverageRollup",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('programme_code', models.CharField(max_length=20)),
-                ('dose_code', models.CharField(max_length=20)),
-                ('date', models.DateField()),
-                ('count', models.IntegerField()),
-                ('residence', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='regions.kelurahan')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("programme_code", models.CharField(max_length=20)),
+                ("dose_code", models.CharField(max_length=20)),
+                ("date", models.DateField()),
+                ("count", models.IntegerField()),
+                (
+                    "residence",
+                    models.ForeignKey(
+                        null=True, on_delete=django.db.models.deletion.PROTECT, related_name="+", to="regions.kelurahan"
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'rekap capaian',
-                'verbose_name_plural': 'rekap capaian',
-                'constraints': [models.UniqueConstraint(fields=('programme_code', 'dose_code', 'residence', 'date'), name='coverage_rollup_once', nulls_distinct=False)],
+                "verbose_name": "rekap capaian",
+                "verbose_name_plural": "rekap capaian",
+                "constraints": [
+                    models.UniqueConstraint(
+                        fields=("programme_code", "dose_code", "residence", "date"),
+                        name="coverage_rollup_once",
+                        nulls_distinct=False,
+                    )
+                ],
             },
         ),
     ]
