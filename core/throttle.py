@@ -21,7 +21,7 @@ logger = logging.getLogger(__name__)
 
 RETRY_REDIS_AFTER = 5.0  # seconds; in between nobody waits for a dead Redis
 _memory = MovingWindowRateLimiter(MemoryStorage())
-_redis_dead_until = 0.0  # monotonic; shared by the threads of this process
+_dead_until: dict[str, float] = {}  # per address, monotonic; shared by the threads of this process
 
 
 def hit(name: str, key: str, limit: str) -> int:
@@ -37,12 +37,11 @@ def hit(name: str, key: str, limit: str) -> int:
 
 
 def _hit(item, name: str, key: str) -> int:
-    global _redis_dead_until
-    if time.monotonic() >= _redis_dead_until:
+    if time.monotonic() >= _dead_until.get(settings.REDIS_URL, 0.0):
         try:
             return _ask(_redis_limiter(settings.REDIS_URL), item, name, key)
         except RedisError as error:
-            _redis_dead_until = time.monotonic() + RETRY_REDIS_AFTER
+            _dead_until[settings.REDIS_URL] = time.monotonic() + RETRY_REDIS_AFTER
             logger.warning("rate limits fall back to this process", extra={"error": type(error).__name__})
     return _ask(_memory, item, name, key)
 

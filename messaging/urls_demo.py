@@ -1,3 +1,7 @@
-from django.urls import URLPattern
+"""Addresses that exist only in demo mode (victori/urls.py)."""
 
-urlpatterns: list[URLPattern] = []
+from django.urls import path
+
+from messaging import views_demo
+
+urlpatterns = [path("pesan/", views_demo.inbox, name="demo_inbox")]

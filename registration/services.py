@@ -1,6 +1,7 @@
 """Writing citizens: register, change, find, and merge. Locks: account, then citizen (docs/architecture.md)."""
 
 import secrets
+import uuid
 from datetime import date
 from typing import Any
 
@@ -72,11 +73,13 @@ def register_citizen(
     contact_phone: str = "",
     birth_order: int = 1,
     identity_verified: bool = False,
+    public_id: uuid.UUID | None = None,
 ) -> Citizen:
     """Write one person, with NIK or with the reason for having none.
 
     Raises ValidationError (field → sentence) for a bad entry, NikTaken when the NIK is on record already.
     Locks the account while its family is counted; the unique index decides between two entries of one NIK.
+    `public_id` chosen by the form makes a form sent twice one person.
     """
     citizen = Citizen(
         account=account,
@@ -87,6 +90,7 @@ def register_citizen(
         address=address.strip() or None,
         birth_order=birth_order,
         identity_verified_at=timezone.now() if identity_verified else None,
+        public_id=public_id or uuid.uuid4(),
     )
     _set_identity(citizen, nik=nik, full_name=full_name, birth_date=birth_date, sex=sex, no_nik_reason=no_nik_reason)
     _set_family_card(citizen, family_card_number)

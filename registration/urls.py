@@ -1,4 +1,17 @@
-from django.urls import URLPattern
+"""Addresses for citizens: signing in, the family, and what to bring to the desk."""
+
+from django.urls import path
+
+from registration.views import family, sign_in
 
 app_name = "registration"
-urlpatterns: list[URLPattern] = []
+urlpatterns = [
+    path("masuk/", sign_in.sign_in, name="sign_in"),
+    path("masuk/kode/", sign_in.enter_code, name="enter_code"),
+    path("masuk/kode/ulang/", sign_in.resend_code, name="resend_code"),
+    path("masuk/keluar/", sign_in.sign_out, name="sign_out"),
+    path("keluarga/", family.family, name="family"),
+    path("keluarga/tambah/", family.add_member, name="add_member"),
+    path("keluarga/periksa/<str:code>/", family.claim, name="claim"),
+    path("keluarga/<uuid:public_id>/ubah/", family.edit_member, name="edit_member"),
+]

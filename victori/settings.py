@@ -223,7 +223,7 @@ CODE_RESEND_SECONDS = env.int("CODE_RESEND_SECONDS", default=60)
 LIMIT_CODE_PER_PHONE = env("LIMIT_CODE_PER_PHONE", default="5/15minute;10/day")
 LIMIT_CODE_PER_ADDRESS = env("LIMIT_CODE_PER_ADDRESS", default="30/15minute;200/day")
 LIMIT_TRY_PER_ADDRESS = env("LIMIT_TRY_PER_ADDRESS", default="60/15minute")
-LIMIT_CLAIM_PER_ACCOUNT = env("LIMIT_CLAIM_PER_ACCOUNT", default="10/day")
+LIMIT_NIK_PER_ACCOUNT = env("LIMIT_NIK_PER_ACCOUNT", default="20/day")
 
 # --- messages -------------------------------------------------------------------------------------------------------
 # Channels in the order they are tried for a phone; "console" is the demo page and nothing else.

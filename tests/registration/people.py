@@ -3,9 +3,11 @@
 import itertools
 from datetime import date
 
+from django.http import HttpResponse
 from django.utils import timezone
 
 from core.crypto import blind_index
+from registration import session
 from registration.models import CitizenAccount
 from registration.services import register_citizen
 
@@ -33,3 +35,11 @@ def make_citizen(account=None, *, birth_date=date(1931, 5, 17), sex="P", **field
     return register_citizen(
         account=account, birth_date=birth_date, sex=sex, full_name=fields.pop("full_name", "Suparti Uji"), **fields
     )
+
+
+def sign_in_citizen(client, account):
+    """Give the test client the signed cookie of `account`."""
+    response = HttpResponse()
+    session.sign_in(response, account)
+    client.cookies[session.COOKIE] = response.cookies[session.COOKIE].value
+    return client
