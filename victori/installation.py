@@ -125,6 +125,7 @@ class Installation:
     def release(self) -> None:
         """Give the installation up."""
         if self._lock is not None:
+            (self.state_dir / "users").unlink(missing_ok=True)
             (self.state_dir / "lock").unlink(missing_ok=True)
             os.close(self._lock)
             self._lock = None
@@ -189,7 +190,9 @@ class Installation:
             return {}
 
     def stop_servers(self) -> None:
-        """Stop both and leave no socket behind."""
+        """Stop both and leave no socket behind; nothing when the installation is somebody else's."""
+        if self._lock is None:
+            return
         self.servers_file.unlink(missing_ok=True)
         if self.redis:
             self.redis.stop()
@@ -265,7 +268,6 @@ def _wait_for_users(installation: Installation) -> None:
     installation.servers_file.unlink(missing_ok=True)  # no new ones
     with installation.users(fcntl.LOCK_EX | fcntl.LOCK_NB) as alone:
         if alone:
-            (installation.state_dir / "users").unlink(missing_ok=True)
             return
     print("Menunggu perintah lain yang memakai server ini …", file=sys.stderr)
     with installation.users(fcntl.LOCK_EX):

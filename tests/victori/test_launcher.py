@@ -137,6 +137,7 @@ def test_a_second_launcher_says_that_the_folder_is_in_use(trial):
     assert done.returncode == 1
     assert "sedang dipakai (make run, pid" in done.stderr
     assert trial.get("/healthz") == 200
+    assert (trial.state / "servers.json").exists()  # the refused one takes nothing away
 
 
 def test_a_dead_worker_is_started_again_and_a_service_can_be_switched_off(trial):
