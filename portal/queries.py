@@ -1,38 +1,21 @@
-"""What the home page says, read from the apps that own it."""
+"""What the home page says, put together from the apps that own it."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date, datetime, time
 
-from django.db.models import Count, Max, Min
 from django.utils import timezone
 
 from portal.models import NewsItem
-from regions.models import Kecamatan
-from scheduling.models import Place, Schedule
+from regions.models import Facility, Kecamatan
+from scheduling.queries import OPEN, Row, next_release, overview
 from stock.queries import StockSummary, public_stock_summary
 
 
 @dataclass(frozen=True)
-class OpenSchedule:
-    """One bookable day at one facility, as a card on the home page."""
-
-    id: int
-    facility: str
-    kecamatan: str
-    programme: str
-    vaccine: str
-    date: date
-    open_time: time
-    close_time: time
-    places_left: int
-
-
-@dataclass(frozen=True)
 class Hours:
-    """Opening hours of one facility today."""
+    """When one facility vaccinates today."""
 
-    facility: str
-    kecamatan: str
+    facility: Facility
     open_time: time
     close_time: time
     is_open: bool
@@ -40,85 +23,58 @@ class Hours:
 
 @dataclass(frozen=True)
 class Home:
-    """Everything the home page says; built once per second at most."""
+    """Everything the home page says about today; built once per second at most."""
 
     places_left: int
     facilities_with_places: int
-    open_now: int
-    schedules: list[OpenSchedule]
+    schedules: list[Row]
     next_release_at: datetime | None
     hours: list[Hours]
     stock: StockSummary
     news: list[NewsItem]
-    kecamatan: list[Kecamatan] = field(default_factory=list)
+    kecamatan: list[Kecamatan]
+
+    @property
+    def open_now(self) -> int:
+        """Facilities that vaccinate at this moment."""
+        return sum(row.is_open for row in self.hours)
 
 
 def home(limit: int = 6) -> Home:
-    """Read the whole home page; a handful of aggregate queries, independent of the number of citizens."""
-    now = timezone.now()
-    today, clock = timezone.localdate(now), timezone.localtime(now).time()
-    free = dict(
-        Place.objects.bookable(now)
-        .values_list("slot__schedule")
-        .annotate(left=Count("id"))
-        .values_list("slot__schedule", "left")
-    )
-    rows = (
-        Schedule.objects.filter(pk__in=free)
-        .select_related("facility__kecamatan", "programme", "vaccine")
-        .order_by("date", "open_time", "facility__name")
-    )
-    schedules = [_open_schedule(row, free[row.pk]) for row in rows]
-    todays = (
-        Schedule.objects.filter(date=today, state=Schedule.State.OPEN)
-        .values("facility__name", "facility__kecamatan__name")
-        .annotate(opens=Min("open_time"), closes=Max("close_time"))
-        .order_by("facility__name")
-    )
-    hours = [
-        Hours(
-            row["facility__name"],
-            row["facility__kecamatan__name"],
-            row["opens"],
-            row["closes"],
-            row["opens"] <= clock < row["closes"],
-        )
-        for row in todays
-    ]
+    """Read the whole home page in a handful of queries, however many citizens there are."""
+    rows = overview()
+    bookable = [row for row in rows if row.state == OPEN]
     return Home(
-        places_left=sum(free.values()),
-        facilities_with_places=len({row.facility for row in schedules}),
-        open_now=sum(row.is_open for row in hours),
-        schedules=spread(schedules, limit),
-        next_release_at=Schedule.objects.filter(
-            state=Schedule.State.OPEN, release_at__gt=now, date__gte=today
-        ).aggregate(at=Min("release_at"))["at"],
-        hours=sorted(hours, key=lambda row: (not row.is_open, row.facility)),
+        places_left=sum(row.places_left for row in bookable),
+        facilities_with_places=len({row.schedule.facility_id for row in bookable}),
+        schedules=spread(bookable, limit),
+        next_release_at=next_release(rows),
+        hours=hours_today(rows, timezone.localtime()),
         stock=public_stock_summary(),
         news=list(NewsItem.objects.current()[:3]),
         kecamatan=list(Kecamatan.objects.all()),
     )
 
 
-def spread(schedules: list[OpenSchedule], limit: int) -> list[OpenSchedule]:
+def hours_today(rows: list[Row], now: datetime) -> list[Hours]:
+    """Opening hours of today's facilities over all their schedules; those open at `now` first."""
+    today: dict[int, list[Row]] = {}
+    for row in rows:
+        if row.schedule.date == date(now.year, now.month, now.day) and row.schedule.state == "open":
+            today.setdefault(row.schedule.facility_id, []).append(row)
+    found = []
+    for group in today.values():
+        opens = min(row.schedule.open_time for row in group)
+        closes = max(row.schedule.close_time for row in group)
+        found.append(Hours(group[0].schedule.facility, opens, closes, opens <= now.time() < closes))
+    return sorted(found, key=lambda row: (not row.is_open, row.facility.name))
+
+
+def spread(rows: list[Row], limit: int) -> list[Row]:
     """The soonest schedules, one per facility first, so that one big site does not fill the page."""
-    seen: set[str] = set()
+    seen: set[int] = set()
     first, rest = [], []
-    for row in schedules:
-        (rest if row.facility in seen else first).append(row)
-        seen.add(row.facility)
+    for row in rows:
+        (rest if row.schedule.facility_id in seen else first).append(row)
+        seen.add(row.schedule.facility_id)
     return (first + rest)[:limit]
-
-
-def _open_schedule(row: Schedule, places_left: int) -> OpenSchedule:
-    return OpenSchedule(
-        id=row.pk,
-        facility=row.facility.name,
-        kecamatan=row.facility.kecamatan.name,
-        programme=row.programme.name,
-        vaccine=row.vaccine.short_name,
-        date=row.date,
-        open_time=row.open_time,
-        close_time=row.close_time,
-        places_left=places_left,
-    )

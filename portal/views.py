@@ -6,11 +6,13 @@ from django.views.decorators.http import require_safe
 
 from core.snapshot import Snapshot, snapshot_response
 from portal import queries
+from reporting.queries import coverage_summary
 
 
 def _build_home(request: HttpRequest) -> bytes:
     # Rendered without the request: the same bytes go to everybody.
-    return render_to_string("portal/home.html", {"home": queries.home(), "page_path": request.path}).encode()
+    context = {"home": queries.home(), "coverage": coverage_summary(), "page_path": request.path}
+    return render_to_string("portal/home.html", context).encode()
 
 
 HOME = Snapshot("home", _build_home)
