@@ -71,10 +71,10 @@ def note_failure(pk: int, error: ErrorClass, retry_after: int | None = None) -> 
         row.consecutive_failures += 1
         first, longest = conf.breaker_pauses()
         if row.state == Upstream.State.HALF_OPEN:
-            row.open_seconds = int(min(max(row.open_seconds, first) * 2, longest))
+            row.open_seconds = min(max(row.open_seconds, first) * 2, longest)
             row.state, row.probe_at = Upstream.State.OPEN, now + timedelta(seconds=row.open_seconds)
         elif row.state == Upstream.State.CLOSED and row.consecutive_failures >= settings.PCARE_BREAKER_FAILURES:
-            row.state, row.changed_at, row.open_seconds = Upstream.State.OPEN, now, int(first)
+            row.state, row.changed_at, row.open_seconds = Upstream.State.OPEN, now, first
             row.probe_at = now + timedelta(seconds=first)
             Incident.objects.get_or_create(
                 upstream=row, ended_at=None, defaults={"began_at": now, "error_class": error.key}

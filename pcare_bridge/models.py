@@ -36,7 +36,7 @@ class Upstream(models.Model):
     consecutive_failures = models.PositiveIntegerField("gagal berturut-turut", default=0)
     changed_at = models.DateTimeField("berubah", default=timezone.now)
     probe_at = models.DateTimeField("coba lagi", null=True, blank=True)
-    open_seconds = models.PositiveIntegerField(default=60, db_comment="Pause before the next probe.")
+    open_seconds = models.FloatField(default=60, db_comment="Pause before the next probe.")
     next_slot_at = models.DateTimeField(null=True, blank=True, db_comment="Throttle: when the next request may start.")
     last_success_at = models.DateTimeField("terakhir berhasil", null=True, blank=True)
     last_failure_at = models.DateTimeField("terakhir gagal", null=True, blank=True)

@@ -40,7 +40,7 @@ class Migration(migrations.Migration):
                 ("consecutive_failures", models.PositiveIntegerField(default=0, verbose_name="gagal berturut-turut")),
                 ("changed_at", models.DateTimeField(default=django.utils.timezone.now, verbose_name="berubah")),
                 ("probe_at", models.DateTimeField(blank=True, null=True, verbose_name="coba lagi")),
-                ("open_seconds", models.PositiveIntegerField(db_comment="Pause before the next probe.", default=60)),
+                ("open_seconds", models.FloatField(db_comment="Pause before the next probe.", default=60)),
                 (
                     "next_slot_at",
                     models.DateTimeField(

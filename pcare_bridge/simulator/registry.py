@@ -31,7 +31,11 @@ class Registry:
 
     def _replay(self, journal: Path) -> None:
         # The last line may be half written by a killed process; it was never acknowledged.
-        for line in journal.read_text("ascii", "replace").splitlines():
+        text = journal.read_text("ascii", "replace")
+        if text and not text.endswith("\n"):
+            with journal.open("ab") as file:
+                file.write(b"\n")
+        for line in text.splitlines():
             try:
                 blob = base64.b64decode(line, validate=True)
                 entry = json.loads(self._sealer.decrypt(blob[:12], blob[12:], None))

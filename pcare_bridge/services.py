@@ -1,0 +1,74 @@
+"""What people do with the queue: try again, hand over, report on paper, resume an account. Each act is logged."""
+
+from django.core.exceptions import ValidationError
+from django.db import transaction
+from django.utils import timezone
+
+from accounts.models import User
+from core import sweeper
+from pcare_bridge import health, settling
+from pcare_bridge.models import Delivery, DeliveryAttempt, DeliveryQuerySet, FacilityAccount
+
+NOTE_MISSING = "Tulis catatan: apa yang dilakukan dan oleh siapa."
+
+
+@transaction.atomic
+def retry(deliveries: DeliveryQuerySet, by: User) -> int:
+    """Send refused or waiting deliveries again now, with their patience renewed; returns how many."""
+    rows = list(
+        deliveries.filter(state__in=[Delivery.REFUSED, Delivery.WAITING])
+        .select_for_update()
+        .values_list("pk", flat=True)
+    )
+    Delivery.objects.filter(pk__in=rows).update(
+        state=Delivery.WAITING, available_at=timezone.now(), attempts=0, first_attempt_at=None, finished_at=None
+    )
+    _log(rows, "retry", "Kirim ulang diminta", by)
+    transaction.on_commit(sweeper.wake, robust=True)
+    return len(rows)
+
+
+@transaction.atomic
+def hand_over(delivery_id: object, *, to: User, note: str, by: User) -> Delivery:
+    """Give a refused delivery to a person; it stays in the list until it is sent or reported."""
+    delivery = _open(delivery_id)
+    delivery.assigned_to, delivery.note = to, note.strip()[:200]
+    delivery.save(update_fields=["assigned_to", "note"])
+    _log([delivery.pk], "handed_over", f"Diserahkan kepada {to}. {note.strip()}", by)
+    return delivery
+
+
+@transaction.atomic
+def mark_reported(delivery_id: object, *, note: str, by: User) -> Delivery:
+    """The dose was reported outside the portal (on paper, by hand in PCare); raises ValidationError without a note."""
+    if not note.strip():
+        raise ValidationError(NOTE_MISSING)
+    delivery = _open(delivery_id)
+    delivery.state, delivery.finished_at, delivery.note = Delivery.REPORTED, timezone.now(), note.strip()[:200]
+    delivery.outcome_unknown = False
+    delivery.save(update_fields=["state", "finished_at", "note", "outcome_unknown"])
+    settling.release_after(delivery)
+    _log([delivery.pk], "reported", f"Ditandai dilaporkan: {note.strip()}", by)
+    return delivery
+
+
+def resume(account: FacilityAccount) -> int:
+    """Let a paused facility send again; returns how many deliveries that frees."""
+    freed = health.resume_account(account.pk)
+    sweeper.wake()
+    return freed
+
+
+def _open(delivery_id: object) -> Delivery:
+    delivery = Delivery.objects.select_for_update().get(pk=delivery_id)
+    if delivery.state == Delivery.IN_FLIGHT:
+        raise ValidationError("Kiriman ini sedang dikirim. Muat ulang halaman sebentar lagi.")
+    if delivery.state not in (Delivery.REFUSED, Delivery.WAITING, Delivery.PAUSED):
+        raise ValidationError("Kiriman ini sudah selesai. Muat ulang halaman untuk melihat keadaannya.")
+    return delivery
+
+
+def _log(rows: list[object], outcome: str, message: str, by: User) -> None:
+    DeliveryAttempt.objects.bulk_create(
+        DeliveryAttempt(delivery_id=pk, outcome=outcome, message=message[:300], actor=by) for pk in rows
+    )
