@@ -53,12 +53,15 @@ FOOTER = (
 STAFF = (
     ("/petugas/", "Meja layanan", "desk.view"),
     ("/petugas/pantau/", "Observasi", "desk.observe"),
+    ("/petugas/jadwal/", "Jadwal hari ini", "desk.view"),
     ("/petugas/stok/", "Stok", "stock.view"),
+    ("/petugas/identitas/", "Identitas", "identity.resolve"),
     ("/dinkes/", "Cakupan", "coverage.view"),
     ("/dinkes/jadwal/", "Jadwal", "schedule.view"),
     ("/dinkes/stok/", "Stok kota", "stock.overview"),
     ("/dinkes/pcare/", "PCare", "pcare.view"),
     ("/dinkes/petugas/", "Petugas", "staff.manage"),
+    ("/dinkes/mitra/", "Mitra", "partner.manage"),
     ("/dinkes/pesan/", "Pesan", "messages.view"),
 )
 STAFF_PATHS = tuple((path, label) for path, label, _capability in STAFF)
