@@ -31,12 +31,12 @@ WHERE schedule.date BETWEEN %(first)s AND %(last)s AND schedule.state = 'open'
 GROUP BY slot.schedule_id"""
 
 LEFT_PER_SLOT = """
-SELECT slot.id, slot.starts_at, slot.ends_at,
+SELECT slot.schedule_id, slot.id, slot.starts_at, slot.ends_at,
        count(place.id) FILTER (WHERE place.pool = 'online' AND slot.ends_at > %(now)s AND place.state <> 'taken'
                                AND (place.state = 'free' OR place.held_until < %(now)s)),
        count(place.id) FILTER (WHERE place.pool = 'online' AND place.state = 'held' AND place.held_until >= %(now)s)
 FROM scheduling_slot slot LEFT JOIN scheduling_place place ON place.slot_id = slot.id
-WHERE slot.schedule_id = ANY(%(schedules)s) GROUP BY slot.id ORDER BY slot.starts_at"""
+WHERE slot.schedule_id = ANY(%(schedules)s::bigint[]) GROUP BY slot.id ORDER BY slot.starts_at"""
 
 
 @dataclass(frozen=True)
@@ -181,15 +181,21 @@ def row_of(schedule_id: int) -> Row | None:
     return to_row(schedule, *left.get(schedule.pk, (0, 0)), now)
 
 
-def slots_of(*schedule_ids: int) -> list[SlotRow]:
-    """The sessions of schedules with places left, soonest first; one query."""
+def slots_of(schedule_id: int) -> list[SlotRow]:
+    """The sessions of one schedule with places left, soonest first; one query."""
+    return slots_of_each([schedule_id]).get(schedule_id, [])
+
+
+def slots_of_each(schedule_ids: list[int]) -> dict[int, list[SlotRow]]:
+    """The sessions of several schedules, by schedule; one query."""
     now = timezone.now()
+    found: dict[int, list[SlotRow]] = {}
     with connection.cursor() as cursor:
-        cursor.execute(LEFT_PER_SLOT, {"now": now, "schedules": list(schedule_ids)})
-        return [
-            SlotRow(pk, timezone.localtime(starts), timezone.localtime(ends), left, held, ends <= now)
-            for pk, starts, ends, left, held in cursor.fetchall()
-        ]
+        cursor.execute(LEFT_PER_SLOT, {"now": now, "schedules": schedule_ids})
+        for schedule_id, pk, starts, ends, left, held in cursor.fetchall():
+            row = SlotRow(pk, timezone.localtime(starts), timezone.localtime(ends), left, held, ends <= now)
+            found.setdefault(schedule_id, []).append(row)
+    return found
 
 
 def next_release(rows: Iterable[Row]) -> datetime | None:

@@ -1,0 +1,289 @@
+"""/janji/baru/: from a person of the family to a ticket, one question per page, state in the address only."""
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from django.core.paginator import Paginator
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import get_object_or_404, render
+from django.urls import reverse
+from django.utils import timezone
+from django.views.decorators.http import require_http_methods, require_safe
+
+from programmes.models import Programme
+from programmes.rules import Option
+from registration.models import Citizen
+from registration.queries import family
+from registration.session import citizen_required
+from scheduling import booking, eligibility, errors, flow, places, queries
+from scheduling.forms import AnswersForm
+from scheduling.models import Appointment, Slot
+
+SCHEDULES_PER_PAGE = 10
+
+
+@require_safe
+@citizen_required
+def choose_member(request: HttpRequest) -> HttpResponse:
+    """Who is to be vaccinated; a session chosen before travels along."""
+    slot = _slot_in_query(request)
+    members = family(request.citizen_account)
+    if len(members) == 1:
+        return HttpResponseRedirect(
+            flow.with_query(reverse("scheduling:new_for", args=[members[0].public_id]), sesi=slot and slot.pk)
+        )
+    active = _active_of(members)
+    rows = [
+        {
+            "citizen": member,
+            "appointments": active.get(member.pk, []),
+            "option": eligibility.for_schedule(member, slot.schedule) if slot else None,
+            "link": flow.with_query(reverse("scheduling:new_for", args=[member.public_id]), sesi=slot and slot.pk),
+        }
+        for member in members
+    ]
+    return render(request, "scheduling/choose_member.html", {"rows": rows, "slot": slot})
+
+
+@require_safe
+@citizen_required
+def choose_programme(request: HttpRequest, citizen_id: UUID) -> HttpResponse:
+    """What this person may have now, what not, by which rule, from when; and the session chosen before, if any."""
+    citizen = _member(request, citizen_id)
+    today = timezone.localdate()
+    case = eligibility.Case.of(citizen)
+    active = {one.programme_id: one for one in _active_of([citizen]).get(citizen.pk, [])}
+    programmes = []
+    for programme in Programme.objects.filter(is_bookable=True):
+        options = [option for option in case.options(today, programme.code) if option.relevant or option.reason]
+        programmes.append(
+            {
+                "programme": programme,
+                "appointment": active.get(programme.code),
+                "now": [option for option in options if option.eligible],
+                "review": [option for option in options if option.manual_review],
+                "later": [option for option in options if not option.eligible and not option.manual_review],
+            }
+        )
+    slot = _slot_in_query(request)
+    context = {
+        "citizen": citizen,
+        "programmes": programmes,
+        "slot": slot,
+        "option": eligibility.for_schedule(citizen, slot.schedule, case) if slot else None,
+        "booked": active.get(slot.schedule.programme_id) if slot else None,
+    }
+    return render(request, "scheduling/choose_programme.html", context)
+
+
+@require_safe
+@citizen_required
+def choose_schedule(request: HttpRequest, citizen_id: UUID, programme: str) -> HttpResponse:
+    """Schedules of one programme that this person may book, nearest first, free ones first."""
+    citizen = _member(request, citizen_id)
+    subject = get_object_or_404(Programme, code=programme, is_bookable=True)
+    case = eligibility.Case.of(citizen)
+    home = _home_kecamatan(citizen)
+    rows, refused, verdicts = [], [], dict[tuple[str, tuple[str, ...], Any], Option]()
+    for row in queries.overview(queries.Filters(programme=programme, near=home)):
+        schedule = row.schedule
+        key = (schedule.vaccine_id, tuple(schedule.dose_codes), schedule.date)
+        if key not in verdicts:
+            verdicts[key] = case.for_offer(programme, schedule.vaccine_id, schedule.dose_codes, schedule.date)
+        (rows if verdicts[key].eligible else refused).append((row, verdicts[key]))
+    distance = queries.distances_from(home)
+    page = Paginator(rows, SCHEDULES_PER_PAGE).get_page(request.GET.get("page"))
+    context = {
+        "citizen": citizen,
+        "programme": subject,
+        "active": booking.active_appointment(citizen, programme),
+        "page_obj": page,
+        "rows": [(row, distance.get(row.schedule.facility.kecamatan_id), option) for row, option in page],
+        "next_release": queries.next_release([row for row, _ in rows]),
+        "reasons": list({option.reason + option.vaccine: option for _, option in refused}.values())[:6],
+    }
+    return render(request, "scheduling/choose_schedule.html", context)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@citizen_required
+def choose_slot(request: HttpRequest, citizen_id: UUID, schedule_id: int) -> HttpResponse:
+    """The sessions of one day; choosing one holds a place for some minutes."""
+    citizen = _member(request, citizen_id)
+    row = queries.row_of(schedule_id)
+    if row is None:
+        raise Http404
+    problem: errors.BookingError | None = None
+    if request.method == "POST":
+        slot = _slot(request.POST.get("sesi"))
+        if slot is None or slot.schedule_id != schedule_id:
+            return HttpResponseRedirect(request.path)
+        try:
+            return _hold_and_go(request, citizen, slot)
+        except errors.BookingError as error:
+            problem = error
+            row = queries.row_of(schedule_id) or row
+    option = eligibility.for_schedule(citizen, row.schedule)
+    context = {
+        "citizen": citizen,
+        "row": row,
+        "option": option,
+        "slots": [slot for slot in queries.slots_of(schedule_id) if not slot.over],
+        "active": booking.active_appointment(citizen, row.schedule.programme_id),
+        **_way_on(citizen, row.schedule, problem),
+    }
+    return render(request, "scheduling/choose_slot.html", context, status=409 if problem else 200)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@citizen_required
+def answer_questions(request: HttpRequest, citizen_id: UUID, slot_id: int) -> HttpResponse:
+    """Pre-screening at home while the place is held; advice only, asked again at the desk."""
+    citizen, slot = _member(request, citizen_id), _slot_or_404(slot_id)
+    key = flow.request_key(request)
+    option = eligibility.for_schedule(citizen, slot.schedule)
+    asked = flow.pre_screening(citizen, slot, option)
+    check = reverse("scheduling:check", args=[citizen.public_id, slot.pk])
+    if asked is None:
+        return HttpResponseRedirect(flow.with_query(check, kunci=key))
+    if request.method == "POST":
+        form = AnswersForm(asked.items, request.POST)
+        if form.is_valid():
+            sealed = flow.seal(form.answers(), asked.questionnaire, citizen, slot.pk)
+            return HttpResponseRedirect(flow.with_query(check, kunci=key, isi=sealed))
+    else:
+        before = flow.unseal(request.GET.get("isi", ""), asked.questionnaire, citizen, slot.pk)
+        form = AnswersForm(asked.items, initial=before)
+    context = {"form": form, "questionnaire": asked.questionnaire, "key": key, **_about(citizen, slot, option)}
+    return render(request, "scheduling/questions.html", context, status=422 if form.errors else 200)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@citizen_required
+def check_answers(request: HttpRequest, citizen_id: UUID, slot_id: int) -> HttpResponse:
+    """Everything on one page, then confirm; sent twice, from two tabs or with the back button it is one booking."""
+    citizen, slot = _member(request, citizen_id), _slot_or_404(slot_id)
+    key = flow.request_key(request)
+    option = eligibility.for_schedule(citizen, slot.schedule)
+    asked = flow.pre_screening(citizen, slot, option)
+    sealed = request.POST.get("isi") or request.GET.get("isi") or ""
+    answers = flow.unseal(sealed, asked.questionnaire, citizen, slot.pk) if asked else None
+    if asked and answers is None and not _made_before(key, citizen):
+        questions = reverse("scheduling:questions", args=[citizen.public_id, slot.pk])
+        return HttpResponseRedirect(flow.with_query(questions, kunci=key))
+    context = _about(citizen, slot, option) | {"key": key, "sealed": sealed}
+    if asked and answers is not None:
+        context["proposal"] = asked.propose(answers)
+        context["answers"] = [(item, answers.get(item.key, False)) for item in asked.items]
+        context["questions_link"] = flow.with_query(
+            reverse("scheduling:questions", args=[citizen.public_id, slot.pk]), kunci=key, isi=sealed
+        )
+    if request.method != "POST":
+        made = _made_before(key, citizen)
+        if made:  # back button after confirming
+            return HttpResponseRedirect(reverse("scheduling:ticket", args=[made.public_id]))
+        return render(request, "scheduling/check.html", context)
+    try:
+        made = booking.book(
+            citizen=citizen,
+            slot_id=slot.pk,
+            client_uuid=key,
+            pre_screening=asked.to_store(answers) if asked and answers is not None else None,
+            questionnaire_id=asked.questionnaire.pk if asked else None,
+            held=True,
+        )
+    except errors.BookingError as error:
+        context |= _way_on(citizen, slot.schedule, error)
+        return render(request, "scheduling/refused.html", context, status=409)
+    return HttpResponseRedirect(flow.with_query(reverse("scheduling:ticket", args=[made.public_id]), baru=1))
+
+
+def _hold_and_go(request: HttpRequest, citizen: Citizen, slot: Slot) -> HttpResponse:
+    """Hold a place and go to the questions. Raises BookingError."""
+    if active := booking.active_appointment(citizen, slot.schedule.programme_id):
+        raise errors.AlreadyBooked(active)
+    option = eligibility.for_schedule(citizen, slot.schedule)
+    if not option.eligible:
+        raise errors.NotEligible(option, slot.schedule.date)
+    booking.hold_place(slot.pk, booking.hold_key(citizen, slot.schedule.programme_id))
+    return HttpResponseRedirect(
+        flow.with_query(
+            reverse("scheduling:questions", args=[citizen.public_id, slot.pk]), kunci=flow.request_key(request)
+        )
+    )
+
+
+def _way_on(citizen: Citizen, schedule: Any, problem: errors.BookingError | None) -> dict[str, Any]:
+    """What went wrong and where places are left for this person."""
+    if problem is None:
+        return {}
+    case = eligibility.Case.of(citizen)
+
+    def allowed(other: Any) -> bool:
+        return case.for_offer(other.programme_id, other.vaccine_id, other.dose_codes, other.date).eligible
+
+    row = queries.row_of(schedule.pk)
+    same_day = queries.slots_of(schedule.pk) if row and row.state == queries.OPEN else []
+    return {
+        "problem": problem,
+        "problem_code": problem.code,
+        "problem_text": " ".join(problem.messages),
+        "existing": getattr(problem, "appointment", None),
+        "same_day": [slot for slot in same_day if slot.places_left and not slot.over][:6],
+        "others": queries.alternatives(schedule, wanted=allowed),
+    }
+
+
+def _about(citizen: Citizen, slot: Slot, option: Option) -> dict[str, Any]:
+    """Person, session, dose and how long the place is still held."""
+    now = timezone.now()
+    until: datetime | None = places.held_until(slot.pk, booking.hold_key(citizen, slot.schedule.programme_id))
+    return {
+        "citizen": citizen,
+        "slot": slot,
+        "schedule": slot.schedule,
+        "option": option,
+        "held_until": until if until and until > now else None,
+        "hold_lapsed": until is None or until <= now,
+        "seconds_left": max(0, int((until - now).total_seconds())) if until else 0,
+    }
+
+
+def _member(request: HttpRequest, citizen_id: UUID) -> Citizen:
+    rows = Citizen.objects.of_account(request.citizen_account)
+    return get_object_or_404(rows.select_related("kelurahan", "domicile_kelurahan"), public_id=citizen_id)
+
+
+def _home_kecamatan(citizen: Citizen) -> str:
+    place = citizen.domicile_kelurahan or citizen.kelurahan
+    return place.kecamatan_id if place else ""
+
+
+def _active_of(members: list[Citizen]) -> dict[int, list[Appointment]]:
+    rows = Appointment.objects.filter(citizen__in=members, status__in=Appointment.ACTIVE)
+    found: dict[int, list[Appointment]] = {}
+    for row in rows.select_related("programme", "slot", "schedule__facility"):
+        found.setdefault(row.citizen_id, []).append(row)
+    return found
+
+
+def _made_before(key: UUID, citizen: Citizen) -> Appointment | None:
+    return Appointment.objects.filter(client_uuid=key, citizen=citizen).first()
+
+
+def _slot(raw: str | None) -> Slot | None:
+    if not raw or not raw.isascii() or not raw.isdigit() or len(raw) > 18:
+        return None
+    return queries.slot_with_schedule(int(raw))
+
+
+def _slot_or_404(slot_id: int) -> Slot:
+    slot = _slot(str(slot_id))
+    if slot is None:
+        raise Http404
+    return slot
+
+
+def _slot_in_query(request: HttpRequest) -> Slot | None:
+    return _slot(request.GET.get("sesi"))
