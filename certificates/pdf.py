@@ -46,10 +46,10 @@ EU_NOTE = {
 }
 
 
-@lru_cache(maxsize=1)
-def _compiler() -> typst.Compiler:
-    """Only the fonts inside the wheel: the same file on every machine."""
-    return typst.Compiler(str(SOURCE), root=str(SOURCE.parent), ignore_system_fonts=True)
+@lru_cache(maxsize=2)
+def _compiler(*, system_fonts: bool = False) -> typst.Compiler:
+    """Only the fonts inside the wheel: the same file on every machine. System fonts are for rare scripts."""
+    return typst.Compiler(str(SOURCE), root=str(SOURCE.parent), ignore_system_fonts=not system_fonts)
 
 
 def render(certificate: Certificate) -> bytes:
@@ -67,7 +67,12 @@ def _compile(certificate: Certificate, kind: str, **options: Any) -> list[bytes]
     if kind == "pdf":
         options |= {"pdf_standards": STANDARDS, "timestamp": int(certificate.issued_at.timestamp())}
     with _compiling:
-        made = _compiler().compile(format=kind, sys_inputs=inputs, **options)
+        try:
+            made = _compiler().compile(format=kind, sys_inputs=inputs, **options)
+        except typst.TypstError:
+            # PDF/A refuses a letter the font does not have (a Chinese name, say); a plain PDF is better than none.
+            options.pop("pdf_standards", None)
+            made = _compiler(system_fonts=True).compile(format=kind, sys_inputs=inputs, **options)
     return made if isinstance(made, list) else [made]
 
 
