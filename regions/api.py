@@ -1,6 +1,6 @@
 """Open data of facilities for /api/v1/."""
 
-from drf_spectacular.utils import OpenApiParameter, extend_schema
+from drf_spectacular.utils import extend_schema
 from rest_framework import generics, serializers
 from rest_framework.request import Request
 
@@ -37,14 +37,11 @@ class FacilityList(generics.ListAPIView):
     """Active facilities, by name."""
 
     serializer_class = FacilitySerializer
+    pagination_class = None  # fewer than a hundred rows, and a map needs them all
 
     @extend_schema(
         operation_id="facilities",
-        parameters=[
-            FacilityQuery,
-            OpenApiParameter("limit", int, description="Paling banyak 100."),
-            OpenApiParameter("offset", int),
-        ],
+        parameters=[FacilityQuery],
     )
     def get(self, request: Request, *args, **kwargs):
         """List facilities; unknown filter values give 400."""
