@@ -83,14 +83,7 @@ class Launcher:
         self.installation = Installation()
         self.logs = self.installation.state_dir / "logs"
         self.services: list[Service] = []
-        self.port = self._port("PORT", "8000")
-
-    @staticmethod
-    def _port(name: str, default: str) -> int:
-        text = os.environ.get(name) or default
-        if not text.isdigit() or not 0 < int(text) < 65536:
-            raise ServerError(f"{name}={text} bukan nomor port (1-65535).")
-        return int(text)
+        self.port = port_of("PORT", "8000")
 
     # --- start ---
 
@@ -223,6 +216,14 @@ def switch(state_dir: Path, name: str) -> Path:
     return state_dir / f"off-{name}"
 
 
+def port_of(name: str, default: str) -> int:
+    """A port number from the environment. Raises ServerError."""
+    text = os.environ.get(name) or default
+    if not text.isdigit() or not 0 < int(text) < 65536:
+        raise ServerError(f"{name}={text} bukan nomor port (1-65535).")
+    return int(text)
+
+
 def require_free(port: int) -> None:
     """Raise ServerError when somebody else listens on `port`."""
     with socket.socket() as probe:
@@ -274,7 +275,7 @@ def require_platform() -> None:
 
 
 def main(arguments: list[str]) -> int:
-    """`python -m victori.launcher`, or `… off|on SERVICE` to switch a running one. Returns the exit code."""
+    """Start all; or `off|on SERVICE` to switch a running one; or `healthy` to ask the web. Returns the exit code."""
     if len(arguments) == 2 and arguments[0] in ("on", "off"):
         file = switch(Installation().state_dir, arguments[1])
         if not file.parent.exists():
@@ -282,6 +283,8 @@ def main(arguments: list[str]) -> int:
             return 1
         file.unlink(missing_ok=True) if arguments[0] == "on" else file.touch()
         return 0
+    if arguments == ["healthy"]:
+        return 0 if healthy(port_of("PORT", "8000")) else 1
     launcher: Launcher | None = None
     for sig in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(sig, _on_signal)

@@ -18,3 +18,7 @@ def compile_all(root: Path) -> int:
         fresh.replace(target)  # two starts at once never read half a file
         written += 1
     return written
+
+
+if __name__ == "__main__":
+    compile_all(Path(__file__).resolve().parent.parent)

@@ -1,0 +1,74 @@
+"""docker-compose.yml and Dockerfile, as far as they can be proven without an engine."""
+
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+from check_jsonschema.builtin_schemas import get_builtin_schema
+from jsonschema import Draft202012Validator
+from jsonschema.validators import validator_for
+
+ROOT = Path(__file__).resolve().parents[2]
+TEXT = (ROOT / "docker-compose.yml").read_text()
+COMPOSE = yaml.safe_load(TEXT)
+SERVICES = COMPOSE["services"]
+SECRETS = re.compile(r"SECRET|KEY|PASSWORD|TOKEN")
+
+
+def test_file_obeys_the_compose_schema():
+    schema = get_builtin_schema("vendor.compose-spec")
+    validator = validator_for(schema, default=Draft202012Validator)(schema)
+    assert [error.message for error in validator.iter_errors(COMPOSE)] == []
+
+
+def test_schema_check_notices_a_mistake():
+    schema = get_builtin_schema("vendor.compose-spec")
+    validator = validator_for(schema, default=Draft202012Validator)(schema)
+    broken = COMPOSE | {"services": SERVICES | {"web": SERVICES["web"] | {"comand": ["x"]}}}
+    assert list(validator.iter_errors(broken))
+
+
+def test_the_processes_of_make_run_are_all_there():
+    assert set(SERVICES) == {"postgres", "redis", "migrate", "web", "worker", "beat", "pcare-simulator", "nginx"}
+    assert SERVICES["pcare-simulator"]["profiles"] == ["simulator"]
+    assert [SERVICES[name]["image"].split(":")[0] for name in ("postgres", "redis", "nginx")] == [
+        "postgres",
+        "redis",
+        "nginx",
+    ]
+    assert SERVICES["postgres"]["image"] == "postgres:18"
+
+
+@pytest.mark.parametrize("name", sorted(set(SERVICES) - {"migrate"}))
+def test_each_lasting_service_has_a_health_check(name):
+    assert SERVICES[name]["healthcheck"]["test"]
+
+
+def test_no_secret_has_a_default():
+    for variable, rest in re.findall(r"\$\{([A-Z0-9_]+)([^}]*)\}", TEXT):
+        if SECRETS.search(variable):
+            assert rest.startswith(":?") or rest == ":-", f"{variable}{rest}"
+    for name, service in SERVICES.items():
+        for variable, value in (service.get("environment") or {}).items():
+            if SECRETS.search(variable):
+                assert str(value).startswith("${"), f"{name}: {variable}"
+
+
+def test_only_nginx_is_reachable_from_outside():
+    assert [name for name, service in SERVICES.items() if service.get("ports")] == ["nginx"]
+
+
+def test_image_runs_without_root_on_hashed_dependencies():
+    text = (ROOT / "Dockerfile").read_text()
+    assert re.findall(r"^USER (.+)$", text, re.M) == ["10001:10001"]
+    assert "--require-hashes -r" in text
+    for name in ("web", "worker", "beat", "migrate", "pcare-simulator"):
+        assert SERVICES[name]["cap_drop"] == ["ALL"]
+        assert SERVICES[name]["read_only"] is True
+
+
+def test_every_variable_of_the_nginx_template_is_given():
+    template = (ROOT / "deploy/nginx/portal.conf.template").read_text()
+    wanted = set(re.findall(r"\$\{([A-Z_]+)\}", template))
+    assert wanted == set(SERVICES["nginx"]["environment"])
