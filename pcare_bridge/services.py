@@ -6,8 +6,8 @@ from django.utils import timezone
 
 from accounts.models import User
 from core import sweeper
-from pcare_bridge import health, settling
-from pcare_bridge.models import Delivery, DeliveryAttempt, DeliveryQuerySet, FacilityAccount
+from pcare_bridge import conf, health, settling
+from pcare_bridge.models import Delivery, DeliveryAttempt, DeliveryQuerySet, FacilityAccount, Upstream
 
 NOTE_MISSING = "Tulis catatan: apa yang dilakukan dan oleh siapa."
 
@@ -72,3 +72,15 @@ def _log(rows: list[object], outcome: str, message: str, by: User) -> None:
     DeliveryAttempt.objects.bulk_create(
         DeliveryAttempt(delivery_id=pk, outcome=outcome, message=message[:300], actor=by) for pk in rows
     )
+
+
+def stop(reason: str) -> None:
+    """Stop all sending until `go_on`; what is under way finishes."""
+    health.upstream()
+    Upstream.objects.filter(base_url=conf.base_url()).update(paused_reason=reason)
+
+
+def go_on() -> None:
+    """Let sending go on."""
+    Upstream.objects.filter(base_url=conf.base_url()).update(paused_reason="")
+    sweeper.wake()

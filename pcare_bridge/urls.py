@@ -1,3 +1,5 @@
-from django.urls import URLPattern
+from django.urls import path
 
-urlpatterns: list[URLPattern] = []
+from pcare_bridge import views
+
+urlpatterns = [path("status/", views.status, name="status")]

@@ -1,3 +1,18 @@
-from django.urls import URLPattern
+from django.urls import path
 
-urlpatterns: list[URLPattern] = []
+from pcare_bridge import views_accounts, views_staff
+
+app_name = "pcare"
+urlpatterns = [
+    path("dinkes/pcare/", views_staff.queue, name="queue"),
+    path("dinkes/pcare/cari/", views_staff.search, name="search"),
+    path("dinkes/pcare/kirim-ulang/", views_staff.retry_class, name="retry_class"),
+    path("dinkes/pcare/jeda/", views_staff.stop, name="stop"),
+    path("dinkes/pcare/akun/", views_accounts.accounts, name="accounts"),
+    path("dinkes/pcare/akun/<int:account_id>/", views_accounts.account, name="account"),
+    path("dinkes/pcare/akun/<int:account_id>/lanjutkan/", views_accounts.resume, name="resume"),
+    path("dinkes/pcare/<uuid:delivery_id>/", views_staff.detail, name="detail"),
+    path("dinkes/pcare/<uuid:delivery_id>/kirim-ulang/", views_staff.retry, name="retry"),
+    path("dinkes/pcare/<uuid:delivery_id>/serahkan/", views_staff.hand_over, name="hand_over"),
+    path("dinkes/pcare/<uuid:delivery_id>/dilaporkan/", views_staff.mark_reported, name="mark_reported"),
+]

@@ -1,0 +1,108 @@
+"""Input of the health office's PCare pages."""
+
+import re
+from typing import Any
+
+from django import forms
+from django.core.exceptions import ValidationError
+from django.utils import timezone
+
+from accounts.models import Membership, User
+from pcare_bridge.errors import ERROR_CLASSES
+from pcare_bridge.models import Delivery, FacilityAccount
+from regions.models import Facility
+
+CLASS_CHOICES = [(item.key, item.title) for item in ERROR_CLASSES.values()]
+
+
+class FilterForm(forms.Form):
+    """What the list shows; an unknown value is ignored with a sentence, never a 500."""
+
+    keadaan = forms.ChoiceField(label="Keadaan", required=False, choices=[("", "Semua keadaan"), *Delivery.STATES])
+    galat = forms.ChoiceField(label="Sebab", required=False, choices=[("", "Semua sebab"), *CLASS_CHOICES])
+    fasilitas = forms.ModelChoiceField(
+        label="Fasilitas", required=False, queryset=Facility.objects.none(), to_field_name="code", empty_label="Semua"
+    )
+    nomor = forms.CharField(label="Nomor PCare atau batch", required=False, max_length=40, strip=True)
+
+    def __init__(self, data: Any, user: Any) -> None:
+        super().__init__(data)
+        field = self.fields["fasilitas"]
+        assert isinstance(field, forms.ModelChoiceField)
+        field.queryset = Facility.objects.visible_to(user)
+
+
+class NikForm(forms.Form):
+    """Search by NIK; posted, so that the number never stands in an address."""
+
+    nik = forms.CharField(label="NIK", max_length=20, widget=forms.TextInput(attrs={"inputmode": "numeric"}))
+
+    def clean_nik(self) -> str:
+        nik = re.sub(r"[ .-]", "", self.cleaned_data["nik"])
+        if not re.fullmatch(r"[0-9]{16}", nik):
+            raise ValidationError("NIK terdiri dari 16 angka.")
+        return nik
+
+
+class NoteForm(forms.Form):
+    """A note with an act."""
+
+    note = forms.CharField(label="Catatan", max_length=200, help_text="Apa yang dilakukan, kapan, dan oleh siapa.")
+
+
+class HandOverForm(NoteForm):
+    """To whom a refused delivery goes."""
+
+    to = forms.ModelChoiceField(label="Ditangani oleh", queryset=User.objects.none())
+    field_order = ["to", "note"]
+
+    def __init__(self, data: Any, delivery: Delivery) -> None:
+        super().__init__(data)
+        valid = Membership.objects.valid_on(timezone.localdate())
+        near = valid.filter(facility_id=delivery.facility_id) | valid.filter(scope="city")
+        people = User.objects.filter(is_active=True, memberships__in=near).exclude(memberships__role="mitra").distinct()
+        field = self.fields["to"]
+        assert isinstance(field, forms.ModelChoiceField)
+        field.queryset = people
+
+
+class AccountForm(forms.ModelForm):
+    """A facility's credentials; secret parts are written, never shown, and kept when left empty."""
+
+    SECRETS = ("secret", "user_key", "password")
+
+    class Meta:
+        model = FacilityAccount
+        fields = ["provider_code", "practitioner_code", "cons_id", "username", "application_code", "is_active"]
+
+    secret = forms.CharField(label="Kunci rahasia", required=False, max_length=100, widget=forms.PasswordInput)
+    user_key = forms.CharField(label="User key", required=False, max_length=100, widget=forms.PasswordInput)
+    password = forms.CharField(label="Kata sandi PCare", required=False, max_length=100, widget=forms.PasswordInput)
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        for name in self.SECRETS:
+            self.fields[name].help_text = "Kosongkan bila tidak berubah."
+            self.fields[name].widget.attrs["autocomplete"] = "off"
+
+    def clean_provider_code(self) -> str:
+        code = self.cleaned_data["provider_code"].strip().upper()
+        if not re.fullmatch(r"[0-9A-Z]{8}", code):
+            raise ValidationError("kdProvider terdiri dari 8 angka atau huruf besar.")
+        return code
+
+    def clean_user_key(self) -> str:
+        key = self.cleaned_data["user_key"].strip()
+        if not key.isascii():
+            raise ValidationError("User key hanya huruf dan angka.")
+        return key
+
+    def save(self, commit: bool = True) -> FacilityAccount:
+        account: FacilityAccount = super().save(commit=False)
+        for name in self.SECRETS:
+            if self.cleaned_data[name]:
+                setattr(account, name, self.cleaned_data[name])
+        if self.cleaned_data["password"]:
+            account.password_changed_at = timezone.now()
+        account.save()
+        return account

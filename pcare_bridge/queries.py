@@ -1,0 +1,213 @@
+"""What the queue and each dose look like, for citizens, desk, health office and the public."""
+
+import math
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.conf import settings
+from django.db.models import Count, Min
+from django.utils import timezone
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+
+from pcare_bridge import health
+from pcare_bridge.errors import ERROR_CLASSES, ErrorClass
+from pcare_bridge.models import OPEN_STATES, Delivery, FacilityAccount, Incident, Upstream
+from regions.models import Facility
+from vaccination.models import Immunization
+
+Text = str | Promise
+JUST_RECORDED = timedelta(minutes=10)
+WAIT_SENTENCE = _(
+    "Dikirim otomatis sampai diterima. Anda tidak perlu melakukan apa pun; sertifikat Anda tetap berlaku."
+)
+
+
+@dataclass(frozen=True)
+class DeliveryState:
+    """How far one dose is on its way to PCare: a tag, since when, and one sentence."""
+
+    kind: str
+    text: Text
+    sentence: Text
+    staff_text: str
+    staff_sentence: str
+    since: datetime | None = None
+    accepted_at: datetime | None = None
+    delivery: Delivery | None = None
+
+
+def state_of(immunization_id: int) -> DeliveryState | None:
+    """The state of one dose by its number, or None when there is no such dose."""
+    immunization = Immunization.objects.prefetch_related("deliveries").filter(pk=immunization_id).first()
+    return state_of_row(immunization) if immunization else None
+
+
+def state_of_row(immunization: Immunization) -> DeliveryState:
+    """The state of one dose; costs no query when `deliveries` was prefetched."""
+    rows = sorted(immunization.deliveries.all(), key=lambda row: (row.operation == "withdraw", row.created_at))
+    delivery = rows[-1] if rows else None
+    if delivery is None:
+        return _without_delivery(immunization)
+    return _of_delivery(delivery)
+
+
+def _of_delivery(delivery: Delivery) -> DeliveryState:
+    label = delivery.get_state_display()
+    error = ERROR_CLASSES.get(delivery.error_class)
+    done = {"delivery": delivery, "since": delivery.created_at}
+    match delivery.state:
+        case Delivery.SENT:
+            return DeliveryState(
+                "ok", _("Diterima PCare"), _("Dosis ini sudah tercatat di PCare."), label,
+                f"Nomor PCare {delivery.upstream_number}.", accepted_at=delivery.finished_at, **done,
+            )  # fmt: skip
+        case Delivery.REPORTED:
+            return DeliveryState(
+                "ok", _("Dilaporkan petugas"), _("Petugas melaporkan dosis ini ke PCare dengan cara lain."), label,
+                delivery.note, accepted_at=delivery.finished_at, **done,
+            )  # fmt: skip
+        case Delivery.REFUSED:
+            return DeliveryState(
+                "stop", _("Diperiksa petugas"),
+                _("PCare meminta data diperiksa. Petugas menanganinya; sertifikat Anda tetap berlaku."),
+                error.title if error else label, error.todo if error else "", **done,
+            )  # fmt: skip
+        case Delivery.WITHDRAWN | Delivery.SUPERSEDED:
+            return DeliveryState(
+                "info", _("Tidak dikirim"), _("Catatan ini sudah diganti atau ditarik."), label, "", **done
+            )
+        case _:
+            return DeliveryState(
+                "wait", _("Menunggu PCare"),
+                WAIT_SENTENCE,
+                label, error.sentence if error else "Dikirim sendiri oleh sistem.", **done,
+            )  # fmt: skip
+
+
+def _without_delivery(immunization: Immunization) -> DeliveryState:
+    fresh = timezone.now() - immunization.recorded_at < JUST_RECORDED
+    if immunization.status == Immunization.Status.COMPLETED and immunization.is_primary_source and fresh:
+        return DeliveryState(
+            "wait", _("Menunggu PCare"),
+            WAIT_SENTENCE,
+            "Menunggu PCare", "Dikirim sendiri oleh sistem.", since=immunization.recorded_at,
+        )  # fmt: skip
+    return DeliveryState(
+        "info", _("Tidak dikirim"), _("Dosis ini tidak dikirim ke PCare lewat portal ini."),
+        "Tidak dikirim", "Dicatat sebelum pengiriman dimulai, di fasilitas tanpa akun PCare, atau dari keterangan.",
+    )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class ServiceState:
+    """How PCare is doing, for the public page and the banners."""
+
+    configured: bool
+    is_down: bool
+    since: datetime | None
+    waiting: int
+    oldest: datetime | None
+    last_success_at: datetime | None
+    per_minute: float
+    done_at: datetime | None
+    clock_difference: int | None
+    stopped: str
+
+    @property
+    def clock_is_off(self) -> bool:
+        return abs(self.clock_difference or 0) > 60
+
+
+def service_state() -> ServiceState:
+    """The state now; four cheap queries."""
+    upstream = health.upstream()
+    now = timezone.now()
+    queue = Delivery.objects.open().aggregate(count=Count("pk"), oldest=Min("created_at"))
+    window = timedelta(minutes=10)
+    recent = Delivery.objects.filter(state=Delivery.SENT, finished_at__gte=now - window).count()
+    per_minute = recent / (window.total_seconds() / 60)
+    is_down = bool(upstream and upstream.is_down)
+    return ServiceState(
+        configured=upstream is not None,
+        is_down=is_down,
+        since=upstream.changed_at if upstream else None,
+        waiting=queue["count"],
+        oldest=queue["oldest"],
+        last_success_at=upstream.last_success_at if upstream else None,
+        per_minute=per_minute,
+        done_at=None if is_down or upstream is None else _forecast(queue["count"], per_minute, now),
+        clock_difference=upstream.clock_difference_seconds if upstream else None,
+        stopped=upstream.paused_reason if upstream else "",
+    )
+
+
+def _forecast(waiting: int, per_minute: float, now: datetime) -> datetime | None:
+    """When the queue will be empty at the pace of the last minutes, at best the permitted rate."""
+    if not waiting:
+        return None
+    permitted = settings.PCARE_PER_SECOND * 60 or 600
+    pace = min(permitted, max(per_minute, permitted / 2))
+    return now + timedelta(minutes=math.ceil(waiting / pace))
+
+
+def incidents(days: int = 90) -> list[Incident]:
+    """Outages of the last days, newest first."""
+    address = settings.PCARE_BASE_URL.rstrip("/")
+    since = timezone.now() - timedelta(days=days)
+    return list(Incident.objects.filter(upstream__base_url=address, began_at__gte=since)[:100])
+
+
+@dataclass(frozen=True)
+class ClassRow:
+    """One line of the list by error class."""
+
+    error: ErrorClass
+    state: str
+    state_text: str
+    count: int
+    oldest: datetime
+
+
+def by_class(user: object) -> list[ClassRow]:
+    """Deliveries that carry an error, by class and state, the ones for people first."""
+    rows = (
+        Delivery.objects.visible_to(user)
+        .filter(state__in=[*OPEN_STATES, Delivery.REFUSED])
+        .exclude(error_class="")
+        .values("state", "error_class")
+        .annotate(count=Count("pk"), oldest=Min("created_at"))
+    )
+    names = dict(Delivery.STATES)
+    lines = [
+        ClassRow(ERROR_CLASSES[row["error_class"]], row["state"], names[row["state"]], row["count"], row["oldest"])
+        for row in rows
+        if row["error_class"] in ERROR_CLASSES
+    ]
+    return sorted(lines, key=lambda line: (line.state != Delivery.REFUSED, -line.count))
+
+
+def by_state(user: object) -> list[tuple[str, str, int]]:
+    """State, its name and how many deliveries are in it."""
+    counts = dict(
+        Delivery.objects.visible_to(user).values_list("state").annotate(count=Count("pk")).values_list("state", "count")
+    )
+    return [(state, name, counts.get(state, 0)) for state, name in Delivery.STATES]
+
+
+def troubled_accounts(user: object) -> list[FacilityAccount]:
+    """Paused accounts of the user's facilities."""
+    return list(
+        FacilityAccount.objects.filter(facility__in=Facility.objects.visible_to(user), is_active=True)
+        .exclude(pause_class="")
+        .select_related("facility")
+    )
+
+
+def is_down_now() -> tuple[bool, datetime | None, int]:
+    """Whether PCare is down, since when, and how many doses wait; one query while it is up."""
+    address = settings.PCARE_BASE_URL.rstrip("/")
+    upstream = Upstream.objects.filter(base_url=address).first() if address else None
+    if upstream is None or not upstream.is_down:
+        return False, None, 0
+    return True, upstream.changed_at, Delivery.objects.open().count()

@@ -1,0 +1,75 @@
+"""`/dinkes/pcare/akun/`: credentials per facility, changed without a deploy, with their age."""
+
+from datetime import timedelta
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils import timezone
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
+
+from accounts.access import staff_required
+from pcare_bridge import planning, services
+from pcare_bridge.errors import ERROR_CLASSES
+from pcare_bridge.forms import AccountForm
+from pcare_bridge.models import FacilityAccount
+from regions.models import Facility
+
+# PCare passwords are renewed at most every two months (PROTOCOL section 3): warn before.
+PASSWORD_DAYS, WARN_DAYS = 60, 50
+
+
+def _visible(request: HttpRequest, account_id: int) -> FacilityAccount:
+    rows = FacilityAccount.objects.filter(facility__in=Facility.objects.visible_to(request.user))
+    return get_object_or_404(rows.select_related("facility"), pk=account_id)
+
+
+@require_GET
+@staff_required("pcare.view")
+def accounts(request: HttpRequest) -> HttpResponse:
+    """All accounts of the territory, those in trouble first, and the facilities without one."""
+    mine = Facility.objects.visible_to(request.user).filter(is_active=True)
+    rows = FacilityAccount.objects.filter(facility__in=mine).select_related("facility").order_by("facility__name")
+    now = timezone.now()
+    lines = [
+        {
+            "account": row,
+            "error": ERROR_CLASSES.get(row.pause_class),
+            "old": now - row.password_changed_at > timedelta(days=WARN_DAYS),
+            "expires": row.password_changed_at + timedelta(days=PASSWORD_DAYS),
+        }
+        for row in rows
+    ]
+    lines.sort(key=lambda line: (not line["account"].is_paused, not line["old"]))
+    context = {"lines": lines, "without": mine.filter(pcare_account__isnull=True)}
+    return render(request, "pcare_bridge/accounts.html", context)
+
+
+@require_http_methods(["GET", "POST"])
+@staff_required("pcare.manage")
+def account(request: HttpRequest, account_id: int) -> HttpResponse:
+    """Change one account; saving lets its queue go on and takes up doses recorded while it was off."""
+    row = _visible(request, account_id)
+    form = AccountForm(request.POST or None, instance=row)
+    if request.method == "POST" and form.is_valid():
+        saved = form.save()
+        freed = services.resume(saved) if saved.is_active else 0
+        added = planning.backfill(saved) if saved.is_active else 0
+        messages.success(request, f"Akun disimpan. {freed + added} kiriman dilanjutkan.")
+        return redirect("pcare:accounts")
+    return render(
+        request,
+        "pcare_bridge/account.html",
+        {"form": form, "account": row, "error": ERROR_CLASSES.get(row.pause_class)},
+        status=422 if form.errors else 200,
+    )
+
+
+@require_POST
+@staff_required("pcare.manage")
+def resume(request: HttpRequest, account_id: int) -> HttpResponse:
+    """Let a paused account try again."""
+    row = _visible(request, account_id)
+    freed = services.resume(row)
+    messages.success(request, f"{row.facility}: {freed} kiriman dilanjutkan.")
+    return redirect("pcare:accounts")

@@ -1,0 +1,186 @@
+"""`/dinkes/pcare/`: the live queue, search, one delivery with its log, and what a person may do about it."""
+
+from typing import Any
+
+from django.contrib import messages
+from django.core.exceptions import ValidationError
+from django.core.paginator import Paginator
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.views.decorators.http import require_GET, require_POST
+
+from accounts.access import staff_required
+from core.crypto import blind_index
+from core.readlog import log_read
+from pcare_bridge import queries, services
+from pcare_bridge.errors import ERROR_CLASSES
+from pcare_bridge.forms import FilterForm, HandOverForm, NikForm, NoteForm
+from pcare_bridge.models import OPEN_STATES, Delivery, DeliveryQuerySet
+from registration.models import Citizen
+
+PAGE = 50
+
+
+@require_GET
+@staff_required("pcare.view")
+def queue(request: HttpRequest) -> HttpResponse:
+    """State of the service, the queue by state and cause, and the list; the live part alone for the page's script."""
+    context = _overview(request)
+    if request.headers.get("X-Fragment") == "live":
+        return render(request, "pcare_bridge/_live.html", context)
+    form = FilterForm(request.GET, request.user)
+    rows = _filtered(form, Delivery.objects.visible_to(request.user))
+    page = Paginator(rows, PAGE).get_page(request.GET.get("page"))
+    return render(request, "pcare_bridge/queue.html", context | {"form": form, "nik_form": NikForm(), "page": page})
+
+
+def _overview(request: HttpRequest) -> dict[str, Any]:
+    return {
+        "state": queries.service_state(),
+        "states": queries.by_state(request.user),
+        "classes": queries.by_class(request.user),
+        "accounts": queries.troubled_accounts(request.user),
+        "may_manage": request.user.territory().can("pcare.manage"),
+    }
+
+
+def _filtered(form: FilterForm, rows: DeliveryQuerySet) -> DeliveryQuerySet:
+    form.is_valid()
+    wanted = form.cleaned_data
+    if wanted.get("keadaan"):
+        rows = rows.filter(state=wanted["keadaan"])
+    elif not any(wanted.values()):
+        # Without a wish: what still needs something; millions of finished rows are found by search.
+        rows = rows.filter(state__in=[*OPEN_STATES, Delivery.REFUSED])
+    if wanted.get("galat"):
+        rows = rows.filter(error_class=wanted["galat"])
+    if wanted.get("fasilitas"):
+        rows = rows.filter(facility=wanted["fasilitas"])
+    if wanted.get("nomor"):
+        number = wanted["nomor"]
+        rows = rows.filter(upstream_number__iexact=number) | rows.filter(immunization__lot_number__iexact=number)
+    return rows.select_related("immunization__vaccine", "facility", "assigned_to").order_by("-created_at")
+
+
+@require_POST
+@staff_required("pcare.view")
+def search(request: HttpRequest) -> HttpResponse:
+    """Deliveries of the person with a NIK; the opening is logged and shown to that person."""
+    form = NikForm(request.POST)
+    rows: list[Delivery] = []
+    if form.is_valid():
+        index = blind_index(form.cleaned_data["nik"], "nik")
+        person = Citizen.objects.filter(nik_index=index, merged_into__isnull=True).first()
+        if person:
+            found = Delivery.objects.visible_to(request.user).filter(immunization__citizen=person)
+            rows = list(found.select_related("immunization__vaccine", "facility").order_by("-created_at"))
+        if person and rows:
+            log_read(user=request.user, citizen_id=person.pk, purpose="pcare")
+        if not rows:
+            form.add_error("nik", "Tidak ada kiriman untuk NIK ini di wilayah Anda.")
+    return render(request, "pcare_bridge/search.html", {"nik_form": form, "rows": rows})
+
+
+@require_GET
+@staff_required("pcare.view")
+def detail(request: HttpRequest, delivery_id: str) -> HttpResponse:
+    """One delivery: whose dose, what PCare said, every try."""
+    delivery = _visible(request, delivery_id)
+    log_read(user=request.user, citizen_id=delivery.immunization.citizen_id, purpose="pcare")
+    return _detail_page(request, delivery)
+
+
+def _detail_page(request: HttpRequest, delivery: Delivery, **forms: Any) -> HttpResponse:
+    invalid = any(form.errors for form in forms.values())
+    context = {
+        "delivery": delivery,
+        "error": ERROR_CLASSES.get(delivery.error_class),
+        "attempts": delivery.attempt_log.select_related("actor")[:200],
+        "may_manage": request.user.territory().can("pcare.manage"),
+        "is_open": delivery.state in (Delivery.REFUSED, Delivery.WAITING, Delivery.PAUSED),
+        "hand_over_form": HandOverForm(None, delivery),
+        "report_form": NoteForm(),
+    }
+    return render(request, "pcare_bridge/detail.html", context | forms, status=422 if invalid else 200)
+
+
+def _visible(request: HttpRequest, delivery_id: str) -> Delivery:
+    rows = Delivery.objects.visible_to(request.user).select_related(
+        "immunization__citizen", "immunization__vaccine", "facility", "assigned_to"
+    )
+    return get_object_or_404(rows, pk=delivery_id)
+
+
+@require_POST
+@staff_required("pcare.manage")
+def retry(request: HttpRequest, delivery_id: str) -> HttpResponse:
+    """Send one delivery again now."""
+    delivery = _visible(request, delivery_id)
+    if services.retry(Delivery.objects.filter(pk=delivery.pk), request.user):
+        messages.success(request, "Dikirim ulang. Hasilnya tampak di sini dalam beberapa saat.")
+    else:
+        messages.warning(request, "Kiriman ini sedang atau sudah dikirim, jadi tidak diulang.")
+    return redirect("pcare:detail", delivery_id=delivery.pk)
+
+
+@require_POST
+@staff_required("pcare.manage")
+def retry_class(request: HttpRequest) -> HttpResponse:
+    """Send everything of one cause again."""
+    key = request.POST.get("galat", "")
+    if key not in ERROR_CLASSES:
+        messages.error(request, "Pilih dulu sebab yang akan dikirim ulang.")
+        return redirect("pcare:queue")
+    count = services.retry(Delivery.objects.visible_to(request.user).filter(error_class=key), request.user)
+    messages.success(request, f"{count} kiriman “{ERROR_CLASSES[key].title}” dikirim ulang.")
+    return redirect("pcare:queue")
+
+
+@require_POST
+@staff_required("pcare.manage")
+def hand_over(request: HttpRequest, delivery_id: str) -> HttpResponse:
+    """Give a delivery to a person, with a note."""
+    delivery = _visible(request, delivery_id)
+    form = HandOverForm(request.POST, delivery)
+    if form.is_valid():
+        try:
+            services.hand_over(delivery.pk, to=form.cleaned_data["to"], note=form.cleaned_data["note"], by=request.user)
+        except ValidationError as error:
+            form.add_error(None, error)
+    if form.errors:
+        return _detail_page(request, delivery, hand_over_form=form)
+    messages.success(request, f"Diserahkan kepada {form.cleaned_data['to']}.")
+    return redirect("pcare:detail", delivery_id=delivery.pk)
+
+
+@require_POST
+@staff_required("pcare.manage")
+def mark_reported(request: HttpRequest, delivery_id: str) -> HttpResponse:
+    """The dose was reported on paper or by hand; it leaves the queue with the reason."""
+    delivery = _visible(request, delivery_id)
+    form = NoteForm(request.POST)
+    if form.is_valid():
+        try:
+            services.mark_reported(delivery.pk, note=form.cleaned_data["note"], by=request.user)
+        except ValidationError as error:
+            form.add_error(None, error)
+    if form.errors:
+        return _detail_page(request, delivery, report_form=form)
+    messages.success(request, "Ditandai sudah dilaporkan di luar portal.")
+    return redirect("pcare:detail", delivery_id=delivery.pk)
+
+
+@require_POST
+@staff_required("pcare.manage")
+def stop(request: HttpRequest) -> HttpResponse:
+    """Stop all sending with a reason, or let it go on."""
+    reason = request.POST.get("alasan", "").strip()[:200]
+    if request.POST.get("lanjutkan"):
+        services.go_on()
+        messages.success(request, "Pengiriman ke PCare berjalan lagi.")
+    elif reason:
+        services.stop(f"{reason} ({request.user})"[:200])
+        messages.success(request, "Pengiriman ke PCare dihentikan. Dosis tetap dicatat dan menunggu.")
+    else:
+        messages.error(request, "Tulis alasan menghentikan pengiriman.")
+    return redirect("pcare:queue")
