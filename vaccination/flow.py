@@ -200,6 +200,11 @@ def screen(
     _keep_draft(visit, answers, reading, pregnant)
     sheet = sheet_for(visit)
     proposal = propose_outcome(sheet.form, sheet.answers, sheet.measurements, sheet.subject)
+    if proposal.use_form and not visit.draft.get("pregnant"):
+        # The answer calls for another form: the next page asks that one, with this reading kept.
+        visit.draft = visit.draft | {"pregnant": True, "answers": {}}
+        visit.save(update_fields=["draft"])
+        return Screened(proposal, None)
     decided = outcome or (proposal.outcome if proposal.outcome == PROCEED else "")
     if not decided or (not proposal.outcome and decided == PROCEED):
         return Screened(proposal, None)
@@ -232,7 +237,8 @@ def _keep_draft(
 ) -> None:
     draft = dict(visit.draft or {})
     draft["answers"] = {key: value for key, value in answers.items() if isinstance(value, bool)}
-    draft["pregnant"] = pregnant
+    if pregnant is not None:
+        draft["pregnant"] = pregnant
     if reading and any(value not in (None, "") for value in reading.values()):
         row = {
             key: (str(value) if key == "temperature_c" else value)

@@ -12,205 +12,664 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('pghistory', '0007_auto_20250421_0444'),
-        ('programmes', '0001_initial'),
-        ('regions', '0001_initial'),
-        ('registration', '0001_initial'),
-        ('scheduling', '0001_initial'),
+        ("pghistory", "0007_auto_20250421_0444"),
+        ("programmes", "0001_initial"),
+        ("regions", "0001_initial"),
+        ("registration", "0001_initial"),
+        ("scheduling", "0001_initial"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='Immunization',
+            name="Immunization",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('uuid', models.UUIDField(default=uuid.uuid4, editable=False, unique=True)),
-                ('client_uuid', models.UUIDField(db_comment='The same form sent twice makes one dose.', unique=True, verbose_name='kunci permintaan')),
-                ('dose_code', models.CharField(db_comment='Within the programme: primary1, booster1, penta2 ...', max_length=20, verbose_name='dosis')),
-                ('dose_number', models.PositiveSmallIntegerField(db_comment='From 1, counted over the whole series.', verbose_name='dosis ke-')),
-                ('dose_quantity_ml', models.DecimalField(blank=True, decimal_places=2, max_digits=5, null=True, verbose_name='volume (mL)')),
-                ('status', models.CharField(choices=[('completed', 'Diberikan'), ('not-done', 'Tidak diberikan'), ('entered-in-error', 'Salah catat')], default='completed', max_length=20, verbose_name='status')),
-                ('status_reason', models.CharField(blank=True, max_length=200, verbose_name='alasan')),
-                ('occurred_at', models.DateTimeField(verbose_name='waktu penyuntikan')),
-                ('recorded_at', models.DateTimeField(default=django.utils.timezone.now, verbose_name='waktu dicatat')),
-                ('lot_number', models.CharField(blank=True, max_length=20, verbose_name='nomor batch')),
-                ('expiration_date', models.DateField(blank=True, null=True, verbose_name='kedaluwarsa')),
-                ('lot_id_used', models.BigIntegerField(blank=True, db_comment='stock.Lot the dose was taken from.', null=True)),
-                ('outside_facility', models.CharField(blank=True, max_length=120, verbose_name='tempat di luar')),
-                ('is_primary_source', models.BooleanField(default=True, verbose_name='dicatat saat diberikan')),
-                ('report_origin', models.CharField(blank=True, max_length=40, verbose_name='asal keterangan')),
-                ('body_site', models.CharField(blank=True, choices=[('LA', 'Lengan kiri'), ('RA', 'Lengan kanan'), ('LT', 'Paha kiri'), ('RT', 'Paha kanan')], max_length=2, verbose_name='lokasi suntik')),
-                ('route', models.CharField(blank=True, max_length=10, verbose_name='cara pemberian')),
-                ('invalid_reasons', django.contrib.postgres.fields.ArrayField(base_field=models.CharField(max_length=40), blank=True, db_comment='Codes; an early dose stays on record but does not count (RULES E-9).', default=list, size=None, verbose_name='tidak dihitung karena')),
-                ('citizen', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='immunizations', to='registration.citizen')),
-                ('facility', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='immunizations', to='regions.facility')),
-                ('performer', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL, verbose_name='vaksinator')),
-                ('programme', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, to='programmes.programme')),
-                ('recorder', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL, verbose_name='pencatat')),
-                ('replaces', models.OneToOneField(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='replaced_by', to='vaccination.immunization')),
-                ('residence', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='regions.kelurahan')),
-                ('vaccine', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, to='programmes.vaccine')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("uuid", models.UUIDField(default=uuid.uuid4, editable=False, unique=True)),
+                (
+                    "client_uuid",
+                    models.UUIDField(
+                        db_comment="The same form sent twice makes one dose.",
+                        unique=True,
+                        verbose_name="kunci permintaan",
+                    ),
+                ),
+                (
+                    "dose_code",
+                    models.CharField(
+                        db_comment="Within the programme: primary1, booster1, penta2 ...",
+                        max_length=20,
+                        verbose_name="dosis",
+                    ),
+                ),
+                (
+                    "dose_number",
+                    models.PositiveSmallIntegerField(
+                        db_comment="From 1, counted over the whole series.", verbose_name="dosis ke-"
+                    ),
+                ),
+                (
+                    "dose_quantity_ml",
+                    models.DecimalField(
+                        blank=True, decimal_places=2, max_digits=5, null=True, verbose_name="volume (mL)"
+                    ),
+                ),
+                (
+                    "status",
+                    models.CharField(
+                        choices=[
+                            ("completed", "Diberikan"),
+                            ("not-done", "Tidak diberikan"),
+                            ("entered-in-error", "Salah catat"),
+                        ],
+                        default="completed",
+                        max_length=20,
+                        verbose_name="status",
+                    ),
+                ),
+                ("status_reason", models.CharField(blank=True, max_length=200, verbose_name="alasan")),
+                ("occurred_at", models.DateTimeField(verbose_name="waktu penyuntikan")),
+                ("recorded_at", models.DateTimeField(default=django.utils.timezone.now, verbose_name="waktu dicatat")),
+                ("lot_number", models.CharField(blank=True, max_length=20, verbose_name="nomor batch")),
+                ("expiration_date", models.DateField(blank=True, null=True, verbose_name="kedaluwarsa")),
+                (
+                    "lot_id_used",
+                    models.BigIntegerField(blank=True, db_comment="stock.Lot the dose was taken from.", null=True),
+                ),
+                ("outside_facility", models.CharField(blank=True, max_length=120, verbose_name="tempat di luar")),
+                ("is_primary_source", models.BooleanField(default=True, verbose_name="dicatat saat diberikan")),
+                ("report_origin", models.CharField(blank=True, max_length=40, verbose_name="asal keterangan")),
+                (
+                    "body_site",
+                    models.CharField(
+                        blank=True,
+                        choices=[
+                            ("LA", "Lengan kiri"),
+                            ("RA", "Lengan kanan"),
+                            ("LT", "Paha kiri"),
+                            ("RT", "Paha kanan"),
+                        ],
+                        max_length=2,
+                        verbose_name="lokasi suntik",
+                    ),
+                ),
+                ("route", models.CharField(blank=True, max_length=10, verbose_name="cara pemberian")),
+                (
+                    "invalid_reasons",
+                    django.contrib.postgres.fields.ArrayField(
+                        base_field=models.CharField(max_length=40),
+                        blank=True,
+                        db_comment="Codes; an early dose stays on record but does not count (RULES E-9).",
+                        default=list,
+                        size=None,
+                        verbose_name="tidak dihitung karena",
+                    ),
+                ),
+                (
+                    "citizen",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="immunizations",
+                        to="registration.citizen",
+                    ),
+                ),
+                (
+                    "facility",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="immunizations",
+                        to="regions.facility",
+                    ),
+                ),
+                (
+                    "performer",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                        verbose_name="vaksinator",
+                    ),
+                ),
+                (
+                    "programme",
+                    models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, to="programmes.programme"),
+                ),
+                (
+                    "recorder",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                        verbose_name="pencatat",
+                    ),
+                ),
+                (
+                    "replaces",
+                    models.OneToOneField(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="replaced_by",
+                        to="vaccination.immunization",
+                    ),
+                ),
+                (
+                    "residence",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="regions.kelurahan",
+                    ),
+                ),
+                ("vaccine", models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, to="programmes.vaccine")),
             ],
             options={
-                'verbose_name': 'vaksinasi',
-                'verbose_name_plural': 'vaksinasi',
-                'ordering': ['occurred_at'],
+                "verbose_name": "vaksinasi",
+                "verbose_name_plural": "vaksinasi",
+                "ordering": ["occurred_at"],
             },
         ),
         migrations.CreateModel(
-            name='AdverseEvent',
+            name="AdverseEvent",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('onset_at', models.DateTimeField(verbose_name='mulai gejala')),
-                ('symptoms', django.contrib.postgres.fields.ArrayField(base_field=models.CharField(max_length=60), size=None, verbose_name='gejala')),
-                ('description', models.TextField(blank=True, verbose_name='uraian')),
-                ('is_serious', models.BooleanField(default=False, verbose_name='serius')),
-                ('treatment', models.CharField(blank=True, max_length=200, verbose_name='penanganan')),
-                ('outcome', models.CharField(choices=[('pulih', 'Sembuh'), ('membaik', 'Membaik'), ('dirujuk', 'Dirujuk'), ('rawat_inap', 'Dirawat inap'), ('cacat', 'Cacat menetap'), ('meninggal', 'Meninggal'), ('belum_tahu', 'Belum diketahui')], default='belum_tahu', max_length=12, verbose_name='keadaan akhir')),
-                ('reported_at', models.DateTimeField(default=django.utils.timezone.now, verbose_name='dilaporkan')),
-                ('reported_by', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('immunization', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='adverse_events', to='vaccination.immunization')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("onset_at", models.DateTimeField(verbose_name="mulai gejala")),
+                (
+                    "symptoms",
+                    django.contrib.postgres.fields.ArrayField(
+                        base_field=models.CharField(max_length=60), size=None, verbose_name="gejala"
+                    ),
+                ),
+                ("description", models.TextField(blank=True, verbose_name="uraian")),
+                ("is_serious", models.BooleanField(default=False, verbose_name="serius")),
+                ("treatment", models.CharField(blank=True, max_length=200, verbose_name="penanganan")),
+                (
+                    "outcome",
+                    models.CharField(
+                        choices=[
+                            ("pulih", "Sembuh"),
+                            ("membaik", "Membaik"),
+                            ("dirujuk", "Dirujuk"),
+                            ("rawat_inap", "Dirawat inap"),
+                            ("cacat", "Cacat menetap"),
+                            ("meninggal", "Meninggal"),
+                            ("belum_tahu", "Belum diketahui"),
+                        ],
+                        default="belum_tahu",
+                        max_length=12,
+                        verbose_name="keadaan akhir",
+                    ),
+                ),
+                ("reported_at", models.DateTimeField(default=django.utils.timezone.now, verbose_name="dilaporkan")),
+                (
+                    "reported_by",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="+", to=settings.AUTH_USER_MODEL
+                    ),
+                ),
+                (
+                    "immunization",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="adverse_events",
+                        to="vaccination.immunization",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'KIPI',
-                'verbose_name_plural': 'KIPI',
+                "verbose_name": "KIPI",
+                "verbose_name_plural": "KIPI",
             },
         ),
         migrations.CreateModel(
-            name='Visit',
+            name="Visit",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('public_id', models.UUIDField(default=uuid.uuid4, editable=False, unique=True)),
-                ('date', models.DateField(default=django.utils.timezone.localdate, verbose_name='tanggal')),
-                ('queue_number', models.PositiveSmallIntegerField(blank=True, null=True, verbose_name='nomor antrean')),
-                ('step', models.CharField(choices=[('arrived', 'Hadir'), ('screened', 'Sudah diskrining'), ('vaccinated', 'Sudah disuntik'), ('observed', 'Selesai'), ('ended', 'Selesai tanpa suntik')], default='arrived', max_length=12, verbose_name='tahap')),
-                ('arrived_at', models.DateTimeField(default=django.utils.timezone.now, verbose_name='hadir')),
-                ('screened_at', models.DateTimeField(blank=True, null=True, verbose_name='diskrining')),
-                ('vaccinated_at', models.DateTimeField(blank=True, null=True, verbose_name='disuntik')),
-                ('observe_until', models.DateTimeField(blank=True, null=True, verbose_name='dipantau sampai')),
-                ('ended_at', models.DateTimeField(blank=True, null=True, verbose_name='selesai')),
-                ('left_early', models.BooleanField(default=False, verbose_name='pulang sebelum waktunya')),
-                ('appointment', models.OneToOneField(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='visit', to='scheduling.appointment')),
-                ('checked_in_by', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('citizen', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='visits', to='registration.citizen')),
-                ('facility', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='visits', to='regions.facility')),
-                ('programme', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, to='programmes.programme')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("public_id", models.UUIDField(default=uuid.uuid4, editable=False, unique=True)),
+                ("date", models.DateField(default=django.utils.timezone.localdate, verbose_name="tanggal")),
+                ("queue_number", models.PositiveSmallIntegerField(blank=True, null=True, verbose_name="nomor antrean")),
+                (
+                    "step",
+                    models.CharField(
+                        choices=[
+                            ("arrived", "Hadir"),
+                            ("screened", "Sudah diskrining"),
+                            ("vaccinated", "Sudah disuntik"),
+                            ("observed", "Selesai"),
+                            ("ended", "Selesai tanpa suntik"),
+                        ],
+                        default="arrived",
+                        max_length=12,
+                        verbose_name="tahap",
+                    ),
+                ),
+                ("arrived_at", models.DateTimeField(default=django.utils.timezone.now, verbose_name="hadir")),
+                ("screened_at", models.DateTimeField(blank=True, null=True, verbose_name="diskrining")),
+                ("vaccinated_at", models.DateTimeField(blank=True, null=True, verbose_name="disuntik")),
+                ("observe_until", models.DateTimeField(blank=True, null=True, verbose_name="dipantau sampai")),
+                ("ended_at", models.DateTimeField(blank=True, null=True, verbose_name="selesai")),
+                ("left_early", models.BooleanField(default=False, verbose_name="pulang sebelum waktunya")),
+                (
+                    "appointment",
+                    models.OneToOneField(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="visit",
+                        to="scheduling.appointment",
+                    ),
+                ),
+                (
+                    "checked_in_by",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="+", to=settings.AUTH_USER_MODEL
+                    ),
+                ),
+                (
+                    "citizen",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="visits", to="registration.citizen"
+                    ),
+                ),
+                (
+                    "facility",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="visits", to="regions.facility"
+                    ),
+                ),
+                (
+                    "programme",
+                    models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, to="programmes.programme"),
+                ),
             ],
             options={
-                'verbose_name': 'kunjungan',
-                'verbose_name_plural': 'kunjungan',
+                "verbose_name": "kunjungan",
+                "verbose_name_plural": "kunjungan",
             },
         ),
         migrations.CreateModel(
-            name='Screening',
+            name="Screening",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('answers', models.JSONField(default=dict, verbose_name='jawaban')),
-                ('measurements', models.JSONField(db_comment='[{at, temperature_c, systolic, diastolic}]', default=list, verbose_name='pengukuran')),
-                ('proposed_outcome', models.CharField(choices=[('lanjut', 'Lanjut'), ('tunda', 'Tunda'), ('rujuk_rs', 'Diberikan di rumah sakit'), ('tidak_diberikan', 'Tidak diberikan')], max_length=20, verbose_name='usulan')),
-                ('outcome', models.CharField(choices=[('lanjut', 'Lanjut'), ('tunda', 'Tunda'), ('rujuk_rs', 'Diberikan di rumah sakit'), ('tidak_diberikan', 'Tidak diberikan')], max_length=20, verbose_name='keputusan')),
-                ('reasons', models.JSONField(default=list, verbose_name='alasan')),
-                ('override_reason', models.CharField(blank=True, max_length=200, verbose_name='alasan berbeda dari usulan')),
-                ('postponed_until', models.DateField(blank=True, null=True, verbose_name='ditunda sampai')),
-                ('decided_at', models.DateTimeField(default=django.utils.timezone.now, verbose_name='diputuskan')),
-                ('decided_by', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('questionnaire', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, to='programmes.questionnaire')),
-                ('visit', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='screenings', to='vaccination.visit')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("answers", models.JSONField(default=dict, verbose_name="jawaban")),
+                (
+                    "measurements",
+                    models.JSONField(
+                        db_comment="[{at, temperature_c, systolic, diastolic}]", default=list, verbose_name="pengukuran"
+                    ),
+                ),
+                (
+                    "proposed_outcome",
+                    models.CharField(
+                        choices=[
+                            ("lanjut", "Lanjut"),
+                            ("tunda", "Tunda"),
+                            ("rujuk_rs", "Diberikan di rumah sakit"),
+                            ("tidak_diberikan", "Tidak diberikan"),
+                        ],
+                        max_length=20,
+                        verbose_name="usulan",
+                    ),
+                ),
+                (
+                    "outcome",
+                    models.CharField(
+                        choices=[
+                            ("lanjut", "Lanjut"),
+                            ("tunda", "Tunda"),
+                            ("rujuk_rs", "Diberikan di rumah sakit"),
+                            ("tidak_diberikan", "Tidak diberikan"),
+                        ],
+                        max_length=20,
+                        verbose_name="keputusan",
+                    ),
+                ),
+                ("reasons", models.JSONField(default=list, verbose_name="alasan")),
+                (
+                    "override_reason",
+                    models.CharField(blank=True, max_length=200, verbose_name="alasan berbeda dari usulan"),
+                ),
+                ("postponed_until", models.DateField(blank=True, null=True, verbose_name="ditunda sampai")),
+                ("decided_at", models.DateTimeField(default=django.utils.timezone.now, verbose_name="diputuskan")),
+                (
+                    "decided_by",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="+", to=settings.AUTH_USER_MODEL
+                    ),
+                ),
+                (
+                    "questionnaire",
+                    models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, to="programmes.questionnaire"),
+                ),
+                (
+                    "visit",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="screenings", to="vaccination.visit"
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'skrining',
-                'verbose_name_plural': 'skrining',
+                "verbose_name": "skrining",
+                "verbose_name_plural": "skrining",
             },
         ),
         migrations.CreateModel(
-            name='ImmunizationEvent',
+            name="ImmunizationEvent",
             fields=[
-                ('pgh_id', models.AutoField(primary_key=True, serialize=False)),
-                ('pgh_created_at', models.DateTimeField(auto_now_add=True)),
-                ('pgh_label', models.TextField(help_text='The event label.')),
-                ('id', models.BigIntegerField()),
-                ('uuid', models.UUIDField(default=uuid.uuid4, editable=False)),
-                ('client_uuid', models.UUIDField(db_comment='The same form sent twice makes one dose.', verbose_name='kunci permintaan')),
-                ('dose_code', models.CharField(db_comment='Within the programme: primary1, booster1, penta2 ...', max_length=20, verbose_name='dosis')),
-                ('dose_number', models.PositiveSmallIntegerField(db_comment='From 1, counted over the whole series.', verbose_name='dosis ke-')),
-                ('dose_quantity_ml', models.DecimalField(blank=True, decimal_places=2, max_digits=5, null=True, verbose_name='volume (mL)')),
-                ('status', models.CharField(choices=[('completed', 'Diberikan'), ('not-done', 'Tidak diberikan'), ('entered-in-error', 'Salah catat')], default='completed', max_length=20, verbose_name='status')),
-                ('status_reason', models.CharField(blank=True, max_length=200, verbose_name='alasan')),
-                ('occurred_at', models.DateTimeField(verbose_name='waktu penyuntikan')),
-                ('recorded_at', models.DateTimeField(default=django.utils.timezone.now, verbose_name='waktu dicatat')),
-                ('lot_number', models.CharField(blank=True, max_length=20, verbose_name='nomor batch')),
-                ('expiration_date', models.DateField(blank=True, null=True, verbose_name='kedaluwarsa')),
-                ('lot_id_used', models.BigIntegerField(blank=True, db_comment='stock.Lot the dose was taken from.', null=True)),
-                ('outside_facility', models.CharField(blank=True, max_length=120, verbose_name='tempat di luar')),
-                ('is_primary_source', models.BooleanField(default=True, verbose_name='dicatat saat diberikan')),
-                ('report_origin', models.CharField(blank=True, max_length=40, verbose_name='asal keterangan')),
-                ('body_site', models.CharField(blank=True, choices=[('LA', 'Lengan kiri'), ('RA', 'Lengan kanan'), ('LT', 'Paha kiri'), ('RT', 'Paha kanan')], max_length=2, verbose_name='lokasi suntik')),
-                ('route', models.CharField(blank=True, max_length=10, verbose_name='cara pemberian')),
-                ('invalid_reasons', django.contrib.postgres.fields.ArrayField(base_field=models.CharField(max_length=40), blank=True, db_comment='Codes; an early dose stays on record but does not count (RULES E-9).', default=list, size=None, verbose_name='tidak dihitung karena')),
-                ('citizen', models.ForeignKey(db_constraint=False, on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', related_query_name='+', to='registration.citizen')),
-                ('facility', models.ForeignKey(blank=True, db_constraint=False, null=True, on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', related_query_name='+', to='regions.facility')),
-                ('performer', models.ForeignKey(blank=True, db_constraint=False, null=True, on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', related_query_name='+', to=settings.AUTH_USER_MODEL, verbose_name='vaksinator')),
-                ('pgh_context', models.ForeignKey(db_constraint=False, null=True, on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', to='pghistory.context')),
-                ('pgh_obj', models.ForeignKey(db_constraint=False, on_delete=django.db.models.deletion.DO_NOTHING, related_name='events', to='vaccination.immunization')),
-                ('programme', models.ForeignKey(db_constraint=False, on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', related_query_name='+', to='programmes.programme')),
-                ('recorder', models.ForeignKey(blank=True, db_constraint=False, null=True, on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', related_query_name='+', to=settings.AUTH_USER_MODEL, verbose_name='pencatat')),
-                ('replaces', models.ForeignKey(blank=True, db_constraint=False, null=True, on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', related_query_name='+', to='vaccination.immunization')),
-                ('residence', models.ForeignKey(blank=True, db_constraint=False, null=True, on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', related_query_name='+', to='regions.kelurahan')),
-                ('vaccine', models.ForeignKey(db_constraint=False, on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', related_query_name='+', to='programmes.vaccine')),
-                ('visit', models.ForeignKey(blank=True, db_constraint=False, null=True, on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', related_query_name='+', to='vaccination.visit')),
+                ("pgh_id", models.AutoField(primary_key=True, serialize=False)),
+                ("pgh_created_at", models.DateTimeField(auto_now_add=True)),
+                ("pgh_label", models.TextField(help_text="The event label.")),
+                ("id", models.BigIntegerField()),
+                ("uuid", models.UUIDField(default=uuid.uuid4, editable=False)),
+                (
+                    "client_uuid",
+                    models.UUIDField(
+                        db_comment="The same form sent twice makes one dose.", verbose_name="kunci permintaan"
+                    ),
+                ),
+                (
+                    "dose_code",
+                    models.CharField(
+                        db_comment="Within the programme: primary1, booster1, penta2 ...",
+                        max_length=20,
+                        verbose_name="dosis",
+                    ),
+                ),
+                (
+                    "dose_number",
+                    models.PositiveSmallIntegerField(
+                        db_comment="From 1, counted over the whole series.", verbose_name="dosis ke-"
+                    ),
+                ),
+                (
+                    "dose_quantity_ml",
+                    models.DecimalField(
+                        blank=True, decimal_places=2, max_digits=5, null=True, verbose_name="volume (mL)"
+                    ),
+                ),
+                (
+                    "status",
+                    models.CharField(
+                        choices=[
+                            ("completed", "Diberikan"),
+                            ("not-done", "Tidak diberikan"),
+                            ("entered-in-error", "Salah catat"),
+                        ],
+                        default="completed",
+                        max_length=20,
+                        verbose_name="status",
+                    ),
+                ),
+                ("status_reason", models.CharField(blank=True, max_length=200, verbose_name="alasan")),
+                ("occurred_at", models.DateTimeField(verbose_name="waktu penyuntikan")),
+                ("recorded_at", models.DateTimeField(default=django.utils.timezone.now, verbose_name="waktu dicatat")),
+                ("lot_number", models.CharField(blank=True, max_length=20, verbose_name="nomor batch")),
+                ("expiration_date", models.DateField(blank=True, null=True, verbose_name="kedaluwarsa")),
+                (
+                    "lot_id_used",
+                    models.BigIntegerField(blank=True, db_comment="stock.Lot the dose was taken from.", null=True),
+                ),
+                ("outside_facility", models.CharField(blank=True, max_length=120, verbose_name="tempat di luar")),
+                ("is_primary_source", models.BooleanField(default=True, verbose_name="dicatat saat diberikan")),
+                ("report_origin", models.CharField(blank=True, max_length=40, verbose_name="asal keterangan")),
+                (
+                    "body_site",
+                    models.CharField(
+                        blank=True,
+                        choices=[
+                            ("LA", "Lengan kiri"),
+                            ("RA", "Lengan kanan"),
+                            ("LT", "Paha kiri"),
+                            ("RT", "Paha kanan"),
+                        ],
+                        max_length=2,
+                        verbose_name="lokasi suntik",
+                    ),
+                ),
+                ("route", models.CharField(blank=True, max_length=10, verbose_name="cara pemberian")),
+                (
+                    "invalid_reasons",
+                    django.contrib.postgres.fields.ArrayField(
+                        base_field=models.CharField(max_length=40),
+                        blank=True,
+                        db_comment="Codes; an early dose stays on record but does not count (RULES E-9).",
+                        default=list,
+                        size=None,
+                        verbose_name="tidak dihitung karena",
+                    ),
+                ),
+                (
+                    "citizen",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        on_delete=django.db.models.deletion.DO_NOTHING,
+                        related_name="+",
+                        related_query_name="+",
+                        to="registration.citizen",
+                    ),
+                ),
+                (
+                    "facility",
+                    models.ForeignKey(
+                        blank=True,
+                        db_constraint=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.DO_NOTHING,
+                        related_name="+",
+                        related_query_name="+",
+                        to="regions.facility",
+                    ),
+                ),
+                (
+                    "performer",
+                    models.ForeignKey(
+                        blank=True,
+                        db_constraint=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.DO_NOTHING,
+                        related_name="+",
+                        related_query_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                        verbose_name="vaksinator",
+                    ),
+                ),
+                (
+                    "pgh_context",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.DO_NOTHING,
+                        related_name="+",
+                        to="pghistory.context",
+                    ),
+                ),
+                (
+                    "pgh_obj",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        on_delete=django.db.models.deletion.DO_NOTHING,
+                        related_name="events",
+                        to="vaccination.immunization",
+                    ),
+                ),
+                (
+                    "programme",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        on_delete=django.db.models.deletion.DO_NOTHING,
+                        related_name="+",
+                        related_query_name="+",
+                        to="programmes.programme",
+                    ),
+                ),
+                (
+                    "recorder",
+                    models.ForeignKey(
+                        blank=True,
+                        db_constraint=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.DO_NOTHING,
+                        related_name="+",
+                        related_query_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                        verbose_name="pencatat",
+                    ),
+                ),
+                (
+                    "replaces",
+                    models.ForeignKey(
+                        blank=True,
+                        db_constraint=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.DO_NOTHING,
+                        related_name="+",
+                        related_query_name="+",
+                        to="vaccination.immunization",
+                    ),
+                ),
+                (
+                    "residence",
+                    models.ForeignKey(
+                        blank=True,
+                        db_constraint=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.DO_NOTHING,
+                        related_name="+",
+                        related_query_name="+",
+                        to="regions.kelurahan",
+                    ),
+                ),
+                (
+                    "vaccine",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        on_delete=django.db.models.deletion.DO_NOTHING,
+                        related_name="+",
+                        related_query_name="+",
+                        to="programmes.vaccine",
+                    ),
+                ),
+                (
+                    "visit",
+                    models.ForeignKey(
+                        blank=True,
+                        db_constraint=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.DO_NOTHING,
+                        related_name="+",
+                        related_query_name="+",
+                        to="vaccination.visit",
+                    ),
+                ),
             ],
             options={
-                'abstract': False,
+                "abstract": False,
             },
         ),
         migrations.AddField(
-            model_name='immunization',
-            name='visit',
-            field=models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='immunizations', to='vaccination.visit'),
+            model_name="immunization",
+            name="visit",
+            field=models.ForeignKey(
+                blank=True,
+                null=True,
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="immunizations",
+                to="vaccination.visit",
+            ),
         ),
         migrations.AddIndex(
-            model_name='visit',
-            index=models.Index(fields=['facility', 'date', 'step'], name='visit_of_the_day'),
+            model_name="visit",
+            index=models.Index(fields=["facility", "date", "step"], name="visit_of_the_day"),
         ),
         migrations.AddConstraint(
-            model_name='visit',
-            constraint=models.UniqueConstraint(fields=('facility', 'date', 'queue_number'), name='visit_queue_number_once'),
+            model_name="visit",
+            constraint=models.UniqueConstraint(
+                fields=("facility", "date", "queue_number"), name="visit_queue_number_once"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='visit',
-            constraint=models.UniqueConstraint(condition=models.Q(('step__in', ['arrived', 'screened', 'vaccinated'])), fields=('citizen', 'programme', 'date'), name='visit_one_open_per_day', violation_error_message='Warga ini sedang dilayani hari ini.'),
+            model_name="visit",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("step__in", ["arrived", "screened", "vaccinated"])),
+                fields=("citizen", "programme", "date"),
+                name="visit_one_open_per_day",
+                violation_error_message="Warga ini sedang dilayani hari ini.",
+            ),
         ),
         migrations.AddIndex(
-            model_name='immunization',
-            index=models.Index(fields=['facility', 'occurred_at'], name='immunization_facility_day'),
+            model_name="immunization",
+            index=models.Index(fields=["facility", "occurred_at"], name="immunization_facility_day"),
         ),
         migrations.AddIndex(
-            model_name='immunization',
-            index=models.Index(fields=['programme', 'dose_code', 'residence'], name='immunization_coverage'),
+            model_name="immunization",
+            index=models.Index(fields=["programme", "dose_code", "residence"], name="immunization_coverage"),
         ),
         migrations.AddConstraint(
-            model_name='immunization',
-            constraint=models.UniqueConstraint(condition=models.Q(('status', 'completed')), fields=('citizen', 'programme', 'dose_code'), name='immunization_dose_given_once', violation_error_message='Dosis ini sudah tercatat.'),
+            model_name="immunization",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("status", "completed")),
+                fields=("citizen", "programme", "dose_code"),
+                name="immunization_dose_given_once",
+                violation_error_message="Dosis ini sudah tercatat.",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='immunization',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('status', 'completed'), _negated=True), models.Q(('lot_number', ''), _negated=True), ('is_primary_source', False), _connector='OR'), name='immunization_given_dose_has_lot'),
+            model_name="immunization",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("status", "completed"), _negated=True),
+                    models.Q(("lot_number", ""), _negated=True),
+                    ("is_primary_source", False),
+                    _connector="OR",
+                ),
+                name="immunization_given_dose_has_lot",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='immunization',
-            constraint=models.CheckConstraint(condition=models.Q(('facility__isnull', False), ('is_primary_source', False), _connector='OR'), name='immunization_given_here_has_facility'),
+            model_name="immunization",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("facility__isnull", False), ("is_primary_source", False), _connector="OR"),
+                name="immunization_given_here_has_facility",
+            ),
         ),
         pgtrigger.migrations.AddTrigger(
-            model_name='immunization',
-            trigger=pgtrigger.compiler.Trigger(name='update_update', sql=pgtrigger.compiler.UpsertTriggerSql(condition='WHEN (OLD.* IS DISTINCT FROM NEW.*)', func='INSERT INTO "vaccination_immunizationevent" ("body_site", "citizen_id", "client_uuid", "dose_code", "dose_number", "dose_quantity_ml", "expiration_date", "facility_id", "id", "invalid_reasons", "is_primary_source", "lot_id_used", "lot_number", "occurred_at", "outside_facility", "performer_id", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "programme_id", "recorded_at", "recorder_id", "replaces_id", "report_origin", "residence_id", "route", "status", "status_reason", "uuid", "vaccine_id", "visit_id") VALUES (OLD."body_site", OLD."citizen_id", OLD."client_uuid", OLD."dose_code", OLD."dose_number", OLD."dose_quantity_ml", OLD."expiration_date", OLD."facility_id", OLD."id", OLD."invalid_reasons", OLD."is_primary_source", OLD."lot_id_used", OLD."lot_number", OLD."occurred_at", OLD."outside_facility", OLD."performer_id", _pgh_attach_context(), NOW(), \'update\', OLD."id", OLD."programme_id", OLD."recorded_at", OLD."recorder_id", OLD."replaces_id", OLD."report_origin", OLD."residence_id", OLD."route", OLD."status", OLD."status_reason", OLD."uuid", OLD."vaccine_id", OLD."visit_id"); RETURN NULL;', hash='5c671ee254828519a6a88739aa8fe92432a9e90d', operation='UPDATE', pgid='pgtrigger_update_update_5e83e', table='vaccination_immunization', when='AFTER')),
+            model_name="immunization",
+            trigger=pgtrigger.compiler.Trigger(
+                name="update_update",
+                sql=pgtrigger.compiler.UpsertTriggerSql(
+                    condition="WHEN (OLD.* IS DISTINCT FROM NEW.*)",
+                    func='INSERT INTO "vaccination_immunizationevent" ("body_site", "citizen_id", "client_uuid", "dose_code", "dose_number", "dose_quantity_ml", "expiration_date", "facility_id", "id", "invalid_reasons", "is_primary_source", "lot_id_used", "lot_number", "occurred_at", "outside_facility", "performer_id", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "programme_id", "recorded_at", "recorder_id", "replaces_id", "report_origin", "residence_id", "route", "status", "status_reason", "uuid", "vaccine_id", "visit_id") VALUES (OLD."body_site", OLD."citizen_id", OLD."client_uuid", OLD."dose_code", OLD."dose_number", OLD."dose_quantity_ml", OLD."expiration_date", OLD."facility_id", OLD."id", OLD."invalid_reasons", OLD."is_primary_source", OLD."lot_id_used", OLD."lot_number", OLD."occurred_at", OLD."outside_facility", OLD."performer_id", _pgh_attach_context(), NOW(), \'update\', OLD."id", OLD."programme_id", OLD."recorded_at", OLD."recorder_id", OLD."replaces_id", OLD."report_origin", OLD."residence_id", OLD."route", OLD."status", OLD."status_reason", OLD."uuid", OLD."vaccine_id", OLD."visit_id"); RETURN NULL;',
+                    hash="5c671ee254828519a6a88739aa8fe92432a9e90d",
+                    operation="UPDATE",
+                    pgid="pgtrigger_update_update_5e83e",
+                    table="vaccination_immunization",
+                    when="AFTER",
+                ),
+            ),
         ),
         pgtrigger.migrations.AddTrigger(
-            model_name='immunization',
-            trigger=pgtrigger.compiler.Trigger(name='delete_delete', sql=pgtrigger.compiler.UpsertTriggerSql(func='INSERT INTO "vaccination_immunizationevent" ("body_site", "citizen_id", "client_uuid", "dose_code", "dose_number", "dose_quantity_ml", "expiration_date", "facility_id", "id", "invalid_reasons", "is_primary_source", "lot_id_used", "lot_number", "occurred_at", "outside_facility", "performer_id", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "programme_id", "recorded_at", "recorder_id", "replaces_id", "report_origin", "residence_id", "route", "status", "status_reason", "uuid", "vaccine_id", "visit_id") VALUES (OLD."body_site", OLD."citizen_id", OLD."client_uuid", OLD."dose_code", OLD."dose_number", OLD."dose_quantity_ml", OLD."expiration_date", OLD."facility_id", OLD."id", OLD."invalid_reasons", OLD."is_primary_source", OLD."lot_id_used", OLD."lot_number", OLD."occurred_at", OLD."outside_facility", OLD."performer_id", _pgh_attach_context(), NOW(), \'delete\', OLD."id", OLD."programme_id", OLD."recorded_at", OLD."recorder_id", OLD."replaces_id", OLD."report_origin", OLD."residence_id", OLD."route", OLD."status", OLD."status_reason", OLD."uuid", OLD."vaccine_id", OLD."visit_id"); RETURN NULL;', hash='2bebfeb0bc2290ecfd002891d80654a39c14abec', operation='DELETE', pgid='pgtrigger_delete_delete_daf33', table='vaccination_immunization', when='AFTER')),
+            model_name="immunization",
+            trigger=pgtrigger.compiler.Trigger(
+                name="delete_delete",
+                sql=pgtrigger.compiler.UpsertTriggerSql(
+                    func='INSERT INTO "vaccination_immunizationevent" ("body_site", "citizen_id", "client_uuid", "dose_code", "dose_number", "dose_quantity_ml", "expiration_date", "facility_id", "id", "invalid_reasons", "is_primary_source", "lot_id_used", "lot_number", "occurred_at", "outside_facility", "performer_id", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "programme_id", "recorded_at", "recorder_id", "replaces_id", "report_origin", "residence_id", "route", "status", "status_reason", "uuid", "vaccine_id", "visit_id") VALUES (OLD."body_site", OLD."citizen_id", OLD."client_uuid", OLD."dose_code", OLD."dose_number", OLD."dose_quantity_ml", OLD."expiration_date", OLD."facility_id", OLD."id", OLD."invalid_reasons", OLD."is_primary_source", OLD."lot_id_used", OLD."lot_number", OLD."occurred_at", OLD."outside_facility", OLD."performer_id", _pgh_attach_context(), NOW(), \'delete\', OLD."id", OLD."programme_id", OLD."recorded_at", OLD."recorder_id", OLD."replaces_id", OLD."report_origin", OLD."residence_id", OLD."route", OLD."status", OLD."status_reason", OLD."uuid", OLD."vaccine_id", OLD."visit_id"); RETURN NULL;',
+                    hash="2bebfeb0bc2290ecfd002891d80654a39c14abec",
+                    operation="DELETE",
+                    pgid="pgtrigger_delete_delete_daf33",
+                    table="vaccination_immunization",
+                    when="AFTER",
+                ),
+            ),
         ),
     ]
