@@ -33,11 +33,11 @@ PUBLIC = (
     ("/stok/", gettext_lazy("Stok")),
     ("/cakupan/", gettext_lazy("Cakupan")),
     ("/verifikasi/", gettext_lazy("Verifikasi")),
-    ("/keluarga/", gettext_lazy("Layanan saya")),
+    ("/keluarga/", gettext_lazy("Akun")),
 )
 CITIZEN = (
     ("/keluarga/", gettext_lazy("Keluarga")),
-    ("/janji/", gettext_lazy("Janji dan tiket")),
+    ("/janji/", gettext_lazy("Janji")),
     ("/antrean/", gettext_lazy("Antrean")),
     ("/sertifikat/", gettext_lazy("Sertifikat")),
 )
