@@ -2,6 +2,7 @@
 
 from datetime import date
 
+import pghistory
 from django.conf import settings
 from django.contrib.auth.models import AbstractUser
 from django.contrib.postgres.fields import ArrayField
@@ -13,11 +14,17 @@ from core.fields import BlindIndexField
 from regions.models import Facility, Kecamatan, Kelurahan
 
 
+@pghistory.track(pghistory.InsertEvent(), pghistory.UpdateEvent(row=pghistory.Old), exclude=["password", "last_login"])
 class User(AbstractUser):
     """A member of staff. Citizens have no password and no row here."""
 
     full_name = models.CharField("nama lengkap", max_length=100, blank=True)
     professional_id = models.CharField("nomor STR/SIP", max_length=40, blank=True)
+    must_change_password = models.BooleanField(
+        "harus ganti kata sandi",
+        default=False,
+        db_comment="True until the one-time password of an invitation is replaced.",
+    )
 
     class Meta:
         verbose_name = "petugas"
@@ -25,6 +32,10 @@ class User(AbstractUser):
 
     def __str__(self) -> str:
         return self.full_name or self.username
+
+    def get_full_name(self) -> str:
+        """The name on the badge; Indonesian names are not split."""
+        return self.full_name
 
     def territory(self):
         """The user's valid memberships as one object that filters rows; see accounts.territory."""
@@ -43,6 +54,9 @@ class MembershipQuerySet(models.QuerySet):
         return self.filter(Q(valid_until__isnull=True) | Q(valid_until__gte=day), valid_from__lte=day)
 
 
+@pghistory.track(
+    pghistory.InsertEvent(), pghistory.UpdateEvent(row=pghistory.Old), pghistory.DeleteEvent(row=pghistory.Old)
+)
 class Membership(models.Model):
     """One role of one person in one territory, with an end date."""
 

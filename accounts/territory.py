@@ -14,19 +14,23 @@ from django.utils import timezone
 if TYPE_CHECKING:
     from accounts.models import User
 
-DESK = {"desk.view", "desk.check_in", "desk.screen", "desk.observe", "kipi.record", "stock.view"}
+DESK = {"desk.view", "desk.check_in", "desk.screen", "desk.observe", "kipi.record", "stock.view", "identity.resolve"}
+HEALTH_OFFICE_VIEW = {"coverage.view", "stock.view", "stock.overview", "pcare.view", "schedule.view"}
+HEALTH_OFFICE_WORK = {
+    "pcare.manage",
+    "schedule.manage",
+    "staff.manage",
+    "messages.view",
+    "identity.resolve",
+    "partner.manage",
+}
 ROLE_CAPABILITIES: dict[str, frozenset[str]] = {
     "petugas": frozenset(DESK),
     "vaksinator": frozenset(DESK | {"dose.record", "dose.correct", "vial.open"}),
     "pengelola_stok": frozenset({"stock.view", "stock.manage", "vial.open", "desk.view"}),
     "kader": frozenset({"booking.assist"}),
-    "admin_dinkes": frozenset(
-        {
-            "coverage.view", "stock.view", "stock.overview", "pcare.view", "pcare.manage", "schedule.view", "schedule.manage",
-            "staff.manage", "messages.view", "identity.resolve", "partner.manage",
-        }  # fmt: skip
-    ),
-    "pemantau_dinkes": frozenset({"coverage.view", "stock.view", "stock.overview", "pcare.view", "schedule.view"}),
+    "admin_dinkes": frozenset(HEALTH_OFFICE_VIEW | HEALTH_OFFICE_WORK),
+    "pemantau_dinkes": frozenset(HEALTH_OFFICE_VIEW),
     "mitra": frozenset({"api.record_dose"}),
 }
 

@@ -34,5 +34,6 @@ def sign_in_staff(client: Client, user: User) -> Client:
         {"method": "password", "at": now, "username": user.username},
         {"method": "mfa", "at": now, "type": "totp"},
     ]
+    session["account_authentication_methods_user"] = str(user.pk)
     session.save()
     return client

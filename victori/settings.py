@@ -5,11 +5,14 @@ A missing secret stops the start with one sentence: nothing runs on a default ke
 
 import base64
 import binascii
+from datetime import timedelta
 from pathlib import Path
 
 import environ
 from csp.constants import NONCE, NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
+
+from victori import logs
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 env = environ.Env()
@@ -65,7 +68,7 @@ LOCAL_APPS = [
     "victori",
 ]
 INSTALLED_APPS = [
-    "django.contrib.admin",
+    "accounts.admin_config.StaffAdminConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
@@ -135,7 +138,7 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 REDIS_URL = env("REDIS_URL", default="redis://127.0.0.1:6379/0")
 CACHES = {
     "default": {
-        "BACKEND": "django.core.cache.backends.redis.RedisCache",
+        "BACKEND": "core.cache.FailSafeRedisCache",
         "LOCATION": REDIS_URL,
         "KEY_PREFIX": "victori",
     }
@@ -160,6 +163,38 @@ LOGIN_URL = "/petugas/masuk/"
 LOGIN_REDIRECT_URL = "/petugas/"
 SESSION_COOKIE_AGE = 12 * 3600  # one shift
 SESSION_COOKIE_NAME = "petugas"
+ACCOUNT_ADAPTER = "accounts.adapters.StaffAccountAdapter"
+ACCOUNT_LOGIN_METHODS = {"username"}
+ACCOUNT_SIGNUP_FIELDS = ["username*", "password1*", "password2*"]
+ACCOUNT_EMAIL_VERIFICATION = "none"
+ACCOUNT_SESSION_REMEMBER = False  # the session ends with the browser, or after one shift
+ACCOUNT_LOGOUT_REDIRECT_URL = LOGIN_URL
+ACCOUNT_REAUTHENTICATION_TIMEOUT = 900
+ACCOUNT_RATE_LIMITS = {"login_failed": "30/m/ip,10/5m/key"}  # passwords: axes below; this one guards the codes
+ACCOUNT_FORMS = {
+    "login": "accounts.forms_auth.StaffLoginForm",
+    "reauthenticate": "accounts.forms_auth.StaffReauthenticateForm",
+    "change_password": "accounts.forms_auth.StaffChangePasswordForm",
+}
+MFA_ADAPTER = "accounts.adapters.StaffMFAAdapter"
+MFA_SUPPORTED_TYPES = ["totp", "recovery_codes"]
+MFA_TOTP_TOLERANCE = 1
+MFA_FORMS = {
+    "authenticate": "accounts.forms_auth.StaffAuthenticateForm",
+    "reauthenticate": "accounts.forms_auth.StaffMFAReauthenticateForm",
+    "activate_totp": "accounts.forms_auth.StaffActivateTOTPForm",
+}
+AXES_FAILURE_LIMIT = env.int("AXES_FAILURE_LIMIT", default=5)
+AXES_LOCKOUT_PARAMETERS = ["username"]  # puskesmas staff share one address
+AXES_COOLOFF_TIME = timedelta(minutes=15)
+AXES_RESET_ON_SUCCESS = True
+AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False
+AXES_USERNAME_FORM_FIELD = "username"
+AXES_CLIENT_IP_CALLABLE = "core.net.client_address"
+AXES_LOCKOUT_CALLABLE = "accounts.views.lockout.locked_out"
+AXES_VERBOSE = False
+# W006 wants locks by address too: one wrong colleague would then shut out a whole puskesmas (one address for all).
+SILENCED_SYSTEM_CHECKS = ["axes.W006"]
 
 # --- words and time -------------------------------------------------------------------------------------------------
 LANGUAGE_CODE = "id"
@@ -193,7 +228,6 @@ SESSION_COOKIE_HTTPONLY = CSRF_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
 X_FRAME_OPTIONS = "DENY"
 CSRF_FAILURE_VIEW = "portal.errors.csrf_failure"
-AXES_LOCKOUT_CALLABLE = "portal.errors.lockout"
 CONTENT_SECURITY_POLICY = {
     "DIRECTIVES": {
         "default-src": [SELF],
@@ -211,6 +245,9 @@ DATA_UPLOAD_MAX_MEMORY_SIZE = 2 * 1024 * 1024
 # --- background work ------------------------------------------------------------------------------------------------
 SWEEP_SECONDS = env.float("SWEEP_SECONDS", default=2.0 if DEMO else 5.0)
 CELERY_BEAT_SCHEDULE = {"sweep": {"task": "core.tasks.sweep", "schedule": SWEEP_SECONDS, "options": {"expires": 30}}}
+
+# --- logs -----------------------------------------------------------------------------------------------------------
+LOGGING = logs.configure(json=not DEMO)
 
 # --- portal ---------------------------------------------------------------------------------------------------------
 FAMILY_LIMIT = env.int("FAMILY_LIMIT", default=10)

@@ -20,6 +20,7 @@ urlpatterns = [
 ]
 if settings.DEMO:
     urlpatterns.append(path("demo/", include("messaging.urls_demo")))
+    urlpatterns.append(path("demo/", include("accounts.urls_demo")))
 
 handler400 = "portal.errors.bad_request"
 handler403 = "portal.errors.forbidden"
