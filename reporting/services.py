@@ -45,6 +45,15 @@ _RECOUNT = """
     WHERE status = 'completed' AND is_primary_source AND invalid_reasons = '{}'
     GROUP BY 1, 2, 3, 4
 """
+_ADD = """
+    INSERT INTO reporting_coveragerollup (programme_code, dose_code, residence_id, date, count)
+    SELECT programme_id, dose_code, residence_id, (occurred_at AT TIME ZONE 'Asia/Jakarta')::date, count(*)
+    FROM vaccination_immunization
+    WHERE id BETWEEN %s AND %s AND status = 'completed' AND is_primary_source AND invalid_reasons = '{}'
+    GROUP BY 1, 2, 3, 4
+    ON CONFLICT (programme_code, dose_code, residence_id, date)
+    DO UPDATE SET count = reporting_coveragerollup.count + excluded.count
+"""
 
 
 def on_recorded(payload: dict[str, Any]) -> None:
@@ -77,6 +86,14 @@ def fold(limit: int = 10_000) -> int:
             return 0
         cursor.execute(_FOLD, [limit])
         return cursor.fetchone()[0]
+
+
+def add_to_rollup(first_id: int, last_id: int) -> int:
+    """Count doses written in bulk, without messages, in the transaction that wrote them; returns the cells touched."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_FOLD_LOCK])
+        cursor.execute(_ADD, [first_id, last_id])
+        return cursor.rowcount
 
 
 def recount() -> int:
