@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Any
 
+from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
 
@@ -20,15 +22,23 @@ def readable_facts(facts: dict[str, Any]) -> list[tuple[str, str]]:
     lines = [
         (_("Jenis"), kinds.get(facts.get("kind", ""), "")),
         (_("Nama"), facts.get("name", "")),
-        (_("Tanggal lahir"), facts.get("birth_date", "")),
+        (_("Tanggal lahir"), _day(facts.get("birth_date", ""))),
         (_("Penyakit"), facts.get("disease", "")),
         (_("Vaksin"), facts.get("vaccine", "")),
         (_("Dosis"), facts.get("dose", "")),
         (_("Hasil tes"), facts.get("test_result", "")),
-        (_("Tanggal"), facts.get("date", "")),
+        (_("Tanggal"), _day(facts.get("date", ""))),
         (_("Nomor batch"), facts.get("lot", "")),
-        (_("Negara"), facts.get("country", "")),
+        (_("Negara"), "Indonesia" if facts.get("country") == "ID" else facts.get("country", "")),
         (_("Diterbitkan oleh"), facts.get("certificate_issuer", "")),
         (_("Nomor sertifikat"), facts.get("uvci", "")),
     ]
     return [(label, str(value)) for label, value in lines if value]
+
+
+def _day(text: str) -> str:
+    """A full date in words; anything else (a year, a moment) as the code has it."""
+    try:
+        return date_format(date.fromisoformat(text), "j F Y")
+    except ValueError:
+        return text

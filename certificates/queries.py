@@ -5,11 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
+from django.db.models import OuterRef, Subquery, Value
+from django.db.models.functions import Coalesce
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from certificates.assemble import why_not
 from certificates.models import Certificate
+from programmes.models import DoseRule
 from registration.models import CitizenAccount
 from vaccination.models import Immunization
 
@@ -37,8 +40,8 @@ def certificate_state(immunization: Immunization) -> CertificateState:
     reason = why_not(immunization)
     if reason:
         return CertificateState("stop", str(NO_CERTIFICATE[reason]()))
-    # The page signs on first view, so the link is good before any worker has come by.
-    return CertificateState("wait", _("Sertifikat siap dibuka"), _page(immunization))
+    # The page signs on first view, so for the citizen it is ready before any worker has come by.
+    return CertificateState("ok", _("Sertifikat siap dibuka"), _page(immunization))
 
 
 def _revoked_at(certificate: Certificate) -> datetime | None:
@@ -62,7 +65,7 @@ WITHOUT_EU_CODE = {
     "not-covid": lambda: _("Kode Uni Eropa hanya ada untuk vaksin COVID-19."),
     "no-eu-code": lambda: _(
         "Vaksin ini tidak mempunyai kode produk Uni Eropa, jadi kode HC1 tidak diterbitkan. "
-        "SMART Health Card di bawah tetap membuktikan vaksinasi ini."
+        "SMART Health Card ini tetap membuktikan vaksinasi Anda."
     ),
     "name-script": lambda: _(
         "Nama tidak dapat ditulis dengan huruf Latin menurut aturan ICAO, jadi kode HC1 tidak ada."
@@ -81,11 +84,16 @@ def for_immunization(immunization_id: int) -> CertificateState | None:
 
 
 def doses_of_family(account: CitizenAccount) -> list[Immunization]:
-    """Completed doses of everybody in the account's family, newest first, ready for `certificate_state`."""
+    """Completed doses of everybody in the account's family, newest first, ready for `certificate_state`.
+
+    Each carries `dose_label`, the ministry's name of the dose (empty when no rule names it).
+    """
+    rule = DoseRule.objects.filter(programme_id=OuterRef("programme_id"), dose_code=OuterRef("dose_code"))
     return list(
         Immunization.objects.completed()
         .filter(citizen__account=account, citizen__merged_into__isnull=True)
         .select_related("citizen", "vaccine", "facility", "programme")
         .prefetch_related("certificates__revocation")
+        .annotate(dose_label=Coalesce(Subquery(rule.values("dose_label")[:1]), Value("")))
         .order_by("-occurred_at", "-pk")
     )

@@ -3,11 +3,19 @@
 from typing import Any
 
 from django import template
+from django.utils.html import format_html_join
+from django.utils.safestring import mark_safe
 
 from certificates import queries
 from vaccination.models import Immunization
 
 register = template.Library()
+
+
+@register.filter
+def breakable(text: str) -> str:
+    """A long code that may break over lines on a narrow screen, every eight characters."""
+    return format_html_join(mark_safe("<wbr>"), "{}", ((text[i : i + 8],) for i in range(0, len(text), 8)))
 
 
 @register.inclusion_tag("certificates/_state.html")

@@ -1,0 +1,51 @@
+"""Superuser's view of certificates: everything is read-only, since a signed thing is never edited."""
+
+from typing import Any
+
+from django.contrib import admin
+from django.http import HttpRequest
+
+from certificates.models import Certificate, Revocation, SignatureLog, SigningKey
+
+
+class ReadOnlyAdmin(admin.ModelAdmin):
+    """Looking only: keys and revocations change by command, certificates by correction of their dose."""
+
+    def has_add_permission(self, request: HttpRequest, *args: Any) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, *args: Any) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, *args: Any) -> bool:
+        return False
+
+
+@admin.register(SigningKey)
+class SigningKeyAdmin(ReadOnlyAdmin):
+    list_display = ("kid", "purpose", "use_from", "use_until", "retired_at", "compromised_at")
+    list_filter = ("purpose",)
+
+
+@admin.register(Certificate)
+class CertificateAdmin(ReadOnlyAdmin):
+    """Without names and codes: a list of certificates must not become a list of persons."""
+
+    list_display = ("uvci", "status", "issued_at", "expires_at")
+    list_filter = ("status",)
+    search_fields = ("=uvci",)
+    fields = ("uvci", "status", "issued_at", "expires_at", "hc1_key", "shc_key", "eu_reason")
+
+
+@admin.register(Revocation)
+class RevocationAdmin(ReadOnlyAdmin):
+    list_display = ("certificate", "reason", "revoked_at")
+    list_filter = ("reason",)
+    fields = ("certificate", "reason", "revoked_at", "rid", "kid")
+
+
+@admin.register(SignatureLog)
+class SignatureLogAdmin(ReadOnlyAdmin):
+    list_display = ("at", "kid", "actor", "immunization_id")
+    date_hierarchy = "at"
+    fields = ("at", "kid", "actor", "immunization")
