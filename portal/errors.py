@@ -44,8 +44,3 @@ def too_many_requests(request: HttpRequest, *, retry_minutes: int = 1) -> HttpRe
     response = _page("429.html", 429, request, retry_minutes=retry_minutes)
     response.headers["Retry-After"] = str(retry_minutes * 60)
     return response
-
-
-def lockout(request: HttpRequest, *args: object, **kwargs: object) -> HttpResponse:
-    """429 after too many wrong passwords (django-axes)."""
-    return too_many_requests(request, retry_minutes=15)
