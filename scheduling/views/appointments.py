@@ -90,7 +90,7 @@ def move(request: HttpRequest, public_id: UUID) -> HttpResponse:
 def cancel(request: HttpRequest, public_id: UUID) -> HttpResponse:
     """Ask once, then cancel; sent twice it is cancelled once."""
     appointment = _appointment(request, public_id)
-    form = CancelForm(request.POST or None)
+    form = CancelForm(request.POST if request.method == "POST" else None)
     problem = ""
     if request.method == "POST" and form.is_valid():
         try:

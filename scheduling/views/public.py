@@ -2,10 +2,12 @@
 
 from copy import copy
 from typing import Any
+from uuid import UUID
 
 from django.core.paginator import Paginator
-from django.http import Http404, HttpRequest, HttpResponse, QueryDict
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect, QueryDict
 from django.template.loader import render_to_string
+from django.urls import reverse
 from django.views.decorators.http import require_safe
 
 from core.snapshot import Snapshot, snapshot_response
@@ -63,6 +65,9 @@ SCHEDULE = Snapshot("schedule", _build_detail)
 @require_safe
 def schedule_list(request: HttpRequest) -> HttpResponse:
     """All schedules with filters, free ones first; for a signed-in person the nearest first."""
+    if "warga" in request.GET and (citizen_id := _uuid(request.GET["warga"])):
+        # From the family page: what this person may have is private, so it is not a question for the public list.
+        return HttpResponseRedirect(reverse("scheduling:new_for", args=[citizen_id]))
     near = _near_home(request)
     if near is None:
         return snapshot_response(request, SCHEDULES)
@@ -89,6 +94,13 @@ def _near_home(request: HttpRequest) -> HttpRequest | None:
     near = copy(request)
     near.META = request.META | {"QUERY_STRING": asked.urlencode()}
     return near
+
+
+def _uuid(raw: str) -> UUID | None:
+    try:
+        return UUID(raw)
+    except ValueError:
+        return None
 
 
 def _page_link(asked: QueryDict, number: int) -> str:
