@@ -3,6 +3,7 @@
 import itertools
 import time
 
+from allauth.mfa.models import Authenticator
 from django.test import Client
 
 from accounts.models import Membership, User
@@ -27,6 +28,7 @@ def make_staff(role="petugas", *, facility=None, kelurahan=None, kecamatan=None,
 
 def sign_in_staff(client: Client, user: User) -> Client:
     """Sign `user` in as after password and one-time code."""
+    Authenticator.objects.get_or_create(user=user, type=Authenticator.Type.TOTP, defaults={"data": {}})
     client.force_login(user, backend="allauth.account.auth_backends.AuthenticationBackend")
     session = client.session
     now = time.time()
