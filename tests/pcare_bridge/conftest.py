@@ -36,7 +36,7 @@ def credentials() -> Credentials:
 
 
 @pytest.fixture
-def client(simulator: Server, credentials: Credentials) -> Iterator[PCareClient]:
+def pcare(simulator: Server, credentials: Credentials) -> Iterator[PCareClient]:
     with PCareClient(simulator.base_url, credentials, Options(connect_timeout=2, read_timeout=2)) as client:
         yield client
 

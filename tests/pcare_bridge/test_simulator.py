@@ -62,8 +62,8 @@ def numbers(server: Server) -> list[str]:
     return list(server.service.registry.tables["vaksinasi"])
 
 
-def test_the_header_with_an_underscore_arrives(client: PCareClient, simulator: Server) -> None:
-    assert client.get("kesadaran").ok
+def test_the_header_with_an_underscore_arrives(pcare: PCareClient, simulator: Server) -> None:
+    assert pcare.get("kesadaran").ok
     assert simulator.service.arrivals[-1].headers == [
         "X-cons-id",
         "X-timestamp",
@@ -100,8 +100,8 @@ def test_the_checks_come_in_their_order_each_with_its_own_message(simulator: Ser
 
 
 @pytest.mark.parametrize("path", ["KESADARAN", "kesadaran/", "/kesadaran//"])
-def test_letter_case_and_trailing_slashes_do_not_matter(client: PCareClient, path: str) -> None:
-    assert len(rows(client.get(path).payload)) == 4
+def test_letter_case_and_trailing_slashes_do_not_matter(pcare: PCareClient, path: str) -> None:
+    assert len(rows(pcare.get(path).payload)) == 4
 
 
 def test_the_body_is_json_whatever_type_is_declared(simulator: Server, credentials: Credentials) -> None:
@@ -112,23 +112,23 @@ def test_the_body_is_json_whatever_type_is_declared(simulator: Server, credentia
             assert client.post("vaksinasi", body).code == 201, declared
 
 
-def test_both_kinds_of_code_and_of_payload_are_understood(simulator: Server, client: PCareClient) -> None:
+def test_both_kinds_of_code_and_of_payload_are_understood(simulator: Server, pcare: PCareClient) -> None:
     for encrypted in (True, False):
         for as_text in (True, False):
             for mirrored in (True, False):
                 changes = {"encrypted": encrypted, "code_as_text": as_text, "mirror_status": mirrored}
                 assert control(simulator, "POST", "settings", changes).status_code == 200
-                assert client.get("poli/fktp/{start}/{limit}", start=0, limit=1).payload["count"] == 3
-                assert client.get("vaksinasi/{number}", number="tak-ada").not_found
-                refused = client.post("vaksinasi", {})
+                assert pcare.get("poli/fktp/{start}/{limit}", start=0, limit=1).payload["count"] == 3
+                assert pcare.get("vaksinasi/{number}", number="tak-ada").not_found
+                refused = pcare.post("vaksinasi", {})
                 assert refused.code == 412
                 assert {item.field for item in refused.errors} >= {"nik", "nama", "tglVaksin", "skrining"}
 
 
-def test_a_participant_a_registration_and_a_visit(client: PCareClient) -> None:
-    person = client.get("peserta/nik/{nik}", nik=NIK).payload
+def test_a_participant_a_registration_and_a_visit(pcare: PCareClient) -> None:
+    person = pcare.get("peserta/nik/{nik}", nik=NIK).payload
     assert person["aktif"] is True
-    assert client.get("peserta/{card}", card=person["noKartu"]).payload == person
+    assert pcare.get("peserta/{card}", card=person["noKartu"]).payload == person
     today = f"{datetime.now(vaksinasi.WIB):%d-%m-%Y}"
     body = {
         "kdProviderPeserta": KD_PROVIDER,
@@ -140,60 +140,60 @@ def test_a_participant_a_registration_and_a_visit(client: PCareClient) -> None:
         "kdTkp": "50",
         **dict.fromkeys(("sistole", "diastole", "beratBadan", "tinggiBadan", "respRate", "lingkarPerut"), 0),
     }
-    registered = client.post("pendaftaran", body)
+    registered = pcare.post("pendaftaran", body)
     assert registered.code == 201
     assert created_number(registered.payload, "noUrut") == "A1"
-    again = client.post("pendaftaran", body)
+    again = pcare.post("pendaftaran", body)
     assert again.code == 412
     assert again.errors[0].field == "noKartu"
     visit = {name: body[name] for name in ("noKartu", "tglDaftar", "kdPoli")}
     visit |= {"noKunjungan": None, "kdSadar": "01", "kdDokter": "000001", "kdDiag1": "Z23.5"}
-    created = client.post("kunjungan/v1", visit)
+    created = pcare.post("kunjungan/v1", visit)
     number = created_number(created.payload, "noKunjungan")
     assert len(number) == 19
-    assert client.get("kunjungan/peserta/{card}", card=person["noKartu"]).payload["count"] == 1
-    assert client.delete("kunjungan/{number}", number=number).ok
+    assert pcare.get("kunjungan/peserta/{card}", card=person["noKartu"]).payload["count"] == 1
+    assert pcare.delete("kunjungan/{number}", number=number).ok
     path = "pendaftaran/peserta/{card}/tglDaftar/{day}/noUrut/{number}/kdPoli/{clinic}"
-    assert client.delete(path, card=person["noKartu"], day=today, number="A1", clinic="023").ok
-    assert client.get("pendaftaran/tglDaftar/{day}/{start}/{limit}", day=today, start=0, limit=10).payload["count"] == 0
+    assert pcare.delete(path, card=person["noKartu"], day=today, number="A1", clinic="023").ok
+    assert pcare.get("pendaftaran/tglDaftar/{day}/{start}/{limit}", day=today, start=0, limit=10).payload["count"] == 0
 
 
-def test_a_dose_is_written_found_changed_and_withdrawn(client: PCareClient, simulator: Server) -> None:
-    number = vaksinasi.deliver(client, job()).number
+def test_a_dose_is_written_found_changed_and_withdrawn(pcare: PCareClient, simulator: Server) -> None:
+    number = vaksinasi.deliver(pcare, job()).number
     assert number.startswith(KD_PROVIDER)
     assert len(number) == 8 + 4 + 1 + 6
-    stored = client.get("vaksinasi/{number}", number=number).payload
+    stored = pcare.get("vaksinasi/{number}", number=number).payload
     assert stored["nama"] == "Warga Uji ꦱꦼꦩꦫꦁ 🙂"
     changed = job(operation="update", number=number, facts=facts(lot_number="UJI-02"))
-    assert vaksinasi.deliver(client, changed).error is None
-    assert client.get("vaksinasi/{number}", number=number).payload["noBatch"] == "UJI-02"
-    assert vaksinasi.deliver(client, job(operation="withdraw", number=number)).error is None
-    assert vaksinasi.deliver(client, job(operation="withdraw", number=number)).error is None
+    assert vaksinasi.deliver(pcare, changed).error is None
+    assert pcare.get("vaksinasi/{number}", number=number).payload["noBatch"] == "UJI-02"
+    assert vaksinasi.deliver(pcare, job(operation="withdraw", number=number)).error is None
+    assert vaksinasi.deliver(pcare, job(operation="withdraw", number=number)).error is None
     assert numbers(simulator) == []
 
 
-def test_a_repeat_by_the_same_sender_gets_the_first_number(client: PCareClient, simulator: Server) -> None:
-    first, second = vaksinasi.deliver(client, job()), vaksinasi.deliver(client, job())
+def test_a_repeat_by_the_same_sender_gets_the_first_number(pcare: PCareClient, simulator: Server) -> None:
+    first, second = vaksinasi.deliver(pcare, job()), vaksinasi.deliver(pcare, job())
     assert first.number == second.number
     assert len(numbers(simulator)) == 1
 
 
-def test_the_same_dose_from_somebody_else_is_refused_and_told_apart(client: PCareClient, simulator: Server) -> None:
-    vaksinasi.deliver(client, job())
-    outcome = vaksinasi.deliver(client, job(sender_id="a9a9a9a9-0000-4000-8000-000000000001"))
+def test_the_same_dose_from_somebody_else_is_refused_and_told_apart(pcare: PCareClient, simulator: Server) -> None:
+    vaksinasi.deliver(pcare, job())
+    outcome = vaksinasi.deliver(pcare, job(sender_id="a9a9a9a9-0000-4000-8000-000000000001"))
     assert outcome.error is not None
     assert outcome.error.key == "recorded_elsewhere"
     assert not outcome.in_doubt
     assert len(numbers(simulator)) == 1
 
 
-def test_an_unknown_person_is_no_content(client: PCareClient, simulator: Server) -> None:
+def test_an_unknown_person_is_no_content(pcare: PCareClient, simulator: Server) -> None:
     control(simulator, "POST", "settings", {"known_nik": "listed"})
-    outcome = vaksinasi.deliver(client, job())
+    outcome = vaksinasi.deliver(pcare, job())
     assert outcome.error is not None
     assert outcome.error.key == "not_found"
     control(simulator, "POST", "participants", {"noKTP": NIK})
-    assert vaksinasi.deliver(client, job()).error is None
+    assert vaksinasi.deliver(pcare, job()).error is None
 
 
 @pytest.mark.parametrize(
@@ -207,8 +207,8 @@ def test_an_unknown_person_is_no_content(client: PCareClient, simulator: Server)
         ({"screening": None}, "skrining"),
     ],
 )
-def test_a_wrong_field_is_named(client: PCareClient, changes: dict[str, Any], field: str) -> None:
-    outcome = vaksinasi.deliver(client, job(facts=facts(**changes)))
+def test_a_wrong_field_is_named(pcare: PCareClient, changes: dict[str, Any], field: str) -> None:
+    outcome = vaksinasi.deliver(pcare, job(facts=facts(**changes)))
     assert outcome.error is not None
     assert outcome.error.key == "refused"
     assert outcome.field == field
@@ -219,16 +219,16 @@ COMMITTED = ["close_during", "close_after_commit", "wrong_timestamp", "truncated
 
 @pytest.mark.parametrize("kind", [*COMMITTED, "html_500", "html_200", "empty", "code"])
 def test_a_write_that_commits_and_loses_its_answer_ends_with_one_record(
-    client: PCareClient, simulator: Server, kind: str
+    pcare: PCareClient, simulator: Server, kind: str
 ) -> None:
     after = {"after_commit": True} if kind not in COMMITTED else {}
     control(simulator, "POST", "settings", {"echo_sender": kind != "html_200"})
     control(simulator, "POST", "faults", {"kind": kind, "method": "POST", "times": 1, **after})
-    first = vaksinasi.deliver(client, job())
+    first = vaksinasi.deliver(pcare, job())
     if first.error is not None:
         assert first.error.handling is Handling.RETRY
         assert first.in_doubt
-        first = vaksinasi.deliver(client, job(in_doubt=True))
+        first = vaksinasi.deliver(pcare, job(in_doubt=True))
     assert first.error is None
     assert numbers(simulator) == [first.number]
     posts = [item for item in simulator.service.arrivals if item.method == "POST"]
@@ -254,34 +254,34 @@ def test_a_write_that_commits_and_loses_its_answer_ends_with_one_record(
     ],
 )
 def test_each_fault_lands_in_its_class(
-    client: PCareClient, simulator: Server, fault: dict[str, Any], key: str, in_doubt: bool
+    pcare: PCareClient, simulator: Server, fault: dict[str, Any], key: str, in_doubt: bool
 ) -> None:
     control(simulator, "POST", "faults", fault | {"times": 1})
-    outcome = vaksinasi.deliver(client, job())
+    outcome = vaksinasi.deliver(pcare, job())
     assert outcome.error is not None
     assert (outcome.error.key, outcome.in_doubt) == (key, in_doubt)
     assert outcome.retry_after == (7 if key == "rate_limited" else None)
     assert numbers(simulator) == []
 
 
-def test_an_outage_looks_like_a_dead_line_and_ends(client: PCareClient, simulator: Server) -> None:
+def test_an_outage_looks_like_a_dead_line_and_ends(pcare: PCareClient, simulator: Server) -> None:
     control(simulator, "POST", "outage", {"seconds": 0.3})
     with pytest.raises(Unreachable):
-        client.get("kesadaran")
+        pcare.get("kesadaran")
     time.sleep(0.4)
-    assert client.get("kesadaran").ok
+    assert pcare.get("kesadaran").ok
 
 
-def test_a_clock_off_by_ten_minutes_refuses_and_shows_in_the_difference(client: PCareClient, simulator: Server) -> None:
+def test_a_clock_off_by_ten_minutes_refuses_and_shows_in_the_difference(pcare: PCareClient, simulator: Server) -> None:
     control(simulator, "POST", "settings", {"clock_offset_seconds": 600})
-    reply = client.get("kesadaran")
+    reply = pcare.get("kesadaran")
     assert reply.code == 401
-    assert abs((client.calls[-1].clock_difference or 0) - 600) <= 2
+    assert abs((pcare.calls[-1].clock_difference or 0) - 600) <= 2
 
 
-def test_faults_strike_each_kth_request_and_repeat_with_their_seed(client: PCareClient, simulator: Server) -> None:
+def test_faults_strike_each_kth_request_and_repeat_with_their_seed(pcare: PCareClient, simulator: Server) -> None:
     def pattern() -> list[bool]:
-        return [client.get("kesadaran").ok for _ in range(12)]
+        return [pcare.get("kesadaran").ok for _ in range(12)]
 
     control(simulator, "POST", "faults", {"kind": "html_500", "every": 3})
     assert pattern() == [True, True, False] * 4
@@ -296,9 +296,9 @@ def test_faults_strike_each_kth_request_and_repeat_with_their_seed(client: PCare
     assert len(set(seen[0])) == 2
 
 
-def test_the_record_of_requests_holds_no_number_of_a_person(client: PCareClient, simulator: Server) -> None:
-    vaksinasi.deliver(client, job(facts=facts(phone="081234567890")))
-    client.get("peserta/nik/{nik}", nik=NIK)
+def test_the_record_of_requests_holds_no_number_of_a_person(pcare: PCareClient, simulator: Server) -> None:
+    vaksinasi.deliver(pcare, job(facts=facts(phone="081234567890")))
+    pcare.get("peserta/nik/{nik}", nik=NIK)
     for name in ("requests", "records"):
         text = control(simulator, "GET", name).text
         assert NIK not in text
@@ -314,7 +314,7 @@ def test_the_control_path_wants_its_token_and_sound_values(simulator: Server) ->
     assert control(simulator, "GET", "state").json()["weather"]["faults"] == []
 
 
-def test_the_button_on_the_page_turns_the_service_off_and_on(client: PCareClient, simulator: Server) -> None:
+def test_the_button_on_the_page_turns_the_service_off_and_on(pcare: PCareClient, simulator: Server) -> None:
     root = simulator.base_url.removesuffix(simulator.service.base_path)
     page = httpx.get(root + "/", trust_env=False).text
     assert "Matikan PCare" in page
@@ -322,13 +322,13 @@ def test_the_button_on_the_page_turns_the_service_off_and_on(client: PCareClient
     assert httpx.post(f"{root}/__control__/power", data=form, trust_env=False).status_code == 303
     assert "Nyalakan PCare" in httpx.get(root + "/", trust_env=False).text
     with pytest.raises(Unreachable):
-        client.get("kesadaran")
+        pcare.get("kesadaran")
     httpx.post(f"{root}/__control__/power", data=form | {"on": "1"}, trust_env=False)
-    assert client.get("kesadaran").ok
+    assert pcare.get("kesadaran").ok
 
 
-def test_names_of_people_cannot_write_into_the_page(client: PCareClient, simulator: Server) -> None:
-    vaksinasi.deliver(client, job(facts=facts(name="<script>alert(1)</script>")))
+def test_names_of_people_cannot_write_into_the_page(pcare: PCareClient, simulator: Server) -> None:
+    vaksinasi.deliver(pcare, job(facts=facts(name="<script>alert(1)</script>")))
     page = httpx.get(simulator.base_url.removesuffix(simulator.service.base_path) + "/", trust_env=False).text
     assert "<script>" not in page
 
