@@ -1,3 +1,41 @@
-from django.urls import URLPattern
+"""Schedules for the health office and for the desk."""
 
-urlpatterns: list[URLPattern] = []
+from django.urls import path, register_converter
+
+from scheduling.views import staff
+
+
+class FileKind:
+    """The two forms of a download."""
+
+    regex = "csv|xlsx"
+
+    def to_python(self, value: str) -> str:
+        """As written."""
+        return value
+
+    def to_url(self, value: str) -> str:
+        """As written."""
+        return value
+
+
+register_converter(FileKind, "schedule_file")
+
+app_name = "schedules"
+urlpatterns = [
+    path("dinkes/jadwal/", staff.dinkes_list, name="dinkes_list"),
+    path("dinkes/jadwal/<int:schedule_id>/", staff.dinkes_detail, name="dinkes_detail"),
+    path("dinkes/jadwal/<int:schedule_id>/daftar.<schedule_file:kind>", staff.dinkes_download, name="dinkes_download"),
+    path("dinkes/jadwal/<int:schedule_id>/tutup/", staff.close, name="close"),
+    path("dinkes/jadwal/<int:schedule_id>/buka/", staff.reopen, name="reopen"),
+    path("dinkes/jadwal/pola/", staff.template_list, name="templates"),
+    path("dinkes/jadwal/pola/baru/", staff.edit_template, name="new_template"),
+    path("dinkes/jadwal/pola/<int:template_id>/", staff.edit_template, name="edit_template"),
+    path("dinkes/jadwal/pola/<int:template_id>/hapus/", staff.delete_template, name="delete_template"),
+    path("dinkes/jadwal/pola/<int:template_id>/terbit/", staff.publish, name="publish"),
+    path("petugas/jadwal/", staff.petugas_list, name="petugas_list"),
+    path("petugas/jadwal/<int:schedule_id>/", staff.petugas_detail, name="petugas_detail"),
+    path(
+        "petugas/jadwal/<int:schedule_id>/daftar.<schedule_file:kind>", staff.petugas_download, name="petugas_download"
+    ),
+]

@@ -1,0 +1,158 @@
+import io
+from datetime import timedelta
+
+import pytest
+from django.urls import reverse
+from django.utils import timezone
+from python_calamine import CalamineWorkbook
+
+from core.models import ReadLog
+from regions.models import Facility
+from scheduling.models import Schedule, ScheduleTemplate
+from tests.scheduling.world import booked, make_adult, make_city, make_schedule, make_slot
+from tests.staff import make_staff, sign_in_staff
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def admin(client):
+    make_city()
+    return sign_in_staff(client, make_staff("admin_dinkes", city=True))
+
+
+@pytest.fixture
+def nurse(client):
+    make_city()
+    return sign_in_staff(client, make_staff("petugas", facility=Facility.objects.get(code="pkm-poncol")))
+
+
+PATTERN = {
+    "name": "Pagi Poncol",
+    "vaccine": "COV_AZ",
+    "weekdays": ["0", "2", "4"],
+    "open_time": "08:00",
+    "close_time": "10:00",
+    "slot_minutes": "30",
+    "places_per_slot": "5",
+    "walk_in_percent": "20",
+    "walk_in_hour": "",
+    "release_days_before": "1",
+    "release_time": "",
+    "is_active": "on",
+    "dose_codes": "booster1",
+}
+
+
+def test_an_admin_writes_a_pattern_looks_at_the_days_and_publishes_them(admin):
+    poncol = Facility.objects.get(code="pkm-poncol")
+    wrong = admin.post(
+        reverse("schedules:new_template"),
+        PATTERN | {"facility": poncol.pk, "dose_codes": "booster9", "close_time": "07:00"},
+    )
+    assert wrong.status_code == 422
+    assert "Tidak dikenal untuk vaksin ini: booster9" in wrong.content.decode()
+    assert "Jam tutup harus setelah jam buka" in wrong.content.decode()
+
+    saved = admin.post(reverse("schedules:new_template"), PATTERN | {"facility": poncol.pk})
+    template = ScheduleTemplate.objects.get()
+    assert saved.url == reverse("schedules:publish", args=[template.pk]) and template.programme_id == "covid19"
+    preview = admin.get(saved.url).content.decode()
+    assert "Terbitkan 6 jadwal" in preview and Schedule.objects.count() == 0
+    monday = timezone.localdate() + timedelta(days=7 - timezone.localdate().weekday())
+    fields = {"dari": monday, "sampai": monday + timedelta(days=6)}
+    for _ in range(2):  # double click
+        assert admin.post(saved.url, fields).status_code == 302
+    assert Schedule.objects.count() == 3 and Schedule.objects.first().dose_codes == ["booster1"]
+    listing = admin.get(reverse("schedules:dinkes_list")).content.decode()
+    assert "Puskesmas Poncol" in listing and "3 jadwal" in listing
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"dari": "x"},
+        {"dari": "2030-02-01", "sampai": "2030-01-01"},
+        {"dari": "2030-01-01", "sampai": "2040-01-01"},
+        {"dari": "2001-01-01", "sampai": "2001-01-02"},
+    ],
+)
+def test_a_bad_range_is_explained_and_publishes_nothing(admin, changes):
+    poncol = Facility.objects.get(code="pkm-poncol")
+    admin.post(reverse("schedules:new_template"), PATTERN | {"facility": poncol.pk})
+    url = reverse("schedules:publish", args=[ScheduleTemplate.objects.get().pk])
+    answer = admin.post(url, {"dari": "2030-01-01", "sampai": "2030-01-02"} | changes)
+    assert answer.status_code == 422 and Schedule.objects.count() == 0
+
+
+def test_closing_asks_for_a_reason_shows_progress_and_can_be_undone(admin):
+    slot = make_slot()
+    booked(slot)
+    url = reverse("schedules:close", args=[slot.schedule_id])
+    assert "1 warga terdaftar" in admin.get(url).content.decode()
+    assert admin.post(url, {"alasan": " "}).status_code == 422
+
+    done = admin.post(url, {"alasan": "listrik padam"})
+    page = admin.get(done.url).content.decode()
+    assert "listrik padam" in page and "0 / 1" in page and 'http-equiv="refresh"' in page
+
+    assert admin.post(reverse("schedules:reopen", args=[slot.schedule_id])).status_code == 302
+    assert Schedule.objects.get().state == "open"
+
+
+def test_the_office_gets_the_list_without_names(admin):
+    slot = make_slot()
+    appointment = booked(slot, make_adult(full_name="Ani Uji"))
+    text = admin.get(reverse("schedules:dinkes_download", args=[slot.schedule_id, "csv"])).content.decode()
+    assert appointment.code in text and "Ani Uji" not in text
+    assert not ReadLog.objects.exists()
+
+
+@pytest.mark.parametrize("kind", ["csv", "xlsx"])
+def test_the_facility_gets_names_and_each_is_logged(nurse, kind):
+    slot = make_slot()
+    appointment = booked(slot, make_adult(full_name="Ani Uji"))
+    body = nurse.get(reverse("schedules:petugas_download", args=[slot.schedule_id, kind])).content
+    if kind == "csv":
+        assert "Ani Uji" in body.decode("utf-8-sig")
+    else:
+        rows = CalamineWorkbook.from_filelike(io.BytesIO(body)).get_sheet_by_index(0).to_python()
+        assert rows[1][2] == "Ani Uji" and rows[1][1] == appointment.code
+    assert list(ReadLog.objects.values_list("citizen_id", "purpose")) == [(appointment.citizen_id, "day_list")]
+
+
+def test_a_facility_sees_only_its_own_schedules_and_manages_none(nurse):
+    own, foreign = make_schedule(), make_schedule(facility="pkm-genuk")
+    listing = nurse.get(reverse("schedules:petugas_list")).content.decode()
+    assert f"/petugas/jadwal/{own.pk}/" in listing and f"/petugas/jadwal/{foreign.pk}/" not in listing
+    assert nurse.get(reverse("schedules:petugas_detail", args=[own.pk])).status_code == 200
+    assert nurse.get(reverse("schedules:petugas_detail", args=[foreign.pk])).status_code == 404
+    assert nurse.get(reverse("schedules:petugas_download", args=[foreign.pk, "csv"])).status_code == 404
+    assert nurse.get(reverse("schedules:dinkes_list")).status_code == 403
+    assert nurse.post(reverse("schedules:close", args=[own.pk]), {"alasan": "x"}).status_code == 403
+    assert Schedule.objects.filter(state="closed").count() == 0
+
+
+def test_a_viewer_may_look_but_not_close(client):
+    make_city()
+    viewer = sign_in_staff(client, make_staff("pemantau_dinkes", city=True))
+    schedule = make_schedule()
+    page = viewer.get(reverse("schedules:dinkes_detail", args=[schedule.pk])).content.decode()
+    assert "Tutup jadwal" not in page
+    assert viewer.post(reverse("schedules:close", args=[schedule.pk]), {"alasan": "x"}).status_code == 403
+
+
+@pytest.mark.parametrize(
+    "query",
+    ["tanggal=abc", "fasilitas=x", "fasilitas=99999999999999999999", "keadaan=%00", "page=x", "page=9999999999999"],
+)
+def test_odd_filters_show_the_list(admin, query):
+    make_schedule()
+    assert admin.get(f"{reverse('schedules:dinkes_list')}?{query}").status_code == 200
+
+
+def test_the_list_needs_as_many_queries_for_twenty_as_for_two(admin, django_assert_max_num_queries):
+    for days in range(1, 21):
+        make_schedule(days=days)
+    with django_assert_max_num_queries(12):
+        assert admin.get(reverse("schedules:dinkes_list")).status_code == 200
