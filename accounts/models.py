@@ -26,6 +26,8 @@ class User(AbstractUser):
         db_comment="True until the one-time password of an invitation is replaced.",
     )
 
+    second_factor_reset_at = models.DateTimeField("faktor kedua direset", null=True, blank=True)
+
     class Meta:
         verbose_name = "petugas"
         verbose_name_plural = "petugas"
