@@ -5,6 +5,7 @@ import json
 import uuid
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import date, datetime, time
 from typing import Any
 
@@ -20,6 +21,7 @@ from registration import nik
 from registration.models import Citizen
 from registration.services import nik_index, phone_index
 from reporting import services
+from reporting.models import CoverageRollup
 from reporting.population import LAST_DAY, Dose, Person, doses, people
 from stock.models import Lot, StockBalance, StockMovement
 from vaccination.models import Immunization
@@ -55,7 +57,7 @@ def load(citizens: int, doses_wanted: int, seed: int, progress: Progress) -> int
     except IntegrityError as error:
         raise AlreadyLoaded(seed) from error
     with connection.cursor() as cursor:  # the planner must know that the tables are no longer empty
-        for model in (Citizen, Immunization, StockMovement):
+        for model in (Citizen, Immunization, StockMovement, CoverageRollup):
             cursor.execute(f"ANALYZE {connection.ops.quote_name(model._meta.db_table)}")
     return added
 
@@ -64,20 +66,19 @@ def _write(everybody: list[Person], history: list[Dose], seed: int, progress: Pr
     citizens, doses_wanted = len(everybody), len(history)
     with transaction.atomic():
         ids = _reserve(Citizen, len(everybody))
-        _copy(Citizen, _citizen_rows(everybody, ids), len(everybody), lambda done: progress("warga", done, citizens))
+        _copy(Citizen, _citizen_rows(everybody, ids), lambda done: progress("warga", done, citizens))
         facilities = _facilities(everybody, history)
         lots = _lots({dose.vaccine for dose in history}, seed)
         actor = _actor()
         _copy(
             StockMovement,
             _movement_rows(history, facilities, lots, actor),
-            None,
             lambda done: progress("mutasi stok", done, doses_wanted),
         )
         _balances(history, facilities, lots)
         dose_ids = _reserve(Immunization, len(history))
         rows = _dose_rows(history, everybody, ids, dose_ids, facilities, lots)
-        _copy(Immunization, rows, len(history), lambda done: progress("dosis", done, doses_wanted))
+        _copy(Immunization, rows, lambda done: progress("dosis", done, doses_wanted))
         return services.add_to_rollup(dose_ids[0], dose_ids[-1]) if dose_ids else 0
 
 
@@ -122,34 +123,33 @@ def _columns(model: type[models.Model], given: Iterable[str]) -> tuple[list[str]
     return [*names, *rest], rest
 
 
-def _copy(
-    model: type[models.Model], rows: Iterator[dict[str, Any]], total: int | None, progress: Callable[[int], None]
-) -> None:
-    """COPY rows (column → value) into the table of `model`, in chunks, inside the caller's transaction."""
-    done, header, defaults = 0, [], ""
+def _copy(model: type[models.Model], rows: Iterator[dict[str, Any]], progress: Callable[[int], None]) -> None:
+    """COPY rows (column → value) into the table of `model`, in chunks, inside the caller's transaction.
+
+    The server takes one chunk while the next is made: encryption here and indexes there keep a core busy each.
+    """
     quote = connection.ops.quote_name
-    buffer = io.StringIO()
-    with connection.cursor() as cursor:
-
-        def send() -> None:
-            buffer.seek(0)
-            cursor.cursor.copy_expert(
-                f"COPY {quote(model._meta.db_table)} ({', '.join(map(quote, header))}) FROM STDIN", buffer
-            )
-            buffer.seek(0)
-            buffer.truncate()
-            progress(done)
-
+    with connection.cursor() as cursor, ThreadPoolExecutor(1) as sender:
+        sending: Future[None] | None = None
+        done, header, defaults, lines = 0, "", "", []
         for row in rows:
             if not header:
-                header, rest = _columns(model, row)
+                columns, rest = _columns(model, row)
+                header = f"COPY {quote(model._meta.db_table)} ({', '.join(map(quote, columns))}) FROM STDIN"
                 defaults = "".join("\t" + _text(value) for value in rest.values())
-            buffer.write("\t".join(map(_text, row.values())) + defaults + "\n")
-            done += 1
-            if done % CHUNK == 0:
-                send()
-        if done % CHUNK:
-            send()
+            lines.append("\t".join(map(_text, row.values())) + defaults + "\n")
+            if len(lines) == CHUNK:
+                if sending:
+                    sending.result()
+                    progress(done)
+                sending = sender.submit(cursor.cursor.copy_expert, header, io.StringIO("".join(lines)))
+                done += len(lines)
+                lines = []
+        if sending:
+            sending.result()
+        if lines:
+            cursor.cursor.copy_expert(header, io.StringIO("".join(lines)))
+        progress(done + len(lines))
 
 
 def _text(value: Any) -> str:

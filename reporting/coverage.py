@@ -109,28 +109,43 @@ def find_dose(programme: str, code: str) -> Dose | None:
     return next((dose for dose in doses() if (dose.programme, dose.code) == (programme, code)), None)
 
 
-_COVERAGE = """
-    WITH recorded AS (
+_RECORDED = """
+    WITH base AS (
+        SELECT kecamatan_id, count, source, as_of FROM reporting_coveragebaseline
+        WHERE programme_id = %(p)s AND dose_code = %(d)s
+    ), recorded AS (
         SELECT residence_id, date, count FROM reporting_coveragerollup WHERE programme_code=%(p)s AND dose_code=%(d)s
         UNION ALL
         SELECT residence_id, date, amount FROM reporting_coveragedelta WHERE programme_code=%(p)s AND dose_code=%(d)s
+    ), counted AS (
+        SELECT kel.kecamatan_id, r.residence_id, r.date, r.count
+        FROM recorded r
+        JOIN regions_kelurahan kel ON kel.code = r.residence_id
+        LEFT JOIN base ON base.kecamatan_id = kel.kecamatan_id
+        WHERE base.as_of IS NULL OR r.date > base.as_of
     )
+"""
+_COVERAGE = "".join(
+    [
+        _RECORDED,
+        """
     SELECT kec.code, kec.name, kec.grid_row, kec.grid_col,
            target.count, target.source, target.as_of, base.count, base.source, base.as_of,
-           coalesce(sum(r.count) FILTER (WHERE r.date <= %(until)s), 0)::int,
-           coalesce(sum(r.count) FILTER (WHERE r.date BETWEEN %(since)s AND %(until)s), 0)::int
+           coalesce(added.total, 0), coalesce(added.in_range, 0)
     FROM regions_kecamatan kec
-    LEFT JOIN reporting_coveragebaseline base
-           ON base.kecamatan_id = kec.code AND base.programme_id = %(p)s AND base.dose_code = %(d)s
+    LEFT JOIN base ON base.kecamatan_id = kec.code
     LEFT JOIN LATERAL (
         SELECT t.count, t.source, t.as_of FROM regions_targetpopulation t
         WHERE t.kecamatan_id = kec.code AND t.programme_code = %(p)s AND t."group" = %(d)s
         ORDER BY t.as_of DESC, t.id DESC LIMIT 1
     ) target ON true
-    LEFT JOIN regions_kelurahan kel ON kel.kecamatan_id = kec.code
-    LEFT JOIN recorded r ON r.residence_id = kel.code AND (base.as_of IS NULL OR r.date > base.as_of)
-    GROUP BY kec.code, target.count, target.source, target.as_of, base.count, base.source, base.as_of
-"""
+    LEFT JOIN (
+        SELECT kecamatan_id, sum(count)::int AS total, (sum(count) FILTER (WHERE date >= %(since)s))::int AS in_range
+        FROM counted WHERE date <= %(until)s GROUP BY kecamatan_id
+    ) added ON added.kecamatan_id = kec.code
+""",
+    ]
+)
 
 
 def coverage(dose: Dose, *, since: date | None = None, until: date | None = None) -> Coverage:
@@ -183,22 +198,21 @@ class Ward:
     in_range: int
 
 
-_WARDS = """
-    WITH recorded AS (
-        SELECT residence_id, date, count FROM reporting_coveragerollup WHERE programme_code=%(p)s AND dose_code=%(d)s
-        UNION ALL
-        SELECT residence_id, date, amount FROM reporting_coveragedelta WHERE programme_code=%(p)s AND dose_code=%(d)s
-    )
-    SELECT kel.code, kel.name,
-           coalesce(sum(r.count) FILTER (WHERE r.date <= %(until)s), 0)::int,
-           coalesce(sum(r.count) FILTER (WHERE r.date BETWEEN %(since)s AND %(until)s), 0)::int
+_WARDS = "".join(
+    [
+        _RECORDED,
+        """
+    SELECT kel.code, kel.name, coalesce(added.total, 0), coalesce(added.in_range, 0)
     FROM regions_kelurahan kel
-    LEFT JOIN reporting_coveragebaseline base
-           ON base.kecamatan_id = kel.kecamatan_id AND base.programme_id = %(p)s AND base.dose_code = %(d)s
-    LEFT JOIN recorded r ON r.residence_id = kel.code AND (base.as_of IS NULL OR r.date > base.as_of)
+    LEFT JOIN (
+        SELECT residence_id, sum(count)::int AS total, (sum(count) FILTER (WHERE date >= %(since)s))::int AS in_range
+        FROM counted WHERE date <= %(until)s AND kecamatan_id = %(kecamatan)s GROUP BY residence_id
+    ) added ON added.residence_id = kel.code
     WHERE kel.kecamatan_id = %(kecamatan)s
-    GROUP BY kel.code ORDER BY kel.name
-"""
+    ORDER BY kel.name
+""",
+    ]
+)
 
 
 def wards(dose: Dose, kecamatan: Kecamatan, *, since: date | None = None, until: date | None = None) -> list[Ward]:
@@ -209,19 +223,16 @@ def wards(dose: Dose, kecamatan: Kecamatan, *, since: date | None = None, until:
         return [Ward(*row) for row in cursor.fetchall()]
 
 
-_DAYS = """
-    SELECT r.date, sum(r.count)::int FROM (
-        SELECT residence_id, date, count FROM reporting_coveragerollup WHERE programme_code=%(p)s AND dose_code=%(d)s
-        UNION ALL
-        SELECT residence_id, date, amount FROM reporting_coveragedelta WHERE programme_code=%(p)s AND dose_code=%(d)s
-    ) r
-    JOIN regions_kelurahan kel ON kel.code = r.residence_id
-    LEFT JOIN reporting_coveragebaseline base
-           ON base.kecamatan_id = kel.kecamatan_id AND base.programme_id = %(p)s AND base.dose_code = %(d)s
-    WHERE (base.as_of IS NULL OR r.date > base.as_of) AND r.date BETWEEN %(since)s AND %(until)s
-      AND (%(kecamatan)s = '' OR kel.kecamatan_id = %(kecamatan)s)
-    GROUP BY r.date HAVING sum(r.count) <> 0 ORDER BY r.date
-"""
+_DAYS = "".join(
+    [
+        _RECORDED,
+        """
+    SELECT date, sum(count)::int FROM counted
+    WHERE date BETWEEN %(since)s AND %(until)s AND (%(kecamatan)s = '' OR kecamatan_id = %(kecamatan)s)
+    GROUP BY date HAVING sum(count) <> 0 ORDER BY date
+""",
+    ]
+)
 
 
 def per_day(dose: Dose, since: date, until: date, kecamatan: str = "") -> list[tuple[date, int]]:
