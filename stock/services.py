@@ -316,9 +316,7 @@ def count(
         return known
     opened = _doses_in_open_vials(balance)
     if doses < opened:
-        raise StockError(
-            f"Vial terbuka masih berisi {opened} dosis. Buang sisa vial dulu, lalu hitung lagi."
-        )
+        raise StockError(f"Vial terbuka masih berisi {opened} dosis. Buang sisa vial dulu, lalu hitung lagi.")
     balance.counted_at = timezone.now()
     difference = doses - balance.doses_on_hand
     if difference == 0:

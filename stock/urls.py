@@ -1,3 +1,7 @@
-from django.urls import URLPattern
+"""Public stock page."""
 
-urlpatterns: list[URLPattern] = []
+from django.urls import include, path
+
+from stock import views
+
+urlpatterns = [path("stok/", include(([path("", views.public, name="list")], "public_stock")))]

@@ -1,3 +1,22 @@
-from django.urls import URLPattern
+"""Stock at the facility and in the city."""
 
-urlpatterns: list[URLPattern] = []
+from django.urls import include, path
+
+from stock import views
+
+keeper = [
+    path("petugas/stok/", views.shelf, name="shelf"),
+    path("petugas/stok/terima/", views.receive, name="receive"),
+    path("petugas/stok/buang/", views.waste, name="waste"),
+    path("petugas/stok/kirim/", views.send, name="send"),
+    path("petugas/stok/hitung/", views.count, name="count"),
+    path("petugas/stok/buka-vial/", views.open_vial, name="open_vial"),
+    path("petugas/stok/vvm/", views.vvm, name="vvm"),
+    path("petugas/stok/vial/<int:vial_id>/buang/", views.discard, name="discard"),
+    path("petugas/stok/kiriman/<slug:code>/terima/", views.receive_transfer, name="receive_transfer"),
+    path("petugas/stok/kiriman/<slug:code>/batal/", views.cancel_transfer, name="cancel_transfer"),
+    path("petugas/stok/mutasi/", views.ledger, name="ledger"),
+    path("petugas/stok/mutasi.csv", views.ledger_csv, name="ledger_csv"),
+    path("dinkes/stok/", views.overview, name="overview"),
+]
+urlpatterns = [path("", include((keeper, "stock")))]

@@ -10,149 +10,325 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('programmes', '0001_initial'),
-        ('regions', '0002_wider_verification'),
+        ("programmes", "0001_initial"),
+        ("regions", "0002_wider_verification"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='Lot',
+            name="Lot",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('lot_number', models.CharField(max_length=20, verbose_name='nomor batch')),
-                ('expiration_date', models.DateField(db_comment='Last day of use, local date.', verbose_name='kedaluwarsa')),
-                ('vaccine', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='lots', to='programmes.vaccine')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("lot_number", models.CharField(max_length=20, verbose_name="nomor batch")),
+                (
+                    "expiration_date",
+                    models.DateField(db_comment="Last day of use, local date.", verbose_name="kedaluwarsa"),
+                ),
+                (
+                    "vaccine",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="lots", to="programmes.vaccine"
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'batch',
-                'verbose_name_plural': 'batch',
+                "verbose_name": "batch",
+                "verbose_name_plural": "batch",
             },
         ),
         migrations.CreateModel(
-            name='StockBalance',
+            name="StockBalance",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('doses_on_hand', models.IntegerField(default=0, verbose_name='dosis tersedia')),
-                ('vvm_stage', models.CharField(choices=[('A', 'A'), ('B', 'B'), ('C', 'C'), ('D', 'D')], default='A', max_length=1, verbose_name='VVM')),
-                ('counted_at', models.DateTimeField(blank=True, null=True, verbose_name='terakhir dihitung')),
-                ('updated_at', models.DateTimeField(default=django.utils.timezone.now, verbose_name='terakhir berubah')),
-                ('facility', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='stock', to='regions.facility')),
-                ('lot', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='balances', to='stock.lot')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("doses_on_hand", models.IntegerField(default=0, verbose_name="dosis tersedia")),
+                (
+                    "vvm_stage",
+                    models.CharField(
+                        choices=[("A", "A"), ("B", "B"), ("C", "C"), ("D", "D")],
+                        default="A",
+                        max_length=1,
+                        verbose_name="VVM",
+                    ),
+                ),
+                ("counted_at", models.DateTimeField(blank=True, null=True, verbose_name="terakhir dihitung")),
+                (
+                    "updated_at",
+                    models.DateTimeField(default=django.utils.timezone.now, verbose_name="terakhir berubah"),
+                ),
+                (
+                    "facility",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="stock", to="regions.facility"
+                    ),
+                ),
+                (
+                    "lot",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="balances", to="stock.lot"
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'saldo stok',
-                'verbose_name_plural': 'saldo stok',
+                "verbose_name": "saldo stok",
+                "verbose_name_plural": "saldo stok",
             },
         ),
         migrations.CreateModel(
-            name='Transfer',
+            name="Transfer",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('public_code', models.CharField(max_length=20, unique=True, verbose_name='nomor SBBK')),
-                ('quantity_sent', models.PositiveIntegerField(verbose_name='dosis dikirim')),
-                ('quantity_received', models.PositiveIntegerField(blank=True, null=True, verbose_name='dosis diterima')),
-                ('state', models.CharField(default='sent', max_length=10, verbose_name='keadaan')),
-                ('sent_at', models.DateTimeField(default=django.utils.timezone.now, verbose_name='dikirim')),
-                ('received_at', models.DateTimeField(blank=True, null=True, verbose_name='diterima')),
-                ('note', models.CharField(blank=True, max_length=200, verbose_name='catatan')),
-                ('client_uuid', models.UUIDField(blank=True, null=True, unique=True, verbose_name='kunci permintaan')),
-                ('from_facility', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='transfers_out', to='regions.facility')),
-                ('lot', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='transfers', to='stock.lot')),
-                ('received_by', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('sent_by', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('to_facility', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='transfers_in', to='regions.facility')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("public_code", models.CharField(max_length=20, unique=True, verbose_name="nomor SBBK")),
+                ("quantity_sent", models.PositiveIntegerField(verbose_name="dosis dikirim")),
+                (
+                    "quantity_received",
+                    models.PositiveIntegerField(blank=True, null=True, verbose_name="dosis diterima"),
+                ),
+                ("state", models.CharField(default="sent", max_length=10, verbose_name="keadaan")),
+                ("sent_at", models.DateTimeField(default=django.utils.timezone.now, verbose_name="dikirim")),
+                ("received_at", models.DateTimeField(blank=True, null=True, verbose_name="diterima")),
+                ("note", models.CharField(blank=True, max_length=200, verbose_name="catatan")),
+                ("client_uuid", models.UUIDField(blank=True, null=True, unique=True, verbose_name="kunci permintaan")),
+                (
+                    "from_facility",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="transfers_out", to="regions.facility"
+                    ),
+                ),
+                (
+                    "lot",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="transfers", to="stock.lot"
+                    ),
+                ),
+                (
+                    "received_by",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "sent_by",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="+", to=settings.AUTH_USER_MODEL
+                    ),
+                ),
+                (
+                    "to_facility",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="transfers_in", to="regions.facility"
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'kiriman antarfasilitas',
-                'verbose_name_plural': 'kiriman antarfasilitas',
+                "verbose_name": "kiriman antarfasilitas",
+                "verbose_name_plural": "kiriman antarfasilitas",
             },
         ),
         migrations.CreateModel(
-            name='VialOpening',
+            name="VialOpening",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('doses', models.PositiveSmallIntegerField(verbose_name='isi (dosis)')),
-                ('doses_used', models.PositiveSmallIntegerField(default=0, verbose_name='terpakai')),
-                ('doses_wasted', models.PositiveSmallIntegerField(default=0, verbose_name='terbuang')),
-                ('opened_at', models.DateTimeField(default=django.utils.timezone.now, verbose_name='dibuka')),
-                ('discard_at', models.DateTimeField(blank=True, null=True, verbose_name='dibuang setelah')),
-                ('closed_at', models.DateTimeField(blank=True, null=True, verbose_name='selesai')),
-                ('facility', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='vials', to='regions.facility')),
-                ('lot', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='vials', to='stock.lot')),
-                ('opened_by', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("doses", models.PositiveSmallIntegerField(verbose_name="isi (dosis)")),
+                ("doses_used", models.PositiveSmallIntegerField(default=0, verbose_name="terpakai")),
+                ("doses_wasted", models.PositiveSmallIntegerField(default=0, verbose_name="terbuang")),
+                ("opened_at", models.DateTimeField(default=django.utils.timezone.now, verbose_name="dibuka")),
+                ("discard_at", models.DateTimeField(blank=True, null=True, verbose_name="dibuang setelah")),
+                ("closed_at", models.DateTimeField(blank=True, null=True, verbose_name="selesai")),
+                (
+                    "facility",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="vials", to="regions.facility"
+                    ),
+                ),
+                (
+                    "lot",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="vials", to="stock.lot"
+                    ),
+                ),
+                (
+                    "opened_by",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="+", to=settings.AUTH_USER_MODEL
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'vial terbuka',
-                'verbose_name_plural': 'vial terbuka',
+                "verbose_name": "vial terbuka",
+                "verbose_name_plural": "vial terbuka",
             },
         ),
         migrations.CreateModel(
-            name='StockMovement',
+            name="StockMovement",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('kind', models.CharField(choices=[('received', 'Diterima'), ('given', 'Diberikan'), ('given_reversed', 'Pemberian dibatalkan'), ('wasted', 'Terbuang'), ('sent', 'Dikirim ke fasilitas lain'), ('transfer_in', 'Diterima dari fasilitas lain'), ('transfer_back', 'Kiriman dibatalkan'), ('counted', 'Penyesuaian hitung fisik')], max_length=16, verbose_name='jenis')),
-                ('quantity', models.IntegerField(db_comment='Doses; negative leaves the facility.', verbose_name='dosis')),
-                ('balance_after', models.IntegerField(verbose_name='saldo')),
-                ('reason', models.CharField(blank=True, max_length=200, verbose_name='alasan')),
-                ('document', models.CharField(blank=True, db_comment='SBBK or BAST number.', max_length=60, verbose_name='dokumen')),
-                ('client_uuid', models.UUIDField(blank=True, db_comment='The same form sent twice makes one line.', null=True, unique=True, verbose_name='kunci permintaan')),
-                ('immunization_uuid', models.UUIDField(blank=True, db_index=True, null=True)),
-                ('at', models.DateTimeField(default=django.utils.timezone.now, verbose_name='waktu')),
-                ('actor', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL, verbose_name='petugas')),
-                ('facility', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='movements', to='regions.facility')),
-                ('lot', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='movements', to='stock.lot')),
-                ('transfer', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='movements', to='stock.transfer')),
-                ('vial', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='movements', to='stock.vialopening')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                (
+                    "kind",
+                    models.CharField(
+                        choices=[
+                            ("received", "Diterima"),
+                            ("given", "Diberikan"),
+                            ("given_reversed", "Pemberian dibatalkan"),
+                            ("wasted", "Terbuang"),
+                            ("sent", "Dikirim ke fasilitas lain"),
+                            ("transfer_in", "Diterima dari fasilitas lain"),
+                            ("transfer_back", "Kiriman dibatalkan"),
+                            ("counted", "Penyesuaian hitung fisik"),
+                        ],
+                        max_length=16,
+                        verbose_name="jenis",
+                    ),
+                ),
+                (
+                    "quantity",
+                    models.IntegerField(db_comment="Doses; negative leaves the facility.", verbose_name="dosis"),
+                ),
+                ("balance_after", models.IntegerField(verbose_name="saldo")),
+                ("reason", models.CharField(blank=True, max_length=200, verbose_name="alasan")),
+                (
+                    "document",
+                    models.CharField(
+                        blank=True, db_comment="SBBK or BAST number.", max_length=60, verbose_name="dokumen"
+                    ),
+                ),
+                (
+                    "client_uuid",
+                    models.UUIDField(
+                        blank=True,
+                        db_comment="The same form sent twice makes one line.",
+                        null=True,
+                        unique=True,
+                        verbose_name="kunci permintaan",
+                    ),
+                ),
+                ("immunization_uuid", models.UUIDField(blank=True, db_index=True, null=True)),
+                ("at", models.DateTimeField(default=django.utils.timezone.now, verbose_name="waktu")),
+                (
+                    "actor",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                        verbose_name="petugas",
+                    ),
+                ),
+                (
+                    "facility",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="movements", to="regions.facility"
+                    ),
+                ),
+                (
+                    "lot",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="movements", to="stock.lot"
+                    ),
+                ),
+                (
+                    "transfer",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="movements",
+                        to="stock.transfer",
+                    ),
+                ),
+                (
+                    "vial",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="movements",
+                        to="stock.vialopening",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'mutasi stok',
-                'verbose_name_plural': 'mutasi stok',
-                'ordering': ['-pk'],
+                "verbose_name": "mutasi stok",
+                "verbose_name_plural": "mutasi stok",
+                "ordering": ["-pk"],
             },
         ),
         migrations.AddConstraint(
-            model_name='lot',
-            constraint=models.UniqueConstraint(fields=('vaccine', 'lot_number'), name='lot_once_per_vaccine'),
+            model_name="lot",
+            constraint=models.UniqueConstraint(fields=("vaccine", "lot_number"), name="lot_once_per_vaccine"),
         ),
         migrations.AddConstraint(
-            model_name='stockbalance',
-            constraint=models.UniqueConstraint(fields=('facility', 'lot'), name='stock_balance_once'),
+            model_name="stockbalance",
+            constraint=models.UniqueConstraint(fields=("facility", "lot"), name="stock_balance_once"),
         ),
         migrations.AddConstraint(
-            model_name='stockbalance',
-            constraint=models.CheckConstraint(condition=models.Q(('doses_on_hand__gte', 0)), name='stock_balance_never_negative', violation_error_message='Stok tidak cukup.'),
+            model_name="stockbalance",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("doses_on_hand__gte", 0)),
+                name="stock_balance_never_negative",
+                violation_error_message="Stok tidak cukup.",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='vialopening',
-            constraint=models.CheckConstraint(condition=models.Q(('doses__gte', django.db.models.expressions.CombinedExpression(models.F('doses_used'), '+', models.F('doses_wasted')))), name='vial_not_overdrawn'),
+            model_name="vialopening",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    (
+                        "doses__gte",
+                        django.db.models.expressions.CombinedExpression(
+                            models.F("doses_used"), "+", models.F("doses_wasted")
+                        ),
+                    )
+                ),
+                name="vial_not_overdrawn",
+            ),
         ),
         migrations.AddIndex(
-            model_name='stockmovement',
-            index=models.Index(fields=['facility', 'lot', 'at'], name='stock_movement_ledger'),
+            model_name="stockmovement",
+            index=models.Index(fields=["facility", "lot", "at"], name="stock_movement_ledger"),
         ),
         migrations.AddIndex(
-            model_name='stockmovement',
-            index=models.Index(fields=['facility', '-id'], name='stock_movement_latest'),
+            model_name="stockmovement",
+            index=models.Index(fields=["facility", "-id"], name="stock_movement_latest"),
         ),
         migrations.AddConstraint(
-            model_name='stockmovement',
-            constraint=models.CheckConstraint(condition=models.Q(('quantity', 0), _negated=True), name='stock_movement_moves_something'),
+            model_name="stockmovement",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("quantity", 0), _negated=True), name="stock_movement_moves_something"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='stockmovement',
-            constraint=models.CheckConstraint(condition=models.Q(('balance_after__gte', 0)), name='stock_movement_leaves_no_debt'),
+            model_name="stockmovement",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("balance_after__gte", 0)), name="stock_movement_leaves_no_debt"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='stockmovement',
-            constraint=models.UniqueConstraint(condition=models.Q(('kind__in', ['given', 'given_reversed'])), fields=('immunization_uuid', 'kind'), name='stock_movement_once_per_dose'),
+            model_name="stockmovement",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("kind__in", ["given", "given_reversed"])),
+                fields=("immunization_uuid", "kind"),
+                name="stock_movement_once_per_dose",
+            ),
         ),
         pgtrigger.migrations.AddTrigger(
-            model_name='stockmovement',
-            trigger=pgtrigger.compiler.Trigger(name='append_only', sql=pgtrigger.compiler.UpsertTriggerSql(func="RAISE EXCEPTION 'pgtrigger: Cannot update or delete rows from % table', TG_TABLE_NAME;", hash='50e04b697f67e338f9600d6185fe6de43c73c806', operation='UPDATE OR DELETE', pgid='pgtrigger_append_only_3fd68', table='stock_stockmovement', when='BEFORE')),
+            model_name="stockmovement",
+            trigger=pgtrigger.compiler.Trigger(
+                name="append_only",
+                sql=pgtrigger.compiler.UpsertTriggerSql(
+                    func="RAISE EXCEPTION 'pgtrigger: Cannot update or delete rows from % table', TG_TABLE_NAME;",
+                    hash="50e04b697f67e338f9600d6185fe6de43c73c806",
+                    operation="UPDATE OR DELETE",
+                    pgid="pgtrigger_append_only_3fd68",
+                    table="stock_stockmovement",
+                    when="BEFORE",
+                ),
+            ),
         ),
     ]

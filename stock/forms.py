@@ -1,0 +1,164 @@
+"""Forms of the stock keeper; each carries a key, so that sending it twice writes one line."""
+
+import uuid
+from typing import Any
+
+from django import forms
+from django.utils import timezone
+
+from programmes.models import Vaccine
+from regions.models import Facility
+from stock.models import StockBalance, Transfer
+
+WASTE_REASONS = [
+    (text, text)
+    for text in (
+        "Kedaluwarsa",
+        "VVM C atau D",
+        "Beku",
+        "Suhu keluar dari 2–8 °C",
+        "Vial pecah atau bocor",
+        "Terkontaminasi",
+        "Hilang",
+        "Lainnya",
+    )
+]
+MAX_DOSES = 100_000
+
+
+class KeyedForm(forms.Form):
+    """A form with a hidden key, made when the page is shown."""
+
+    client_uuid = forms.UUIDField(widget=forms.HiddenInput)
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["client_uuid"].initial = uuid.uuid4
+
+
+class ReceiveForm(KeyedForm):
+    """A box that arrived from the store."""
+
+    vaccine = forms.ModelChoiceField(
+        label="Vaksin",
+        queryset=Vaccine.objects.filter(is_active=True).order_by("short_name"),
+        empty_label="Pilih vaksin",
+    )
+    lot_number = forms.CharField(
+        label="Nomor batch", max_length=20, help_text="Seperti tercetak pada dus; boleh dipindai."
+    )
+    expiration_date = forms.DateField(
+        label="Kedaluwarsa", widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d"),
+        input_formats=["%Y-%m-%d", "%d-%m-%Y", "%d/%m/%Y"],
+    )  # fmt: skip
+    doses = forms.IntegerField(label="Jumlah dosis", min_value=1, max_value=MAX_DOSES)
+    vvm_stage = forms.ChoiceField(
+        label="VVM",
+        choices=[
+            ("A", "A – kotak lebih muda dari lingkaran"),
+            ("B", "B – mulai gelap, pakai dulu"),
+            ("C", "C"),
+            ("D", "D"),
+        ],
+    )
+    document = forms.CharField(label="Nomor SBBK", max_length=60, required=False)
+
+    def clean_expiration_date(self):
+        """A lot that ended is not booked in."""
+        day = self.cleaned_data["expiration_date"]
+        if day < timezone.localdate():
+            raise forms.ValidationError("Batch ini sudah kedaluwarsa. Jangan diterima; kembalikan dengan berita acara.")
+        return day
+
+
+class LotForm(KeyedForm):
+    """Anything done to one lot of this facility."""
+
+    lot = forms.TypedChoiceField(label="Batch", coerce=int)
+
+    def __init__(self, *args: Any, facility: Facility, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        rows = (
+            StockBalance.objects.filter(facility=facility, **self.only())
+            .select_related("lot__vaccine")
+            .order_by("lot__vaccine__short_name", "lot__expiration_date")
+        )
+        self.fields["lot"].choices = [("", "Pilih batch")] + [  # type: ignore[attr-defined]
+            (
+                row.lot_id,
+                f"{row.lot.vaccine.short_name} – {row.lot.lot_number} – kedaluwarsa "
+                f"{row.lot.expiration_date:%d-%m-%Y} – {row.doses_on_hand} dosis",
+            )
+            for row in rows
+        ]
+
+    def only(self) -> dict[str, Any]:
+        """Which balances may be chosen."""
+        return {"doses_on_hand__gt": 0}
+
+
+class WasteForm(LotForm):
+    """Doses lost, and why."""
+
+    doses = forms.IntegerField(label="Jumlah dosis", min_value=1, max_value=MAX_DOSES)
+    reason = forms.ChoiceField(label="Alasan", choices=WASTE_REASONS)
+    note = forms.CharField(label="Keterangan", max_length=120, required=False)
+
+
+class SendForm(LotForm):
+    """Doses for another facility."""
+
+    doses = forms.IntegerField(label="Jumlah dosis", min_value=1, max_value=MAX_DOSES)
+    to_facility = forms.ModelChoiceField(
+        label="Dikirim ke", queryset=Facility.objects.none(), empty_label="Pilih fasilitas"
+    )
+    note = forms.CharField(label="Catatan", max_length=120, required=False)
+
+    def __init__(self, *args: Any, facility: Facility, **kwargs: Any) -> None:
+        super().__init__(*args, facility=facility, **kwargs)
+        others = Facility.objects.filter(is_active=True).exclude(pk=facility.pk)
+        self.fields["to_facility"].queryset = others  # type: ignore[attr-defined]
+
+
+class CountForm(LotForm):
+    """What was counted by hand."""
+
+    doses = forms.IntegerField(label="Hasil hitung (dosis)", min_value=0, max_value=MAX_DOSES)
+    reason = forms.CharField(label="Alasan selisih", max_length=120, required=False)
+
+    def only(self) -> dict[str, Any]:
+        """Empty lots too: a forgotten box can turn up."""
+        return {}
+
+
+class OpenVialForm(LotForm):
+    """One vial taken from the fridge."""
+
+
+class StageForm(LotForm):
+    """The monitor on the label, as read today."""
+
+    stage = forms.ChoiceField(label="VVM sekarang", choices=[(c, c) for c in "ABCD"])
+
+
+class ReceiveTransferForm(forms.Form):
+    """Signing for what another facility sent."""
+
+    doses = forms.IntegerField(label="Dosis diterima", min_value=0, max_value=MAX_DOSES)
+    vvm_stage = forms.ChoiceField(label="VVM saat tiba", choices=[(c, c) for c in "AB"])
+    note = forms.CharField(
+        label="Catatan selisih",
+        max_length=120,
+        required=False,
+        help_text="Wajib bila jumlah berbeda dari yang dikirim.",
+    )
+
+    def __init__(self, *args: Any, transfer: Transfer, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["doses"].initial = transfer.quantity_sent
+
+
+class ReasonForm(forms.Form):
+    """A step that needs a reason."""
+
+    reason = forms.CharField(label="Alasan", max_length=120)
