@@ -67,7 +67,9 @@ def read_envelope(body: str) -> Envelope | None:
     if not isinstance(document, dict):
         return None
     meta = document.get("metaData", document.get("metadata"))
-    code = _whole_number(meta.get("code")) if isinstance(meta, dict) else None
+    if not isinstance(meta, dict):
+        return None
+    code = _whole_number(meta.get("code"))
     if code is None:
         return None
     message = meta.get("message")

@@ -1,7 +1,7 @@
 """What has to reach PCare, what became of it, and how the service is doing."""
 
 import uuid
-from typing import Any
+from typing import Any, ClassVar
 
 from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
@@ -191,7 +191,7 @@ class Delivery(LeasedRow):
     note = models.CharField("catatan", max_length=200, blank=True)
     created_at = models.DateTimeField("dibuat", default=timezone.now)
 
-    objects = DeliveryQuerySet.as_manager()
+    objects: ClassVar[Any] = DeliveryQuerySet.as_manager()
 
     class Meta:
         verbose_name = "kiriman PCare"

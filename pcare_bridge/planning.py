@@ -57,15 +57,15 @@ def _plan(immunization_id: int) -> None:
         return  # the news of its own correction, sent or still to come, settles what remains
     account = account_for(immunization)
     for profile in account.profiles if account else []:
-        if not _existing(immunization, profile):
-            _deliver(immunization, profile, _chain_end(former, profile))
+        if account and not _existing(immunization, profile):
+            _deliver(immunization, account.facility_id, profile, _chain_end(former, profile))
     if former and not account:
         _withdraw(former)
 
 
 def account_for(immunization: Immunization) -> FacilityAccount | None:
     """The account this dose is delivered by, or None when it is not to be delivered."""
-    if not immunization.facility_id or not immunization.is_primary_source:
+    if immunization.facility_id is None or not immunization.is_primary_source:
         return None
     account = FacilityAccount.objects.filter(facility_id=immunization.facility_id, is_active=True).first()
     return account if account and immunization.recorded_at >= account.active_since else None
@@ -93,17 +93,17 @@ def _chain_end(former: Immunization | None, profile: str) -> Delivery | None:
     return None
 
 
-def _deliver(immunization: Immunization, profile: str, prior: Delivery | None) -> None:
-    new = Delivery(immunization=immunization, facility_id=immunization.facility_id, profile=profile)
+def _deliver(immunization: Immunization, facility_id: int, profile: str, prior: Delivery | None) -> None:
+    new = Delivery(immunization=immunization, facility_id=facility_id, profile=profile)
     if prior is None:
-        new.state = first_state(immunization.facility_id)
+        new.state = first_state(facility_id)
         new.save(force_insert=True)
-    elif prior.facility_id != immunization.facility_id:
+    elif prior.facility_id != facility_id:
         # The number upstream belongs to the other facility: take it back there, then write it anew here.
         withdrawal = _withdraw_profile(prior.immunization, profile)
         waits = withdrawal is not None and withdrawal.state not in _SETTLED
         new.previous = withdrawal
-        new.state = Delivery.HELD if waits else first_state(immunization.facility_id)
+        new.state = Delivery.HELD if waits else first_state(facility_id)
         new.save(force_insert=True)
     else:
         _follow(new, prior)
@@ -135,7 +135,8 @@ def _supersede(prior: Delivery) -> None:
     prior.save(update_fields=["state", "finished_at", "outcome_unknown"])
 
 
-def first_state(facility_id: int | None) -> str:
+def first_state(facility_id: int) -> str:
+    """Waiting, or paused while the facility's account is."""
     paused = FacilityAccount.objects.filter(facility_id=facility_id).exclude(pause_class="").exists()
     return Delivery.PAUSED if paused else Delivery.WAITING
 

@@ -1,7 +1,7 @@
 """What the queue and each dose look like, for citizens, desk, health office and the public."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from django.conf import settings
@@ -55,34 +55,47 @@ def state_of_row(immunization: Immunization) -> DeliveryState:
 def _of_delivery(delivery: Delivery) -> DeliveryState:
     label = delivery.get_state_display()
     error = ERROR_CLASSES.get(delivery.error_class)
-    done = {"delivery": delivery, "since": delivery.created_at}
+    state = DeliveryState(
+        "wait",
+        _("Menunggu PCare"),
+        WAIT_SENTENCE,
+        label,
+        error.sentence if error else "Dikirim sendiri oleh sistem.",
+        since=delivery.created_at,
+        delivery=delivery,
+    )
     match delivery.state:
         case Delivery.SENT:
-            return DeliveryState(
-                "ok", _("Diterima PCare"), _("Dosis ini sudah tercatat di PCare."), label,
-                f"Nomor PCare {delivery.upstream_number}.", accepted_at=delivery.finished_at, **done,
-            )  # fmt: skip
-        case Delivery.REPORTED:
-            return DeliveryState(
-                "ok", _("Dilaporkan petugas"), _("Petugas melaporkan dosis ini ke PCare dengan cara lain."), label,
-                delivery.note, accepted_at=delivery.finished_at, **done,
-            )  # fmt: skip
-        case Delivery.REFUSED:
-            return DeliveryState(
-                "stop", _("Diperiksa petugas"),
-                _("PCare meminta data diperiksa. Petugas menanganinya; sertifikat Anda tetap berlaku."),
-                error.title if error else label, error.todo if error else "", **done,
-            )  # fmt: skip
-        case Delivery.WITHDRAWN | Delivery.SUPERSEDED:
-            return DeliveryState(
-                "info", _("Tidak dikirim"), _("Catatan ini sudah diganti atau ditarik."), label, "", **done
+            return replace(
+                state,
+                kind="ok",
+                text=_("Diterima PCare"),
+                sentence=_("Dosis ini sudah tercatat di PCare."),
+                staff_sentence=f"Nomor PCare {delivery.upstream_number}.",
+                accepted_at=delivery.finished_at,
             )
-        case _:
-            return DeliveryState(
-                "wait", _("Menunggu PCare"),
-                WAIT_SENTENCE,
-                label, error.sentence if error else "Dikirim sendiri oleh sistem.", **done,
-            )  # fmt: skip
+        case Delivery.REPORTED:
+            return replace(
+                state,
+                kind="ok",
+                text=_("Dilaporkan petugas"),
+                sentence=_("Petugas melaporkan dosis ini ke PCare dengan cara lain."),
+                staff_sentence=delivery.note,
+                accepted_at=delivery.finished_at,
+            )
+        case Delivery.REFUSED:
+            return replace(
+                state,
+                kind="stop",
+                text=_("Diperiksa petugas"),
+                sentence=_("PCare meminta data diperiksa. Petugas menanganinya; sertifikat Anda tetap berlaku."),
+                staff_text=error.title if error else label,
+                staff_sentence=error.todo if error else "",
+            )
+        case Delivery.WITHDRAWN | Delivery.SUPERSEDED:
+            sentence = _("Catatan ini sudah diganti atau ditarik.")
+            return replace(state, kind="info", text=_("Tidak dikirim"), sentence=sentence, staff_sentence="")
+    return state
 
 
 def _without_delivery(immunization: Immunization) -> DeliveryState:

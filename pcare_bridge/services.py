@@ -1,5 +1,7 @@
 """What people do with the queue: try again, hand over, report on paper, resume an account. Each act is logged."""
 
+from uuid import UUID
+
 from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.utils import timezone
@@ -29,7 +31,7 @@ def retry(deliveries: DeliveryQuerySet, by: User) -> int:
 
 
 @transaction.atomic
-def hand_over(delivery_id: object, *, to: User, note: str, by: User) -> Delivery:
+def hand_over(delivery_id: UUID, *, to: User, note: str, by: User) -> Delivery:
     """Give a refused delivery to a person; it stays in the list until it is sent or reported."""
     delivery = _open(delivery_id)
     delivery.assigned_to, delivery.note = to, note.strip()[:200]
@@ -39,7 +41,7 @@ def hand_over(delivery_id: object, *, to: User, note: str, by: User) -> Delivery
 
 
 @transaction.atomic
-def mark_reported(delivery_id: object, *, note: str, by: User) -> Delivery:
+def mark_reported(delivery_id: UUID, *, note: str, by: User) -> Delivery:
     """The dose was reported outside the portal (on paper, by hand in PCare); raises ValidationError without a note."""
     if not note.strip():
         raise ValidationError(NOTE_MISSING)
@@ -59,7 +61,7 @@ def resume(account: FacilityAccount) -> int:
     return freed
 
 
-def _open(delivery_id: object) -> Delivery:
+def _open(delivery_id: UUID) -> Delivery:
     delivery = Delivery.objects.select_for_update().get(pk=delivery_id)
     if delivery.state == Delivery.IN_FLIGHT:
         raise ValidationError("Kiriman ini sedang dikirim. Muat ulang halaman sebentar lagi.")
@@ -68,7 +70,7 @@ def _open(delivery_id: object) -> Delivery:
     return delivery
 
 
-def _log(rows: list[object], outcome: str, message: str, by: User) -> None:
+def _log(rows: list[UUID], outcome: str, message: str, by: User) -> None:
     DeliveryAttempt.objects.bulk_create(
         DeliveryAttempt(delivery_id=pk, outcome=outcome, message=message[:300], actor=by) for pk in rows
     )

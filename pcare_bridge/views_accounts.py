@@ -1,6 +1,7 @@
 """`/dinkes/pcare/akun/`: credentials per facility, changed without a deploy, with their age."""
 
-from datetime import timedelta
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
@@ -10,13 +11,23 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from accounts.access import staff_required
 from pcare_bridge import planning, services
-from pcare_bridge.errors import ERROR_CLASSES
+from pcare_bridge.errors import ERROR_CLASSES, ErrorClass
 from pcare_bridge.forms import AccountForm
 from pcare_bridge.models import FacilityAccount
 from regions.models import Facility
 
 # PCare passwords are renewed at most every two months (PROTOCOL section 3): warn before.
 PASSWORD_DAYS, WARN_DAYS = 60, 50
+
+
+@dataclass(frozen=True)
+class AccountLine:
+    """One account of the list, why it is paused, and how old its password is."""
+
+    account: FacilityAccount
+    error: ErrorClass | None
+    old: bool
+    expires: datetime
 
 
 def _visible(request: HttpRequest, account_id: int) -> FacilityAccount:
@@ -32,15 +43,15 @@ def accounts(request: HttpRequest) -> HttpResponse:
     rows = FacilityAccount.objects.filter(facility__in=mine).select_related("facility").order_by("facility__name")
     now = timezone.now()
     lines = [
-        {
-            "account": row,
-            "error": ERROR_CLASSES.get(row.pause_class),
-            "old": now - row.password_changed_at > timedelta(days=WARN_DAYS),
-            "expires": row.password_changed_at + timedelta(days=PASSWORD_DAYS),
-        }
+        AccountLine(
+            row,
+            ERROR_CLASSES.get(row.pause_class),
+            now - row.password_changed_at > timedelta(days=WARN_DAYS),
+            row.password_changed_at + timedelta(days=PASSWORD_DAYS),
+        )
         for row in rows
     ]
-    lines.sort(key=lambda line: (not line["account"].is_paused, not line["old"]))
+    lines.sort(key=lambda line: (not line.account.is_paused, not line.old))
     context = {"lines": lines, "without": mine.filter(pcare_account__isnull=True)}
     return render(request, "pcare_bridge/accounts.html", context)
 

@@ -1,6 +1,7 @@
 """`/dinkes/pcare/`: the live queue, search, one delivery with its log, and what a person may do about it."""
 
 from typing import Any
+from uuid import UUID
 
 from django.contrib import messages
 from django.core.exceptions import ValidationError
@@ -10,6 +11,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_GET, require_POST
 
 from accounts.access import staff_required
+from accounts.models import User
 from core.crypto import blind_index
 from core.readlog import log_read
 from pcare_bridge import queries, services
@@ -19,6 +21,12 @@ from pcare_bridge.models import OPEN_STATES, Delivery, DeliveryQuerySet
 from registration.models import Citizen
 
 PAGE = 50
+
+
+def _user(request: HttpRequest) -> User:
+    """Whoever staff_required let in."""
+    assert isinstance(request.user, User)
+    return request.user
 
 
 @require_GET
@@ -40,7 +48,7 @@ def _overview(request: HttpRequest) -> dict[str, Any]:
         "states": queries.by_state(request.user),
         "classes": queries.by_class(request.user),
         "accounts": queries.troubled_accounts(request.user),
-        "may_manage": request.user.territory().can("pcare.manage"),
+        "may_manage": _user(request).territory().can("pcare.manage"),
     }
 
 
@@ -83,7 +91,7 @@ def search(request: HttpRequest) -> HttpResponse:
 
 @require_GET
 @staff_required("pcare.view")
-def detail(request: HttpRequest, delivery_id: str) -> HttpResponse:
+def detail(request: HttpRequest, delivery_id: UUID) -> HttpResponse:
     """One delivery: whose dose, what PCare said, every try."""
     delivery = _visible(request, delivery_id)
     log_read(user=request.user, citizen_id=delivery.immunization.citizen_id, purpose="pcare")
@@ -96,7 +104,7 @@ def _detail_page(request: HttpRequest, delivery: Delivery, **forms: Any) -> Http
         "delivery": delivery,
         "error": ERROR_CLASSES.get(delivery.error_class),
         "attempts": delivery.attempt_log.select_related("actor")[:200],
-        "may_manage": request.user.territory().can("pcare.manage"),
+        "may_manage": _user(request).territory().can("pcare.manage"),
         "is_open": delivery.state in (Delivery.REFUSED, Delivery.WAITING, Delivery.PAUSED),
         "hand_over_form": HandOverForm(None, delivery),
         "report_form": NoteForm(),
@@ -104,7 +112,7 @@ def _detail_page(request: HttpRequest, delivery: Delivery, **forms: Any) -> Http
     return render(request, "pcare_bridge/detail.html", context | forms, status=422 if invalid else 200)
 
 
-def _visible(request: HttpRequest, delivery_id: str) -> Delivery:
+def _visible(request: HttpRequest, delivery_id: UUID) -> Delivery:
     rows = Delivery.objects.visible_to(request.user).select_related(
         "immunization__citizen", "immunization__vaccine", "facility", "assigned_to"
     )
@@ -113,10 +121,10 @@ def _visible(request: HttpRequest, delivery_id: str) -> Delivery:
 
 @require_POST
 @staff_required("pcare.manage")
-def retry(request: HttpRequest, delivery_id: str) -> HttpResponse:
+def retry(request: HttpRequest, delivery_id: UUID) -> HttpResponse:
     """Send one delivery again now."""
     delivery = _visible(request, delivery_id)
-    if services.retry(Delivery.objects.filter(pk=delivery.pk), request.user):
+    if services.retry(Delivery.objects.filter(pk=delivery.pk), _user(request)):
         messages.success(request, "Dikirim ulang. Hasilnya tampak di sini dalam beberapa saat.")
     else:
         messages.warning(request, "Kiriman ini sedang atau sudah dikirim, jadi tidak diulang.")
@@ -131,20 +139,22 @@ def retry_class(request: HttpRequest) -> HttpResponse:
     if key not in ERROR_CLASSES:
         messages.error(request, "Pilih dulu sebab yang akan dikirim ulang.")
         return redirect("pcare:queue")
-    count = services.retry(Delivery.objects.visible_to(request.user).filter(error_class=key), request.user)
+    count = services.retry(Delivery.objects.visible_to(request.user).filter(error_class=key), _user(request))
     messages.success(request, f"{count} kiriman “{ERROR_CLASSES[key].title}” dikirim ulang.")
     return redirect("pcare:queue")
 
 
 @require_POST
 @staff_required("pcare.manage")
-def hand_over(request: HttpRequest, delivery_id: str) -> HttpResponse:
+def hand_over(request: HttpRequest, delivery_id: UUID) -> HttpResponse:
     """Give a delivery to a person, with a note."""
     delivery = _visible(request, delivery_id)
     form = HandOverForm(request.POST, delivery)
     if form.is_valid():
         try:
-            services.hand_over(delivery.pk, to=form.cleaned_data["to"], note=form.cleaned_data["note"], by=request.user)
+            services.hand_over(
+                delivery.pk, to=form.cleaned_data["to"], note=form.cleaned_data["note"], by=_user(request)
+            )
         except ValidationError as error:
             form.add_error(None, error)
     if form.errors:
@@ -155,13 +165,13 @@ def hand_over(request: HttpRequest, delivery_id: str) -> HttpResponse:
 
 @require_POST
 @staff_required("pcare.manage")
-def mark_reported(request: HttpRequest, delivery_id: str) -> HttpResponse:
+def mark_reported(request: HttpRequest, delivery_id: UUID) -> HttpResponse:
     """The dose was reported on paper or by hand; it leaves the queue with the reason."""
     delivery = _visible(request, delivery_id)
     form = NoteForm(request.POST)
     if form.is_valid():
         try:
-            services.mark_reported(delivery.pk, note=form.cleaned_data["note"], by=request.user)
+            services.mark_reported(delivery.pk, note=form.cleaned_data["note"], by=_user(request))
         except ValidationError as error:
             form.add_error(None, error)
     if form.errors:

@@ -1,8 +1,8 @@
 """The control path `/__control__/`: settings, faults, outage, records. The client under test never calls it."""
 
 import json
-from collections.abc import Mapping
 from dataclasses import asdict
+from email.message import Message
 from hmac import compare_digest
 from typing import Any
 from urllib.parse import parse_qs
@@ -14,9 +14,7 @@ from pcare_bridge.simulator.visits import add_participant
 Result = tuple[int, Any, str]
 
 
-def run(
-    service: Service, method: str, path: str, query: dict[str, list[str]], headers: Mapping[str, str], raw: bytes
-) -> Result:
+def run(service: Service, method: str, path: str, query: dict[str, list[str]], headers: Message, raw: bytes) -> Result:
     """Carry out one control request; returns HTTP status, JSON document or None, and a place to go to."""
     name = path.removeprefix("/__control__/").strip("/")
     form = parse_qs(raw.decode("utf-8", "replace")) if name == "power" else {}

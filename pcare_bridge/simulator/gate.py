@@ -1,8 +1,8 @@
 """Who may call: the checks of PROTOCOL 10.2, in its order, each with its own message."""
 
 import time
-from collections.abc import Mapping
 from dataclasses import dataclass, field
+from email.message import Message
 
 from pcare_bridge.simulator import codec, defaults
 
@@ -24,12 +24,12 @@ class Keys:
     )
 
 
-def refusal(headers: Mapping[str, str], keys: Keys, window: int, clock_offset: int) -> str | None:
+def refusal(headers: Message, keys: Keys, window: int, clock_offset: int) -> str | None:
     """The message this service refuses the request with, or None when it may pass."""
     for name in HEADERS:
         if not headers.get(name):
             return f"Header {name} tidak ada"
-    timestamp = headers["X-timestamp"]
+    timestamp = headers["X-timestamp"].strip()
     if not (timestamp.isascii() and timestamp.isdigit() and len(timestamp) <= 12):
         return "X-timestamp bukan angka"
     if abs(time.time() + clock_offset - int(timestamp)) > window:

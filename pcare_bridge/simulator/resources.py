@@ -129,7 +129,8 @@ class Resources:
         self._on("GET", "kunjungan/peserta/{card}", lambda card: visits.visits_of(registry, settings, card))
 
     def _add_references(self) -> None:
-        for template, rows in [("poli/fktp", POLI), ("dokter", DOCTORS), ("provider", PROVIDERS)]:
+        paged: dict[str, list[Any]] = {"poli/fktp": POLI, "dokter": DOCTORS, "provider": PROVIDERS}
+        for template, rows in paged.items():
             self._on("GET", template + "/{start}/{limit}", self._paged(rows))
         self._on("GET", "kesadaran", lambda: self._all(AWARENESS))
         self._on("GET", "prognosa", lambda: self._all(PROGNOSES))

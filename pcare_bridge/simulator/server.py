@@ -203,11 +203,8 @@ def run(arguments: list[str] | None = None) -> None:
     parser.add_argument("--state", type=Path, help="berkas ingatan (tersandi); tanpa ini isi hilang saat berhenti")
     options = parser.parse_args(arguments)
     token = os.environ.get("PCARE_SIMULATOR_TOKEN")
-    service = Service(
-        **({"token": token} if token else {}),
-        base_path="/" + options.base_path.strip("/"),
-        journal=options.state,
-    )
+    service = Service(base_path="/" + options.base_path.strip("/"), journal=options.state)
+    service.token = token or service.token
     try:
         server = Server(service, options.port, options.host)
     except OSError as error:

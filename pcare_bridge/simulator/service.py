@@ -5,8 +5,8 @@ import secrets
 import threading
 import time
 from collections import deque
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
+from email.message import Message
 from pathlib import Path
 from typing import Any
 
@@ -54,7 +54,7 @@ class Service:
         self.total = 0
         self._lock = threading.Lock()
 
-    def note(self, method: str, path: str, headers: Mapping[str, str], body: Any) -> Arrival:
+    def note(self, method: str, path: str, headers: Message, body: Any) -> Arrival:
         """Record a request before anything happens to it."""
         present = [name for name in HEADERS if headers.get(name)]
         timestamp = headers.get("X-timestamp", "")
@@ -64,7 +64,7 @@ class Service:
             self.arrivals.append(arrival)
         return arrival
 
-    def serve(self, method: str, path: str, headers: Mapping[str, str], body: Any) -> Answer:
+    def serve(self, method: str, path: str, headers: Message, body: Any) -> Answer:
         """Check the caller, then carry the request out."""
         message = refusal(headers, self.keys, self.settings.clock_window_seconds, self.settings.clock_offset_seconds)
         if message:
