@@ -14,7 +14,7 @@
   var data = source && window.canVerifyHere && window.canVerifyHere() ? JSON.parse(source.textContent) : null;
   if (data) {
     data.revoked = null;
-    fetch(data.revocations).then(function (answer) { return answer.text(); }).then(function (jws) {
+    fetch(data.revocations, { cache: "no-cache" }).then(function (answer) { return answer.text(); }).then(function (jws) {
       var body = jws.split(".")[1].replace(/-/g, "+").replace(/_/g, "/");
       var entries = JSON.parse(window.atob(body + "===".slice((body.length + 3) % 4))).entries;
       data.revoked = new Set([].concat(entries.UCI, entries.SIGNATURE));
