@@ -18,7 +18,8 @@ def send_deliveries() -> int:
         if not cursor.fetchone()[0]:
             return 0
     try:
-        return sending.send_due()
+        # Short, so that a worker asked to stop can finish; the next sweep goes on.
+        return sending.send_due(8)
     finally:
         with connection.cursor() as cursor:
             cursor.execute("SELECT pg_advisory_unlock(%s)", [SENDER_LOCK])
