@@ -36,6 +36,7 @@ from certificates.trust import KeyRing, TrustedKey, kid_of, read_certificate
 AUTHORITY_YEARS, SIGNER_YEARS = 4, 2
 SIGNING_DAYS = 182
 CERTIFICATE_DAYS = 365
+ISSUER_NAME = "Dinas Kesehatan Kota Semarang"
 VACCINATION_OID = x509.ObjectIdentifier("1.3.6.1.4.1.1847.2021.1.2")
 
 
@@ -167,7 +168,7 @@ def _subject(common_name: str) -> x509.Name:
     return x509.Name(
         [
             x509.NameAttribute(x509.NameOID.COUNTRY_NAME, "ID"),
-            x509.NameAttribute(x509.NameOID.ORGANIZATION_NAME, "Dinas Kesehatan Kota Semarang"),
+            x509.NameAttribute(x509.NameOID.ORGANIZATION_NAME, ISSUER_NAME),
             x509.NameAttribute(x509.NameOID.COMMON_NAME, common_name),
         ]
     )
@@ -333,7 +334,7 @@ def own_keys() -> KeyRing:
                 not_before=read.not_before,
                 not_after=read.not_after,
                 usages=read.usages,
-                issuer="Dinas Kesehatan Kota Semarang",
+                issuer=ISSUER_NAME,
                 own=True,
                 iss=issuer_of(certificate) if is_card else "",
             )

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import base64
+
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.template.loader import render_to_string
+from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.csrf import csrf_exempt
 
-from certificates import outcome
-from certificates.facts_text import readable_facts
+from certificates import codes, keys, shc, words
 from certificates.forms import VerifyForm
+from certificates.models import SigningKey
 from certificates.outcome import Outcome
+from certificates.trust import TrustedKey
 from certificates.verifying import verify_text
 from core import throttle
 from core.net import client_address
@@ -21,10 +25,46 @@ LIMIT = "60/minute"
 
 
 def _empty_page(request: HttpRequest) -> bytes:
-    return render_to_string("certificates/verify.html", {"form": VerifyForm(), "page_path": request.path}).encode()
+    context = {"form": VerifyForm(), "page_path": request.path, "verify_data": browser_data()}
+    return render_to_string("certificates/verify.html", context).encode()
 
 
-page = Snapshot("verifikasi", _empty_page, max_age=60)
+def browser_data() -> dict[str, object]:
+    """Everything the page needs to check codes by itself: our public keys, words and labels. No person is in it."""
+    brands = {code.product: code.brand for code in codes.COVID_VACCINES.values() if code.has_eu_code}
+    brands |= {f"CVX {code.cvx}": code.brand for code in codes.COVID_VACCINES.values() if code.cvx}
+    brands |= {f"ICD-11 {code.icd11}": code.brand for code in codes.COVID_VACCINES.values() if code.has_eu_code}
+    return {
+        "issuer": keys.ISSUER_NAME,
+        "keys": [_public(key) for key in keys.own_keys()],
+        "revocations": reverse("revocations"),
+        "words": words.all_words(),
+        "labels": words.fact_labels(),
+        "brands": brands,
+        "signed_by": _("Ditandatangani oleh"),
+        "not_listed": _("Penerbit ini belum tercantum di daftar kunci internasional."),
+        "compare": _("Cocokkan nama dan tanggal lahir dengan kartu identitas pemegangnya."),
+        "forgotten": _("Diperiksa di perangkat ini; kode tidak dikirim ke mana pun dan sudah dilupakan."),
+    }
+
+
+def _public(key: TrustedKey) -> dict[str, object]:
+    """One key as the browser wants it."""
+    is_card = bool(key.iss)
+    jwk = shc.public_jwk(key.public_key)
+    return {
+        "purpose": str(SigningKey.Purpose.SHC if is_card else SigningKey.Purpose.DCC),
+        "kid": key.kid.decode("ascii") if is_card else base64.b64encode(key.kid).decode("ascii"),
+        "x": jwk["x"],
+        "y": jwk["y"],
+        "notBefore": key.not_before,
+        "notAfter": key.not_after,
+        "iss": key.iss,
+    }
+
+
+# A second is enough to carry a crowd, and a key made by a rotation is on the page at once.
+page = Snapshot("verifikasi", _empty_page, max_age=1)
 
 
 # Without a session there is nothing a forged request could misuse, and a token would put a cookie on a public page.
@@ -44,64 +84,5 @@ def verify(request: HttpRequest) -> HttpResponse:
 
 def verdict_context(result: Outcome) -> dict[str, object]:
     """The verdict in plain words with the facts of a code whose signature held."""
-    kind, title, text = words(result)
-    return {
-        "result": result,
-        "kind": kind,
-        "title": title,
-        "text": text,
-        "facts": readable_facts(result.facts),
-    }
-
-
-def words(result: Outcome) -> tuple[str, str, str]:
-    """Kind of notice, title and one sentence for a verdict."""
-    unreadable = ("error", _("Kode tidak terbaca"))
-    table = {
-        outcome.VALID: ("ok", _("Sah"), _("Tanda tangan digital sah dan isinya tidak diubah.")),
-        outcome.BAD_SIGNATURE: (
-            "error",
-            _("Tidak sah"),
-            _("Tanda tangan tidak cocok: isi kode diubah atau dipalsukan."),
-        ),
-        outcome.UNKNOWN_KEY: (
-            "warn",
-            _("Penerbit tidak dikenal"),
-            _("Kode ini tidak ditandatangani dengan kunci kami. Keasliannya tidak dapat dipastikan di sini."),
-        ),
-        outcome.REVOKED: (
-            "error",
-            _("Dicabut"),
-            _("Sertifikat ini pernah sah, tetapi sudah dicabut penerbitnya. Minta sertifikat yang baru."),
-        ),
-        outcome.EXPIRED: ("warn", _("Kedaluwarsa"), _("Tanda tangan sah, tetapi masa berlakunya sudah habis.")),
-        outcome.NOT_YET_VALID: ("warn", _("Belum berlaku"), _("Tanda tangan sah, tetapi belum mulai berlaku.")),
-        outcome.WRONG_KEY_USAGE: (
-            "error",
-            _("Tidak sah"),
-            _("Kunci penerbit ini tidak berhak menandatangani jenis sertifikat ini."),
-        ),
-        outcome.BAD_SCHEMA: (
-            "error",
-            _("Tidak sah"),
-            _("Tanda tangan sah, tetapi isinya tidak mengikuti aturan formatnya."),
-        ),
-        outcome.BAD_VALUESET: (
-            "warn",
-            _("Sah, dengan catatan"),
-            _("Tanda tangan sah, tetapi ada kode vaksin yang tidak ada di daftar resmi."),
-        ),
-        outcome.BAD_PREFIX: (
-            *unreadable,
-            _("Ini bukan kode sertifikat yang kami kenal. Kode diawali HC1: atau shc:/."),
-        ),
-    }
-    default = (*unreadable, _("Kode tidak lengkap atau rusak. Pindai ulang, atau salin seluruh teksnya."))
-    kind, title, text = table.get(result.verdict, default)
-    if result.verdict == outcome.VALID and result.facts.get("kind") == "unknown":
-        return (
-            "warn",
-            _("Tanda tangan sah, isi tidak dikenal"),
-            _("Isi kode ini bukan bukti vaksinasi yang kami kenal."),
-        )
-    return kind, title, text
+    kind, title, text = words.of(result)
+    return {"result": result, "kind": kind, "title": title, "text": text, "facts": words.readable_facts(result.facts)}

@@ -4,7 +4,8 @@ import re
 
 import pytest
 
-from certificates import services
+from certificates import keys, services, shc, verify_views, wellknown
+from certificates.verifying import verify_text
 from messaging.models import Message
 from registration import session
 from tests.certificates.doses import make_dose
@@ -16,6 +17,9 @@ pytestmark = pytest.mark.django_db(transaction=True)
 @pytest.fixture
 def visitor(browser, live_server, redis_client):
     contexts = []
+    verify_views.page.clear()
+    for document in wellknown.PAGES.values():
+        document.clear()
 
     def make(screen=PHONE, scripts=True):
         context = browser.new_context(viewport=screen, java_script_enabled=scripts, locale="id-ID")
@@ -45,17 +49,24 @@ def test_family_opens_its_certificate_and_the_code_verifies(visitor, screen, scr
     assert family.heading == "Sertifikat vaksinasi"
     assert family.page.locator(".qr svg").count() == 2
     code = family.page.locator("textarea").first.input_value()
-    stranger.visit("/verifikasi/")
-    stranger.fill(code=code)
-    stranger.press("Periksa", exact=True)
-    assert "Sah" in stranger.text
+    assert "Tanda tangan digital sah" in checked(stranger, code)
     assert dose.citizen.full_name in stranger.text
     services.revoke(dose.pk)
-    stranger.visit("/verifikasi/")
-    stranger.fill(code=code)
-    stranger.press("Periksa", exact=True)
-    assert "Dicabut" in stranger.text
+    wellknown.PAGES["revocations"].clear()
+    assert "sudah dicabut penerbitnya" in checked(stranger, code)
     assert dose.citizen.full_name not in stranger.text
+
+
+def checked(person, code):
+    person.visit("/verifikasi/")
+    if person.scripts:
+        person.page.locator("#verify-form[data-ready]").wait_for()
+    person.fill(code=code)
+    person.press("Periksa", exact=True)
+    if person.scripts:
+        person.page.locator("#verdict[data-verdict]").wait_for()
+        person.look()
+    return person.text
 
 
 def test_link_from_the_message_opens_with_the_code(visitor):
@@ -80,3 +91,75 @@ def test_wrong_code_is_told_in_words(visitor):
     person.fill(code="000000")
     person.press("Buka sertifikat")
     assert "Kode salah atau sudah tidak berlaku" in person.text
+
+
+@pytest.fixture
+def verifier(visitor):
+    """A verifier's phone with the page open and the network off."""
+    keys.ensure()
+    person = visitor()
+    person.visit("/verifikasi/")
+    person.page.locator("#verify-form[data-ready]").wait_for()
+    requests = []
+    person.page.on("request", lambda request: requests.append(request.url))
+    person.context.set_offline(True)
+
+    def check(text):
+        person.page.fill("textarea", text)
+        person.page.evaluate("document.getElementById('verdict').removeAttribute('data-verdict')")
+        person.page.get_by_role("button", name="Periksa", exact=True).click()
+        person.page.locator("#verdict[data-verdict]").wait_for()
+        assert requests == []
+        return person.page.locator("#verdict").get_attribute("data-verdict"), person.page.locator(
+            "#verdict"
+        ).inner_text()
+
+    check.person = person
+    return check
+
+
+def test_browser_checks_codes_without_the_network_and_agrees_with_the_server(visitor, request):
+    revoked, valid = services.issue(make_dose().pk), services.issue(make_dose().pk)
+    services.revoke(revoked.immunization_id)
+    check = request.getfixturevalue("verifier")
+    jws = valid.shc
+    texts = {
+        "HC1": valid.hc1,
+        "card": shc.qr_text(jws),
+        "revoked": revoked.hc1,
+        "revoked card": shc.qr_text(revoked.shc),
+        "other signature": valid.hc1[:-30] + revoked.hc1[-30:],
+        "cut": valid.hc1[:200],
+        "bad letter": valid.hc1.replace("A", "a"),
+        "not a code": "halo",
+        "odd digits": shc.qr_text(jws) + "1",
+        "no slash": "shc:" + shc.qr_digits(jws),
+        "forged card": jws[:-4] + ("AAAA" if jws[-4:] != "AAAA" else "BBBB"),
+        "empty HC1": "HC1:",
+    }
+    for name, text in texts.items():
+        assert (name, check(text)[0]) == (name, verify_text(text).verdict)
+    verdict, words = check(valid.hc1)
+    assert verdict == "valid"
+    assert valid.facts["name"] in words
+    assert "Comirnaty" in words
+    assert revoked.facts["name"] not in check(revoked.hc1)[1]
+    assert check.person.page.input_value("textarea") == ""
+
+
+def test_browser_survives_hostile_codes(verifier):
+    import random
+    import zlib
+
+    import base45
+
+    bomb = base45.b45encode(zlib.compress(b"\x00" * 30_000_000)).decode()
+    assert verifier(f"HC1:{bomb}")[0].startswith("bad-")
+    deep = base45.b45encode(zlib.compress(b"\x81" * 60_000 + b"\x00")).decode()
+    assert verifier(f"HC1:{deep}")[0] == "bad-cose"
+    huge = base45.b45encode(zlib.compress(b"\x9b\x7f" + b"\xff" * 7)).decode()
+    assert verifier(f"HC1:{huge}")[0] == "bad-cose"
+    chance = random.Random(7)
+    for _ in range(20):
+        noise = base45.b45encode(zlib.compress(chance.randbytes(chance.randrange(1, 300)))).decode()
+        assert verifier(f"HC1:{noise}")[0].startswith(("bad-", "unknown-"))
