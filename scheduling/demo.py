@@ -2,6 +2,7 @@
 
 from datetime import date, time, timedelta
 
+from programmes.catalogue import active_ruleset
 from programmes.models import Vaccine
 from regions.models import Facility
 from scheduling import queries
@@ -38,12 +39,15 @@ def ensure_demo_schedules(today: date) -> int:
         if day != today or closes == END_OF_DAY
     }
     mornings = set(rows.filter(date=today).values_list("facility__code", "vaccine_id"))
+    ruleset = active_ruleset()
+    ruled = {(rule.vaccine, rule.dose_code) for code in ("covid19", "rutin") for rule in ruleset.of(code)}
     made = 0
     for day_number in range(DAYS):
         day = today + timedelta(days=day_number)
         for position, code in enumerate(FACILITIES):
             for vaccine, doses in _offers(position, day_number, day):
-                known = code in facilities and vaccine in vaccines
+                doses = tuple(dose for dose in doses if (vaccine, dose) in ruled)
+                known = doses and code in facilities and vaccine in vaccines
                 if known and (code, vaccine, day) not in existing:
                     opens = time(12) if (code, vaccine) in mornings else time(0)
                     _publish(facilities[code], vaccines[vaccine], doses, day, today, opens)
@@ -56,7 +60,7 @@ def _offers(position: int, day_number: int, day: date) -> list[tuple[str, tuple[
     """Which vaccines a facility gives on a day: a quiet Sunday, COVID-19 in turns, routine children on two weekdays."""
     if position == 0:
         # Poncol: open every day, so that whoever comes at whatever hour finds a place for today.
-        offers = [("COV_AZ", COVID_DOSES), ("COV_PFIZER", COVID_DOSES)]
+        offers: list[tuple[str, tuple[str, ...]]] = [("COV_AZ", COVID_DOSES), ("COV_PFIZER", COVID_DOSES)]
         if day_number == 0:
             return [*offers, *ROUTINE.items()]
         return offers + list(ROUTINE.items())[day.weekday() % 2 :: 2]

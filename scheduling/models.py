@@ -5,6 +5,7 @@ A place is a row (docs/adr/0001-place-rows.md): overselling is not prevented, it
 
 import uuid
 from datetime import datetime
+from typing import Any
 
 from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
@@ -58,7 +59,7 @@ class ScheduleQuerySet(models.QuerySet):
         """Schedules the public may see: open, closed with a reason, or not yet released."""
         return self.exclude(state=Schedule.State.DRAFT)
 
-    def visible_to(self, user) -> "ScheduleQuerySet":
+    def visible_to(self, user: Any) -> "ScheduleQuerySet":
         """Schedules of the facilities in the user's territory."""
         return self.filter(facility__in=Facility.objects.visible_to(user))
 
@@ -236,7 +237,7 @@ class Appointment(models.Model):
     @property
     def status_text(self) -> str:
         """Status in the active language."""
-        return STATUS_TEXT[self.status]
+        return str(STATUS_TEXT[self.status])
 
 
 STATUS_TEXT = {

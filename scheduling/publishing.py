@@ -88,6 +88,8 @@ def publish_schedule(
 
     The last places of each session are the walk-in share. Raises IntegrityError when the same schedule exists.
     """
+    if vaccine.programme_id is None:
+        raise ValueError(f"{vaccine.code} belongs to no programme")
     schedule = Schedule.objects.create(
         facility=facility, programme_id=vaccine.programme_id, vaccine=vaccine, dose_codes=list(dose_codes), date=day,
         open_time=open_time, close_time=close_time, state=Schedule.State.OPEN, release_at=release_at,

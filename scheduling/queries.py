@@ -245,12 +245,10 @@ def todays_schedules(facility_id: int, day: date | None = None) -> list[Row]:
 
 
 def dose_labels(schedule: Schedule) -> list[str]:
-    """What the accepted doses are called, by the active rules."""
-    labels = {
-        rule.dose_code: rule.dose_label
-        for rule in active_ruleset().of(schedule.programme_id)
-        if rule.vaccine == schedule.vaccine_id
-    }
+    """What the accepted doses are called: as the rules of this vaccine say, else as its programme says."""
+    rules = active_ruleset().of(schedule.programme_id)
+    labels = {rule.dose_code: rule.dose_label for rule in rules}
+    labels |= {rule.dose_code: rule.dose_label for rule in rules if rule.vaccine == schedule.vaccine_id}
     return [labels.get(code, code) for code in schedule.dose_codes]
 
 
@@ -275,8 +273,8 @@ _known_centres: dict[str, tuple[float, float]] = {}
 def _centres() -> dict[str, tuple[float, float]]:
     # Sixteen rows that change with a law: read once per process, and again while the table is empty.
     if not _known_centres:
-        rows = Kecamatan.objects.filter(latitude__isnull=False).values_list("code", "latitude", "longitude")
-        _known_centres.update({code: (float(lat), float(lon)) for code, lat, lon in rows})
+        rows = Kecamatan.objects.values_list("code", "latitude", "longitude")
+        _known_centres.update({code: (float(lat), float(lon)) for code, lat, lon in rows if lat and lon})
     return _known_centres
 
 

@@ -6,10 +6,12 @@ from drf_spectacular.views import SpectacularJSONAPIView
 from certificates.api import VerifyCertificate
 from regions.api import FacilityList
 from reporting.api import CoverageView
+from scheduling.api import ScheduleList
 
 urlpatterns = [
     path("openapi.json", SpectacularJSONAPIView.as_view(), name="openapi"),
     path("certificates/verify", VerifyCertificate.as_view(), name="api-verify-certificate"),
     path("facilities/", FacilityList.as_view(), name="api-facilities"),
+    path("schedules/", ScheduleList.as_view(), name="api-schedules"),
     path("coverage/", CoverageView.as_view(), name="api-coverage"),
 ]

@@ -3,7 +3,7 @@
 from typing import Any
 from uuid import UUID
 
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
 from django.utils import timezone
@@ -14,6 +14,7 @@ from registration.session import citizen_required
 from scheduling import booking, eligibility, errors, flow, ics, queries, tickets
 from scheduling.forms import CancelForm
 from scheduling.models import Appointment, Schedule
+from scheduling.views.requests import CitizenRequest
 
 PAST_SHOWN = 20
 SCHEDULES_TO_MOVE_TO = 6
@@ -21,7 +22,7 @@ SCHEDULES_TO_MOVE_TO = 6
 
 @require_safe
 @citizen_required
-def appointment_list(request: HttpRequest) -> HttpResponse:
+def appointment_list(request: CitizenRequest) -> HttpResponse:
     """Active appointments by date, then the past ones."""
     rows = _of_family(request).select_related("programme")
     context = {
@@ -34,7 +35,7 @@ def appointment_list(request: HttpRequest) -> HttpResponse:
 
 @require_safe
 @citizen_required
-def ticket(request: HttpRequest, public_id: UUID) -> HttpResponse:
+def ticket(request: CitizenRequest, public_id: UUID) -> HttpResponse:
     """The ticket: code, QR, place, time, what to bring; made for a phone screen and for A6 paper."""
     appointment = _appointment(request, public_id)
     context = {
@@ -51,7 +52,7 @@ def ticket(request: HttpRequest, public_id: UUID) -> HttpResponse:
 
 @require_safe
 @citizen_required
-def calendar_entry(request: HttpRequest, public_id: UUID) -> HttpResponse:
+def calendar_entry(request: CitizenRequest, public_id: UUID) -> HttpResponse:
     """The appointment as an .ics file; opening it again after a move updates the entry."""
     appointment = _appointment(request, public_id)
     response = HttpResponse(ics.render(appointment), content_type="text/calendar; charset=utf-8")
@@ -61,7 +62,7 @@ def calendar_entry(request: HttpRequest, public_id: UUID) -> HttpResponse:
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @citizen_required
-def move(request: HttpRequest, public_id: UUID) -> HttpResponse:
+def move(request: CitizenRequest, public_id: UUID) -> HttpResponse:
     """Sessions to move to, one button each; the old place is free at once, code and link stay."""
     appointment = _appointment(request, public_id)
     problem: errors.BookingError | None = None
@@ -87,7 +88,7 @@ def move(request: HttpRequest, public_id: UUID) -> HttpResponse:
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @citizen_required
-def cancel(request: HttpRequest, public_id: UUID) -> HttpResponse:
+def cancel(request: CitizenRequest, public_id: UUID) -> HttpResponse:
     """Ask once, then cancel; sent twice it is cancelled once."""
     appointment = _appointment(request, public_id)
     form = CancelForm(request.POST if request.method == "POST" else None)
@@ -103,13 +104,13 @@ def cancel(request: HttpRequest, public_id: UUID) -> HttpResponse:
     return render(request, "scheduling/cancel.html", context, status=409 if problem else 200)
 
 
-def _of_family(request: HttpRequest) -> Any:
+def _of_family(request: CitizenRequest) -> Any:
     return Appointment.objects.filter(citizen__account=request.citizen_account).select_related(
         "citizen", "slot", "schedule__facility__kecamatan", "schedule__vaccine"
     )
 
 
-def _appointment(request: HttpRequest, public_id: UUID) -> Appointment:
+def _appointment(request: CitizenRequest, public_id: UUID) -> Appointment:
     return get_object_or_404(_of_family(request).select_related("programme"), public_id=public_id)
 
 

@@ -1,11 +1,11 @@
 """/janji/baru/: from a person of the family to a ticket, one question per page, state in the address only."""
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
 from django.core.paginator import Paginator
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import Http404, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
 from django.utils import timezone
@@ -19,13 +19,14 @@ from registration.session import citizen_required
 from scheduling import booking, eligibility, errors, flow, places, queries
 from scheduling.forms import AnswersForm
 from scheduling.models import Appointment, Slot
+from scheduling.views.requests import CitizenRequest
 
 SCHEDULES_PER_PAGE = 10
 
 
 @require_safe
 @citizen_required
-def choose_member(request: HttpRequest) -> HttpResponse:
+def choose_member(request: CitizenRequest) -> HttpResponse:
     """Who is to be vaccinated; a session chosen before travels along."""
     slot = _slot_in_query(request)
     members = family(request.citizen_account)
@@ -48,7 +49,7 @@ def choose_member(request: HttpRequest) -> HttpResponse:
 
 @require_safe
 @citizen_required
-def choose_programme(request: HttpRequest, citizen_id: UUID) -> HttpResponse:
+def choose_programme(request: CitizenRequest, citizen_id: UUID) -> HttpResponse:
     """What this person may have now, what not, by which rule, from when; and the session chosen before, if any."""
     citizen = _member(request, citizen_id)
     today = timezone.localdate()
@@ -79,13 +80,15 @@ def choose_programme(request: HttpRequest, citizen_id: UUID) -> HttpResponse:
 
 @require_safe
 @citizen_required
-def choose_schedule(request: HttpRequest, citizen_id: UUID, programme: str) -> HttpResponse:
+def choose_schedule(request: CitizenRequest, citizen_id: UUID, programme: str) -> HttpResponse:
     """Schedules of one programme that this person may book, nearest first, free ones first."""
     citizen = _member(request, citizen_id)
     subject = get_object_or_404(Programme, code=programme, is_bookable=True)
     case = eligibility.Case.of(citizen)
     home = _home_kecamatan(citizen)
-    rows, refused, verdicts = [], [], dict[tuple[str, tuple[str, ...], Any], Option]()
+    rows: list[tuple[queries.Row, Option]] = []
+    refused: list[tuple[queries.Row, Option]] = []
+    verdicts: dict[tuple[str, tuple[str, ...], date], Option] = {}
     for row in queries.overview(queries.Filters(programme=programme, near=home)):
         schedule = row.schedule
         key = (schedule.vaccine_id, tuple(schedule.dose_codes), schedule.date)
@@ -108,7 +111,7 @@ def choose_schedule(request: HttpRequest, citizen_id: UUID, programme: str) -> H
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @citizen_required
-def choose_slot(request: HttpRequest, citizen_id: UUID, schedule_id: int) -> HttpResponse:
+def choose_slot(request: CitizenRequest, citizen_id: UUID, schedule_id: int) -> HttpResponse:
     """The sessions of one day; choosing one holds a place for some minutes."""
     citizen = _member(request, citizen_id)
     row = queries.row_of(schedule_id)
@@ -138,7 +141,7 @@ def choose_slot(request: HttpRequest, citizen_id: UUID, schedule_id: int) -> Htt
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @citizen_required
-def answer_questions(request: HttpRequest, citizen_id: UUID, slot_id: int) -> HttpResponse:
+def answer_questions(request: CitizenRequest, citizen_id: UUID, slot_id: int) -> HttpResponse:
     """Pre-screening at home while the place is held; advice only, asked again at the desk."""
     citizen, slot = _member(request, citizen_id), _slot_or_404(slot_id)
     key = flow.request_key(request)
@@ -161,7 +164,7 @@ def answer_questions(request: HttpRequest, citizen_id: UUID, slot_id: int) -> Ht
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @citizen_required
-def check_answers(request: HttpRequest, citizen_id: UUID, slot_id: int) -> HttpResponse:
+def check_answers(request: CitizenRequest, citizen_id: UUID, slot_id: int) -> HttpResponse:
     """Everything on one page, then confirm; sent twice, from two tabs or with the back button it is one booking."""
     citizen, slot = _member(request, citizen_id), _slot_or_404(slot_id)
     key = flow.request_key(request)
@@ -199,7 +202,7 @@ def check_answers(request: HttpRequest, citizen_id: UUID, slot_id: int) -> HttpR
     return HttpResponseRedirect(flow.with_query(reverse("scheduling:ticket", args=[made.public_id]), baru=1))
 
 
-def _hold_and_go(request: HttpRequest, citizen: Citizen, slot: Slot) -> HttpResponse:
+def _hold_and_go(request: CitizenRequest, citizen: Citizen, slot: Slot) -> HttpResponse:
     """Hold a place and go to the questions. Raises BookingError."""
     if active := booking.active_appointment(citizen, slot.schedule.programme_id):
         raise errors.AlreadyBooked(active)
@@ -250,7 +253,7 @@ def _about(citizen: Citizen, slot: Slot, option: Option) -> dict[str, Any]:
     }
 
 
-def _member(request: HttpRequest, citizen_id: UUID) -> Citizen:
+def _member(request: CitizenRequest, citizen_id: UUID) -> Citizen:
     rows = Citizen.objects.of_account(request.citizen_account)
     return get_object_or_404(rows.select_related("kelurahan", "domicile_kelurahan"), public_id=citizen_id)
 
@@ -285,5 +288,5 @@ def _slot_or_404(slot_id: int) -> Slot:
     return slot
 
 
-def _slot_in_query(request: HttpRequest) -> Slot | None:
+def _slot_in_query(request: CitizenRequest) -> Slot | None:
     return _slot(request.GET.get("sesi"))

@@ -15,6 +15,7 @@ from regions.models import Kecamatan
 from registration.queries import home_kecamatan
 from scheduling import queries
 from scheduling.forms import FilterForm
+from scheduling.views.requests import VisitorRequest
 
 PER_PAGE = 24
 
@@ -63,7 +64,7 @@ SCHEDULE = Snapshot("schedule", _build_detail)
 
 
 @require_safe
-def schedule_list(request: HttpRequest) -> HttpResponse:
+def schedule_list(request: VisitorRequest) -> HttpResponse:
     """All schedules with filters, free ones first; for a signed-in person the nearest first."""
     if "warga" in request.GET and (citizen_id := _uuid(request.GET["warga"])):
         # From the family page: what this person may have is private, so it is not a question for the public list.
@@ -82,7 +83,7 @@ def schedule_detail(request: HttpRequest, schedule_id: int) -> HttpResponse:
     return snapshot_response(request, SCHEDULE)
 
 
-def _near_home(request: HttpRequest) -> HttpRequest | None:
+def _near_home(request: VisitorRequest) -> HttpRequest | None:
     """The same request as if the family's kecamatan had been asked for; None when nobody is signed in or it was."""
     if {"dekat", "kecamatan"} & set(request.GET) or not request.citizen_account:
         return None

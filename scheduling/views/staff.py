@@ -5,7 +5,7 @@ from typing import Any
 
 from django.contrib import messages
 from django.core.paginator import Paginator
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils import timezone
@@ -17,12 +17,13 @@ from regions.models import Facility
 from scheduling import errors, publishing, reports
 from scheduling.forms import CloseForm, RangeForm, StaffFilterForm, TemplateForm
 from scheduling.models import Schedule, ScheduleTemplate
+from scheduling.views.requests import StaffRequest
 
 PER_PAGE = 40
 CSV, XLSX = "text/csv; charset=utf-8", "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 
 
-def _list(request: HttpRequest, area: str) -> HttpResponse:
+def _list(request: StaffRequest, area: str) -> HttpResponse:
     facilities = Facility.objects.visible_to(request.user)
     form = StaffFilterForm(request.GET, facilities)
     rows = Schedule.objects.visible_to(request.user).select_related("facility", "vaccine", "programme")
@@ -47,7 +48,7 @@ def _list(request: HttpRequest, area: str) -> HttpResponse:
     return render(request, "scheduling/staff/list.html", context)
 
 
-def _detail(request: HttpRequest, area: str, schedule_id: int) -> HttpResponse:
+def _detail(request: StaffRequest, area: str, schedule_id: int) -> HttpResponse:
     schedule = _schedule(request, schedule_id)
     closing = reports.closing(schedule)
     sessions = reports.sessions(schedule)
@@ -72,7 +73,7 @@ def _detail(request: HttpRequest, area: str, schedule_id: int) -> HttpResponse:
     return render(request, "scheduling/staff/detail.html", context)
 
 
-def _download(request: HttpRequest, area: str, schedule_id: int, kind: str) -> HttpResponse:
+def _download(request: StaffRequest, area: str, schedule_id: int, kind: str) -> HttpResponse:
     schedule = _schedule(request, schedule_id)
     headings, rows, named = reports.day_list(schedule, with_names=_sees_names(request, schedule))
     name = f"jadwal-{schedule.facility.code}-{schedule.date:%Y%m%d}"
@@ -86,49 +87,49 @@ def _download(request: HttpRequest, area: str, schedule_id: int, kind: str) -> H
 
 @require_safe
 @staff_required("schedule.view", "schedule.manage")
-def dinkes_list(request: HttpRequest) -> HttpResponse:
+def dinkes_list(request: StaffRequest) -> HttpResponse:
     """All schedules of the city from today on, with occupancy."""
     return _list(request, "dinkes")
 
 
 @require_safe
 @staff_required("schedule.view", "schedule.manage")
-def dinkes_detail(request: HttpRequest, schedule_id: int) -> HttpResponse:
+def dinkes_detail(request: StaffRequest, schedule_id: int) -> HttpResponse:
     """One schedule: sessions, closing and its progress, downloads."""
     return _detail(request, "dinkes", schedule_id)
 
 
 @require_safe
 @staff_required("schedule.view", "schedule.manage")
-def dinkes_download(request: HttpRequest, schedule_id: int, kind: str) -> HttpResponse:
+def dinkes_download(request: StaffRequest, schedule_id: int, kind: str) -> HttpResponse:
     """The list of a day, without names."""
     return _download(request, "dinkes", schedule_id, kind)
 
 
 @require_safe
 @staff_required("desk.view")
-def petugas_list(request: HttpRequest) -> HttpResponse:
+def petugas_list(request: StaffRequest) -> HttpResponse:
     """The facility's own schedules."""
     return _list(request, "petugas")
 
 
 @require_safe
 @staff_required("desk.view")
-def petugas_detail(request: HttpRequest, schedule_id: int) -> HttpResponse:
+def petugas_detail(request: StaffRequest, schedule_id: int) -> HttpResponse:
     """One schedule of the own facility."""
     return _detail(request, "petugas", schedule_id)
 
 
 @require_safe
 @staff_required("desk.view")
-def petugas_download(request: HttpRequest, schedule_id: int, kind: str) -> HttpResponse:
+def petugas_download(request: StaffRequest, schedule_id: int, kind: str) -> HttpResponse:
     """The list of a day with names, each logged as read."""
     return _download(request, "petugas", schedule_id, kind)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @staff_required("schedule.manage")
-def close(request: HttpRequest, schedule_id: int) -> HttpResponse:
+def close(request: StaffRequest, schedule_id: int) -> HttpResponse:
     """Close with a reason; everybody booked is told, progress is on the schedule's page."""
     schedule = _schedule(request, schedule_id)
     form = CloseForm(request.POST if request.method == "POST" else None)
@@ -142,7 +143,7 @@ def close(request: HttpRequest, schedule_id: int) -> HttpResponse:
 
 @require_POST
 @staff_required("schedule.manage")
-def reopen(request: HttpRequest, schedule_id: int) -> HttpResponse:
+def reopen(request: StaffRequest, schedule_id: int) -> HttpResponse:
     """Open a closed schedule again."""
     schedule = _schedule(request, schedule_id)
     try:
@@ -156,7 +157,7 @@ def reopen(request: HttpRequest, schedule_id: int) -> HttpResponse:
 
 @require_safe
 @staff_required("schedule.manage")
-def template_list(request: HttpRequest) -> HttpResponse:
+def template_list(request: StaffRequest) -> HttpResponse:
     """Weekly patterns."""
     rows = _templates(request).order_by("-is_active", "facility__name", "name")
     page = Paginator(rows, PER_PAGE).get_page(request.GET.get("page"))
@@ -166,7 +167,7 @@ def template_list(request: HttpRequest) -> HttpResponse:
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @staff_required("schedule.manage")
-def edit_template(request: HttpRequest, template_id: int | None = None) -> HttpResponse:
+def edit_template(request: StaffRequest, template_id: int | None = None) -> HttpResponse:
     """Write or change one weekly pattern; published days stay as they are."""
     template = get_object_or_404(_templates(request), pk=template_id) if template_id is not None else None
     data = request.POST if request.method == "POST" else None
@@ -181,7 +182,7 @@ def edit_template(request: HttpRequest, template_id: int | None = None) -> HttpR
 
 @require_POST
 @staff_required("schedule.manage")
-def delete_template(request: HttpRequest, template_id: int) -> HttpResponse:
+def delete_template(request: StaffRequest, template_id: int) -> HttpResponse:
     """Remove a pattern; what it published stays."""
     get_object_or_404(_templates(request), pk=template_id).delete()
     messages.success(request, "Pola dihapus. Jadwal yang sudah terbit tidak berubah.")
@@ -190,7 +191,7 @@ def delete_template(request: HttpRequest, template_id: int) -> HttpResponse:
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @staff_required("schedule.manage")
-def publish(request: HttpRequest, template_id: int) -> HttpResponse:
+def publish(request: StaffRequest, template_id: int) -> HttpResponse:
     """Preview which days a pattern would publish, then publish them; repeating skips what exists."""
     template = get_object_or_404(_templates(request), pk=template_id)
     tomorrow = timezone.localdate() + timedelta(days=1)
@@ -217,17 +218,17 @@ def publish(request: HttpRequest, template_id: int) -> HttpResponse:
     return render(request, "scheduling/staff/publish.html", context, status=422 if form.errors else 200)
 
 
-def _schedule(request: HttpRequest, schedule_id: int) -> Schedule:
+def _schedule(request: StaffRequest, schedule_id: int) -> Schedule:
     rows = Schedule.objects.visible_to(request.user)
     return get_object_or_404(rows.select_related("facility", "vaccine", "programme", "closed_by"), pk=schedule_id)
 
 
-def _templates(request: HttpRequest) -> Any:
+def _templates(request: StaffRequest) -> Any:
     rows = ScheduleTemplate.objects.filter(facility__in=Facility.objects.visible_to(request.user))
     return rows.select_related("facility", "vaccine", "programme")
 
 
-def _sees_names(request: HttpRequest, schedule: Schedule) -> bool:
+def _sees_names(request: StaffRequest, schedule: Schedule) -> bool:
     """Names are for who serves these people: desk staff of this very facility."""
     territory = request.user.territory()
     return territory.can("desk.view") and schedule.facility_id in territory.facility_ids
