@@ -273,8 +273,9 @@ def test_observation_ends_in_time_or_early_with_a_mark(desk):
 
 def test_a_serious_event_says_what_to_do_at_once(desk):
     row = give().immunization
+    onset = timezone.localtime() + timedelta(minutes=1)
     sent = {
-        "client_uuid": str(uuid.uuid4()), "onset_at": (timezone.localtime() + timedelta(minutes=1)).strftime("%Y-%m-%dT%H:%M"),
+        "client_uuid": str(uuid.uuid4()), "onset_at": onset.strftime("%Y-%m-%dT%H:%M"),
         "symptoms": ["anafilaksis"], "outcome": "dirujuk",
     }  # fmt: skip
     answers = [desk.post(reverse("desk:adverse_event", args=[row.uuid]), sent) for _twice in range(2)]
@@ -290,8 +291,8 @@ def test_a_dose_from_a_card_is_recorded_and_changes_what_comes_next(desk):
     citizen = make_adult()
     desk.post(reverse("desk:find"), {"q": citizen.nik})
     sent = {
-        "client_uuid": str(uuid.uuid4()), "dose": "covid19:COV_AZ:primary1", "occurred_on": "2021-08-01", "origin": "card",
-        "outside_facility": "RS di Solo",
+        "client_uuid": str(uuid.uuid4()), "dose": "covid19:COV_AZ:primary1", "occurred_on": "2021-08-01",
+        "origin": "card", "outside_facility": "RS di Solo",
     }  # fmt: skip
     desk.post(reverse("desk:past_dose", args=[citizen.public_id]), sent)
     row = Immunization.objects.get()
