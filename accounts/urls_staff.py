@@ -4,8 +4,10 @@ from allauth.account import views as account
 from allauth.mfa.base import views as mfa
 from allauth.mfa.recovery_codes import views as recovery
 from allauth.mfa.totp import views as totp
-from django.urls import path
+from django.urls import path, re_path
 from django.views.generic import RedirectView
+
+from accounts.views import outgoing, partners, staff
 
 urlpatterns = [
     path("petugas/masuk/", account.login, name="account_login"),
@@ -29,4 +31,23 @@ urlpatterns = [
         RedirectView.as_view(pattern_name="account_change_password"),
         name="account_set_password",
     ),
+    path("dinkes/petugas/", staff.staff_list, name="staff_list"),
+    path("dinkes/petugas/baru/", staff.invite, name="staff_invite"),
+    path("dinkes/petugas/<int:pk>/", staff.detail, name="staff_detail"),
+    path("dinkes/petugas/<int:pk>/penugasan/", staff.assign, name="staff_assign"),
+    path(
+        "dinkes/petugas/<int:pk>/penugasan/<int:membership_id>/akhiri/",
+        staff.end_assignment,
+        name="staff_end_assignment",
+    ),
+    re_path(
+        r"^dinkes/petugas/(?P<pk>[0-9]{1,18})/(?P<action>nonaktifkan|aktifkan|reset-faktor|reset-sandi|buka-kunci)/$",
+        staff.act,
+        name="staff_act",
+    ),
+    path("dinkes/mitra/", partners.token_list, name="partner_tokens"),
+    path("dinkes/mitra/baru/", partners.new_token, name="partner_token_new"),
+    path("dinkes/mitra/<int:pk>/cabut/", partners.revoke_token, name="partner_token_revoke"),
+    path("dinkes/pesan/", outgoing.message_list, name="outgoing_messages"),
+    path("dinkes/pesan/<uuid:message_id>/ulang/", outgoing.retry, name="outgoing_retry"),
 ]
