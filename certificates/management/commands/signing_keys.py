@@ -35,11 +35,11 @@ class Command(BaseCommand):
         except keys.NoSigningKey as error:
             raise CommandError(str(error)) from error
 
-    def _init(self, _options: dict[str, Any]) -> None:
+    def _init(self, options: dict[str, Any]) -> None:
         made = keys.ensure()
         for key in made:
             self.stdout.write(f"dibuat: {key.purpose} {key.kid}, menandatangani sampai {key.use_until:%Y-%m-%d}")
-        if not made:
+        if not made and options["verbosity"] > 0:
             self.stdout.write("kunci sudah lengkap")
 
     def _list(self, options: dict[str, Any]) -> None:
