@@ -14,6 +14,7 @@ class EncryptedTextField(models.BinaryField):
     """
 
     description = "Encrypted text"
+    _pyi_private_get_type: Any  # what django-stubs reads: a text on the model, not bytes
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         kwargs.setdefault("editable", True)
@@ -51,6 +52,7 @@ class BlindIndexField(models.BinaryField):
     """32-byte HMAC of a normalised value (core.crypto.blind_index): equality look-up of an encrypted column."""
 
     description = "Keyed index"
+    _pyi_private_get_type: Any
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         kwargs.setdefault("max_length", 32)

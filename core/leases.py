@@ -5,7 +5,7 @@ One mechanism serves the outbox, outgoing messages and PCare deliveries. Postgre
 
 import uuid
 from datetime import datetime, timedelta
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 from django.db import connection, models, transaction
 from django.db.models import Q
@@ -61,7 +61,7 @@ class LeasedRow(models.Model):
     last_error = models.CharField("galat terakhir", max_length=500, blank=True)
     finished_at = models.DateTimeField("selesai pada", null=True, blank=True)
 
-    objects = LeasedQuerySet.as_manager()
+    objects: ClassVar[Any] = LeasedQuerySet.as_manager()
 
     class Meta:
         abstract = True
