@@ -49,7 +49,8 @@ def find_by_nik(text: str) -> Citizen | None:
 
 def find_by_temporary_code(code: str) -> Citizen | None:
     """The record with this temporary number; a merged one leads to the record that was kept."""
-    found = Citizen.objects.filter(temporary_code=code.strip().upper()).select_related("merged_into").first()
+    cleaned = code.strip().upper().replace("\x00", "")
+    found = Citizen.objects.filter(temporary_code=cleaned).select_related("merged_into").first()
     while found and found.merged_into:
         found = found.merged_into
     return found

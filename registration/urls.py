@@ -1,6 +1,6 @@
 """Addresses for citizens: signing in, the family, and what to bring to the desk."""
 
-from django.urls import path
+from django.urls import path, re_path
 
 from registration.views import family, sign_in
 
@@ -12,6 +12,6 @@ urlpatterns = [
     path("masuk/keluar/", sign_in.sign_out, name="sign_out"),
     path("keluarga/", family.family, name="family"),
     path("keluarga/tambah/", family.add_member, name="add_member"),
-    path("keluarga/periksa/<str:code>/", family.claim, name="claim"),
+    re_path(r"^keluarga/periksa/(?P<code>[A-Z0-9-]{4,12})/$", family.claim, name="claim"),
     path("keluarga/<uuid:public_id>/ubah/", family.edit_member, name="edit_member"),
 ]

@@ -1,3 +1,11 @@
-from django.urls import URLPattern
+"""Addresses of the identity desk."""
 
-urlpatterns: list[URLPattern] = []
+from django.urls import path, re_path
+
+from registration.views import identity
+
+urlpatterns = [
+    path("petugas/identitas/", identity.desk, name="identity_desk"),
+    path("petugas/identitas/gabung/", identity.merge, name="identity_merge"),
+    re_path(r"^petugas/identitas/(?P<code>[A-Z0-9-]{4,12})/$", identity.claim, name="identity_claim"),
+]

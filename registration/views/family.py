@@ -23,7 +23,13 @@ from registration.models import Citizen, CitizenAccount, IdentityClaim
 from registration.session import citizen_required
 from registration.views.sign_in import too_many
 
-FormClass = type[forms.Form]
+FORMS: dict[str, type[forms.Form]] = {
+    "relation": RelationForm,
+    "nik": NikForm,
+    "person": PersonForm,
+    "guardian": GuardianForm,
+    "place": PlaceForm,
+}
 TITLES = {
     "relation": gettext_lazy("Tambah anggota keluarga"),
     "nik": gettext_lazy("NIK"),
@@ -135,11 +141,8 @@ class AddWizard:
     def form(self, step: str) -> forms.Form:
         """The bound form of a page."""
         if step not in self._forms:
-            classes: dict[str, FormClass] = {
-                "relation": RelationForm, "nik": NikForm, "person": PersonForm, "guardian": GuardianForm, "place": PlaceForm,
-            }  # fmt: skip
-            bound = any(name in self.data for name in classes[step].base_fields)
-            form = classes[step](self.data if bound else None)
+            bound = any(name in self.data for name in FORMS[step].base_fields)
+            form = FORMS[step](self.data if bound else None)
             self._prepare(step, form)
             self._forms[step] = form
         return self._forms[step]
@@ -205,7 +208,7 @@ class AddWizard:
         if current is not None and current.is_bound and not show_errors:
             current = self._unbound(step, current)
         shown = set(current.fields) if current is not None else set()
-        names = {name for one in ("relation", "nik", "person", "guardian", "place") for name in self.form(one).fields}
+        names = {name for one in FORMS for name in self.form(one).fields}
         context = {
             "step": step,
             "title": TITLES[step],
