@@ -244,7 +244,10 @@ DATA_UPLOAD_MAX_MEMORY_SIZE = 2 * 1024 * 1024
 
 # --- background work ------------------------------------------------------------------------------------------------
 SWEEP_SECONDS = env.float("SWEEP_SECONDS", default=2.0 if DEMO else 5.0)
-CELERY_BEAT_SCHEDULE = {"sweep": {"task": "core.tasks.sweep", "schedule": SWEEP_SECONDS, "options": {"expires": 30}}}
+CELERY_BEAT_SCHEDULE = {
+    "sweep": {"task": "core.tasks.sweep", "schedule": SWEEP_SECONDS, "options": {"expires": 30}},
+    "check-coverage": {"task": "reporting.tasks.check_coverage", "schedule": 6 * 3600.0},
+}
 
 # --- logs -----------------------------------------------------------------------------------------------------------
 LOGGING = logs.configure(json=not DEMO)
