@@ -45,7 +45,7 @@ class EncryptedTextField(models.BinaryField):
         return models.Field.formfield(self, **kwargs)
 
     def value_to_string(self, obj: models.Model) -> str:
-        return self.value_from_object(obj) or ""
+        return str(self.value_from_object(obj) or "")
 
 
 class BlindIndexField(models.BinaryField):

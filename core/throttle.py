@@ -10,7 +10,7 @@ from functools import lru_cache
 from urllib.parse import urlsplit
 
 from django.conf import settings
-from limits import parse_many
+from limits import RateLimitItem, parse_many
 from limits.storage import MemoryStorage, RedisStorage
 from limits.strategies import MovingWindowRateLimiter
 from redis.exceptions import RedisError
@@ -36,7 +36,7 @@ def hit(name: str, key: str, limit: str) -> int:
     return 0
 
 
-def _hit(item, name: str, key: str) -> int:
+def _hit(item: RateLimitItem, name: str, key: str) -> int:
     if time.monotonic() >= _dead_until.get(settings.REDIS_URL, 0.0):
         try:
             return _ask(_redis_limiter(settings.REDIS_URL), item, name, key)
@@ -46,7 +46,7 @@ def _hit(item, name: str, key: str) -> int:
     return _ask(_memory, item, name, key)
 
 
-def _ask(limiter: MovingWindowRateLimiter, item, name: str, key: str) -> int:
+def _ask(limiter: MovingWindowRateLimiter, item: RateLimitItem, name: str, key: str) -> int:
     if limiter.hit(item, name, key):
         return 0
     return max(1, math.ceil(limiter.get_window_stats(item, name, key).reset_time - time.time()))

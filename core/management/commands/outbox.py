@@ -1,6 +1,7 @@
 """manage.py outbox: what waits, what is in flight, what failed, per topic."""
 
 import json
+from collections import Counter
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandParser
@@ -29,13 +30,19 @@ class Command(BaseCommand):
             .annotate(
                 waiting=Count("pk", filter=Q(state=OutboxMessage.WAITING)),
                 in_flight=Count("pk", filter=Q(state=OutboxMessage.IN_FLIGHT)),
-                failed=Count("pk", filter=Q(state=OutboxMessage.FAILED)),
                 oldest=Min("created_at", filter=~Q(state=OutboxMessage.FAILED)),
             )
             .order_by("topic")
         )
-        topics = [
-            {**row, "failed": self._failed(row["topic"]), "oldest_seconds": _age(row.pop("oldest"))} for row in rows
+        topics: list[dict[str, Any]] = [
+            {
+                "topic": row["topic"],
+                "waiting": row["waiting"],
+                "in_flight": row["in_flight"],
+                "failed": _failed_by_class(row["topic"]),
+                "oldest_seconds": _age(row["oldest"]),
+            }
+            for row in rows
         ]
         if options["json"]:
             self.stdout.write(json.dumps({"topics": topics}))
@@ -49,15 +56,10 @@ class Command(BaseCommand):
         if not topics:
             self.stdout.write("Antrean kosong.")
 
-    def _failed(self, topic: str) -> dict[str, int]:
-        errors = OutboxMessage.objects.filter(topic=topic, state=OutboxMessage.FAILED).values_list(
-            "last_error", flat=True
-        )
-        classes: dict[str, int] = {}
-        for error in errors:
-            name = error.split(":", 1)[0] or "unknown"
-            classes[name] = classes.get(name, 0) + 1
-        return classes
+
+def _failed_by_class(topic: str) -> dict[str, int]:
+    errors = OutboxMessage.objects.filter(topic=topic, state=OutboxMessage.FAILED).values_list("last_error", flat=True)
+    return Counter(error.split(":", 1)[0] or "unknown" for error in errors)
 
 
 def _age(moment: Any) -> int | None:
