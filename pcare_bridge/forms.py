@@ -44,17 +44,19 @@ class NikForm(forms.Form):
         return nik
 
 
-class NoteForm(forms.Form):
-    """A note with an act."""
+class ReportForm(forms.Form):
+    """How a dose was reported outside the portal."""
 
-    note = forms.CharField(label="Catatan", max_length=200, help_text="Apa yang dilakukan, kapan, dan oleh siapa.")
+    evidence = forms.CharField(
+        label="Bukti laporan", max_length=200, help_text="Dilaporkan di mana, kapan, oleh siapa, nomor berkas."
+    )
 
 
-class HandOverForm(NoteForm):
-    """To whom a refused delivery goes."""
+class HandOverForm(forms.Form):
+    """To whom a refused delivery goes, and what to do."""
 
     to = forms.ModelChoiceField(label="Ditangani oleh", queryset=User.objects.none())
-    field_order = ["to", "note"]
+    note = forms.CharField(label="Catatan", max_length=200, help_text="Apa yang perlu dilakukan.")
 
     def __init__(self, data: Any, delivery: Delivery) -> None:
         super().__init__(data)

@@ -16,7 +16,7 @@ from core.crypto import blind_index
 from core.readlog import log_read
 from pcare_bridge import queries, services
 from pcare_bridge.errors import ERROR_CLASSES
-from pcare_bridge.forms import FilterForm, HandOverForm, NikForm, NoteForm
+from pcare_bridge.forms import FilterForm, HandOverForm, NikForm, ReportForm
 from pcare_bridge.models import OPEN_STATES, Delivery, DeliveryQuerySet
 from registration.models import Citizen
 
@@ -107,7 +107,7 @@ def _detail_page(request: HttpRequest, delivery: Delivery, **forms: Any) -> Http
         "may_manage": _user(request).territory().can("pcare.manage"),
         "is_open": delivery.state in (Delivery.REFUSED, Delivery.WAITING, Delivery.PAUSED),
         "hand_over_form": HandOverForm(None, delivery),
-        "report_form": NoteForm(),
+        "report_form": ReportForm(),
     }
     return render(request, "pcare_bridge/detail.html", context | forms, status=422 if invalid else 200)
 
@@ -168,10 +168,10 @@ def hand_over(request: HttpRequest, delivery_id: UUID) -> HttpResponse:
 def mark_reported(request: HttpRequest, delivery_id: UUID) -> HttpResponse:
     """The dose was reported on paper or by hand; it leaves the queue with the reason."""
     delivery = _visible(request, delivery_id)
-    form = NoteForm(request.POST)
+    form = ReportForm(request.POST)
     if form.is_valid():
         try:
-            services.mark_reported(delivery.pk, note=form.cleaned_data["note"], by=_user(request))
+            services.mark_reported(delivery.pk, note=form.cleaned_data["evidence"], by=_user(request))
         except ValidationError as error:
             form.add_error(None, error)
     if form.errors:

@@ -201,11 +201,11 @@ def test_a_refused_delivery_is_handed_over_and_reported_on_paper(office: Client)
     office.post(f"/dinkes/pcare/{delivery.pk}/serahkan/", {"to": nurse.pk, "note": "Cocokkan NIK dengan KTP"})
     delivery.refresh_from_db()
     assert (delivery.assigned_to, delivery.state) == (nurse, "refused")
-    assert office.post(f"/dinkes/pcare/{delivery.pk}/dilaporkan/", {"note": " "}).status_code == 422
-    office.post(f"/dinkes/pcare/{delivery.pk}/dilaporkan/", {"note": "Formulir 12, 21 November"})
+    assert office.post(f"/dinkes/pcare/{delivery.pk}/dilaporkan/", {"evidence": " "}).status_code == 422
+    office.post(f"/dinkes/pcare/{delivery.pk}/dilaporkan/", {"evidence": "Formulir 12, 21 November"})
     delivery.refresh_from_db()
     assert delivery.state == "reported"
-    twice = office.post(f"/dinkes/pcare/{delivery.pk}/dilaporkan/", {"note": "lagi"})
+    twice = office.post(f"/dinkes/pcare/{delivery.pk}/dilaporkan/", {"evidence": "lagi"})
     assert twice.status_code == 422
     assert "sudah selesai" in twice.text
 
@@ -216,7 +216,7 @@ def test_a_delivery_reported_while_it_is_being_sent_is_refused_in_words(office: 
     upstream = health.upstream()
     assert upstream is not None
     work = sending._claim(upstream.pk, 1)[0]
-    page = office.post(f"/dinkes/pcare/{work.delivery.pk}/dilaporkan/", {"note": "x"})
+    page = office.post(f"/dinkes/pcare/{work.delivery.pk}/dilaporkan/", {"evidence": "x"})
     assert page.status_code == 422
     assert "sedang dikirim" in page.text
 
