@@ -229,3 +229,23 @@ def test_audit_i4_finds_what_was_broken(broken):
         with pgtrigger.ignore("stock.StockMovement:append_only"):
             StockMovement.objects.filter(lot=lot, kind="given").update(balance_after=3)
     assert i4_violations() > 0
+
+
+def test_a_delivery_of_many_lots_adds_up():
+    first, second = stocked(10), stocked(10)
+    here, there = facility(), facility("pkm-miroto")
+    lines = services.receive_many(
+        [
+            services.Delivery(here.pk, first.pk, 5),
+            services.Delivery(there.pk, first.pk, 7),
+            services.Delivery(here.pk, second.pk, 9),
+            services.Delivery(here.pk, second.pk, 1),
+        ],
+        actor=keeper(),
+    )
+    assert lines == 3
+    assert (on_hand(first), on_hand(first, there), on_hand(second)) == (15, 7, 20)
+    assert i4_violations() == 0
+    expire(first)
+    with pytest.raises(services.StockError, match="kedaluwarsa"):
+        services.receive_many([services.Delivery(here.pk, first.pk, 1)], actor=keeper())

@@ -1,0 +1,72 @@
+"""Vaccine on the shelves of the demo facilities; safe to repeat at every start."""
+
+import calendar
+from datetime import date
+
+from django.db.models import Sum
+from django.utils import timezone
+
+from accounts.demo import ensure_demo_staff
+from accounts.models import Membership, User
+from programmes.models import Vaccine
+from regions.models import Facility
+from stock import services
+from stock.queries import usable_balances
+
+FACILITIES = (
+    "pkm-poncol", "pkm-miroto", "pkm-bandarharjo", "pkm-halmahera", "pkm-pandanaran", "pkm-karangayu", "pkm-gayamsari",
+    "pkm-candilama", "pkm-genuk", "pkm-pegandan", "pkm-manyaran", "pkm-kagok",
+)  # fmt: skip
+COVID = ("COV_AZ", "COV_MODERNA", "COV_PFIZER", "COV_SINOVAC", "COV_INDOVAC")
+ROUTINE = ("HB0", "BCG", "OPV", "IPV", "PENTA", "PCV", "RV", "MR")
+# Two lots each, so that "earliest expiry first" has something to choose.
+MONTHS_LEFT = (4, 9)
+ENOUGH_DOSES = 60
+
+
+def ensure_demo_stock() -> int:
+    """Receive two lots wherever a demo facility runs low; returns how many lines were written."""
+    facilities = list(Facility.objects.filter(code__in=FACILITIES))
+    vaccines = list(Vaccine.objects.filter(code__in=(*COVID, *ROUTINE)))
+    held = {
+        (facility, vaccine): doses
+        for facility, vaccine, doses in usable_balances(timezone.localdate())
+        .filter(facility__in=facilities)
+        .values_list("facility_id", "lot__vaccine_id")
+        .annotate(doses=Sum("doses_on_hand"))
+        .order_by()
+    }
+    low = [
+        (facility, vaccine)
+        for facility in facilities
+        for vaccine in vaccines
+        if held.get((facility.pk, vaccine.pk), 0) < ENOUGH_DOSES
+    ]
+    if not low:
+        return 0
+    keeper, today = _keeper(), timezone.localdate()
+    deliveries = []
+    for vaccine in {vaccine.pk: vaccine for _facility, vaccine in low}.values():
+        for months in MONTHS_LEFT:
+            expires = _month_end(today, months)
+            lot = services.find_lot(vaccine.pk, f"{vaccine.pk.removeprefix('COV_')[:6]}{expires:%y%m}", expires)
+            deliveries += [
+                services.Delivery(facility.pk, lot.pk, 10 * max(vaccine.doses_per_vial, 6))
+                for facility, wanted in low
+                if wanted.pk == vaccine.pk
+            ]
+    return services.receive_many(deliveries, actor=keeper, document="SBBK contoh")
+
+
+def _keeper() -> User:
+    rows = User.objects.filter(memberships__role=Membership.Role.STOCK_KEEPER)
+    keeper = rows.first()
+    if keeper is None:
+        ensure_demo_staff()
+        keeper = rows.get()
+    return keeper
+
+
+def _month_end(today: date, months: int) -> date:
+    year, month = divmod(today.year * 12 + today.month - 1 + months, 12)
+    return date(year, month + 1, calendar.monthrange(year, month + 1)[1])
