@@ -30,6 +30,8 @@ class FilterForm(forms.Form):
         field = self.fields["fasilitas"]
         assert isinstance(field, forms.ModelChoiceField)
         field.queryset = Facility.objects.visible_to(user)
+        for one in self.fields.values():
+            vars(one)["conditional"] = True  # a filter needs no "(opsional)" beside it
 
 
 class NikForm(forms.Form):
@@ -55,7 +57,7 @@ class ReportForm(forms.Form):
 class HandOverForm(forms.Form):
     """To whom a refused delivery goes, and what to do."""
 
-    to = forms.ModelChoiceField(label="Ditangani oleh", queryset=User.objects.none())
+    to = forms.ModelChoiceField(label="Ditangani oleh", queryset=User.objects.none(), empty_label="Pilih petugas")
     note = forms.CharField(label="Catatan", max_length=200, help_text="Apa yang perlu dilakukan.")
 
     def __init__(self, data: Any, delivery: Delivery) -> None:
@@ -76,6 +78,12 @@ class AccountForm(forms.ModelForm):
     class Meta:
         model = FacilityAccount
         fields = ["provider_code", "practitioner_code", "cons_id", "username", "application_code", "is_active"]
+        labels = {
+            "provider_code": "Kode fasilitas di PCare (kdProvider)",
+            "practitioner_code": "Kode vaksinator di PCare (kdDokter)",
+            "application_code": "Kode aplikasi (kdAplikasi)",
+            "is_active": "Kirim dosis fasilitas ini ke PCare",
+        }
 
     secret = forms.CharField(label="Kunci rahasia", required=False, max_length=100, widget=forms.PasswordInput)
     user_key = forms.CharField(label="User key", required=False, max_length=100, widget=forms.PasswordInput)

@@ -11,11 +11,22 @@ from django.utils import timezone
 
 from core.fields import EncryptedTextField
 from core.leases import LeasedQuerySet, LeasedRow
+from pcare_bridge.errors import ERROR_CLASSES
 from programmes.models import Vaccine
 from regions.models import Facility
 from vaccination.models import Immunization
 
 OPEN_STATES = ("waiting", "in_flight", "held", "paused")
+
+
+# Outcomes of a log line that are no error class.
+ACTS = {
+    "sent": "Berhasil",
+    "read_back": "Membaca kembali",
+    "retry": "Kirim ulang",
+    "handed_over": "Diserahkan",
+    "reported": "Dilaporkan",
+}
 
 
 def default_profiles() -> list[str]:
@@ -264,3 +275,9 @@ class DeliveryAttempt(models.Model):
 
     def __str__(self) -> str:
         return f"{self.code} {self.outcome}"
+
+    @property
+    def outcome_text(self) -> str:
+        """The result in words."""
+        error = ERROR_CLASSES.get(self.outcome)
+        return error.title if error else ACTS.get(self.outcome, self.outcome)

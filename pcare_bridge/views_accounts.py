@@ -57,7 +57,7 @@ def accounts(request: HttpRequest) -> HttpResponse:
 
 
 @require_http_methods(["GET", "POST"])
-@staff_required("pcare.manage")
+@staff_required("pcare.manage", fresh=True)
 def account(request: HttpRequest, account_id: int) -> HttpResponse:
     """Change one account; saving lets its queue go on and takes up doses recorded while it was off."""
     row = _visible(request, account_id)

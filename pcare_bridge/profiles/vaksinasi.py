@@ -4,6 +4,7 @@ No public document describes a vaccination resource in PCare: everything in this
 that the real names can replace it without touching queue, codec or retry.
 """
 
+import re
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -203,6 +204,11 @@ def _is_ours(item: dict[str, Any], job: Job) -> bool:
     )
 
 
+def _words(reply: Reply) -> str:
+    """What the service said in words; bare status names such as NO_CONTENT tell a person nothing."""
+    return "" if re.fullmatch(r"[A-Z0-9_ ]*", reply.text) else reply.text
+
+
 def _failure(error: ErrorClass, reply: Reply, *, number: str = "", in_doubt: bool | None = None) -> Outcome:
     remarks = [item for item in reply.errors if item.field]
     return Outcome(
@@ -210,7 +216,7 @@ def _failure(error: ErrorClass, reply: Reply, *, number: str = "", in_doubt: boo
         number,
         in_doubt=error.key not in CERTAINLY_NOT_WRITTEN if in_doubt is None else in_doubt,
         field=redact(remarks[0].field)[:60] if remarks else "",
-        message=reply.text or error.sentence,
+        message=_words(reply) or error.sentence,
         retry_after=reply.retry_after,
         undecodable=reply.unreadable in DECODE_LAYERS,
     )

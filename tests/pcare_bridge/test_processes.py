@@ -1,0 +1,109 @@
+"""The simulator as a process of its own that is stopped, started and killed while doses are recorded."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from core import outbox
+from pcare_bridge import sending
+from pcare_bridge.models import Delivery, Upstream
+from tests.pcare_bridge.doses import correct, make_dose, make_facility
+
+pytestmark = pytest.mark.django_db
+ROOT = Path(__file__).resolve().parents[2]
+TOKEN = "token-uji"
+
+
+@pytest.fixture
+def port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        return listener.getsockname()[1]
+
+
+@pytest.fixture
+def start(port: int, tmp_path: Path, settings: Any) -> Iterator[Callable[[], subprocess.Popen[str]]]:
+    """`start()` runs the simulator on the same port with the same memory and returns when it listens."""
+    settings.PCARE_BASE_URL = f"http://127.0.0.1:{port}/pcare-rest-dev"
+    settings.PCARE_PER_SECOND = 0
+    settings.PCARE_RETRY_PAUSES = [0.05]
+    settings.PCARE_BREAKER_SECONDS = [0.1, 0.2]
+    running: list[subprocess.Popen[str]] = []
+
+    def run() -> subprocess.Popen[str]:
+        command = [sys.executable, "-m", "pcare_bridge.simulator", "--port", str(port), "--state", str(tmp_path / "j")]
+        environment = os.environ | {"PCARE_SIMULATOR_TOKEN": TOKEN}
+        process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True)
+        running.append(process)
+        assert process.stdout is not None
+        assert str(port) in process.stdout.readline()
+        return process
+
+    yield run
+    for process in running:
+        process.kill()
+        process.wait()
+        if process.stdout:
+            process.stdout.close()
+
+
+def records(port: int) -> list[dict[str, Any]]:
+    address = f"http://127.0.0.1:{port}/__control__/records"
+    return httpx.get(address, headers={"X-Control-Token": TOKEN}, trust_env=False).json()
+
+
+def drain(seconds: float = 20) -> None:
+    deadline = time.monotonic() + seconds
+    while Delivery.objects.exclude(state__in=["sent", "superseded"]).exists() and time.monotonic() < deadline:
+        outbox.drain("pcare")
+        sending.send_due(2)
+        time.sleep(0.05)
+
+
+def test_doses_recorded_while_the_simulator_is_stopped_arrive_when_it_starts(
+    start: Callable[[], subprocess.Popen[str]], port: int
+) -> None:
+    facility = make_facility()
+    doses = [make_dose(facility) for _ in range(50)]
+    outbox.drain("pcare", limit=100)
+    for _ in range(3):
+        sending.send_due(1)
+    assert Upstream.objects.get().is_down
+    # A refused connection never reached the service, so nothing is in doubt and nothing needs to be read back.
+    assert not Delivery.objects.filter(outcome_unknown=True).exists()
+    process = start()
+    drain()
+    arrived = records(port)
+    assert len(arrived) == 50
+    assert {row["idPengirim"] for row in arrived} == {str(row.sender_id) for row in Delivery.objects.all()}
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    correct(doses[0])
+    outbox.drain("pcare")
+    sending.send_due(1)
+    start()
+    drain()
+    after = records(port)
+    assert len(after) == 50, "its memory survived, and the correction found its record"
+    assert [row["noBatch"] for row in after].count("UJI-02") == 1
+
+
+def test_the_simulator_ends_politely_and_says_when_its_port_is_taken(
+    start: Callable[[], subprocess.Popen[str]], port: int
+) -> None:
+    process = start()
+    command = [sys.executable, "-m", "pcare_bridge.simulator", "--port", str(port)]
+    second = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert second.returncode == 1
+    assert second.stderr.count("\n") == 1
+    assert f"127.0.0.1:{port}" in second.stderr
+    process.terminate()
+    assert process.wait(10) == 0
