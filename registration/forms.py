@@ -102,6 +102,11 @@ class NikForm(forms.Form):
         required=False,
     )
 
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        for name in ("nik", "no_nik_reason"):
+            self.fields[name].conditional = True  # required in one of two cases, so not "opsional"
+
     def clean(self) -> dict[str, Any]:
         data = super().clean() or {}
         if data.get("has_nik") == "ya":

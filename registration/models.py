@@ -8,6 +8,7 @@ from django.conf import settings
 from django.db import models
 from django.db.models import Q
 from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
 
 from core.fields import BlindIndexField, EncryptedTextField
 from regions.models import Kelurahan
@@ -60,25 +61,25 @@ class Citizen(models.Model):
     """A person (FHIR Patient), known by NIK or, for a reason, by a temporary identity (RULES N-8)."""
 
     class Sex(models.TextChoices):
-        MALE = "L", "Laki-laki"
-        FEMALE = "P", "Perempuan"
+        MALE = "L", _("Laki-laki")
+        FEMALE = "P", _("Perempuan")
 
     class NoNikReason(models.TextChoices):
-        NEWBORN = "bayi", "Bayi, NIK belum terbit"
-        DISABILITY = "disabilitas", "Penyandang disabilitas"
-        INDIGENOUS = "adat", "Masyarakat adat"
-        PRISON = "lapas", "Warga binaan"
-        SOCIAL = "panti", "Penghuni panti sosial"
-        MIGRANT = "pmi", "Pekerja migran"
-        FOREIGNER = "wna", "Warga negara asing (paspor/KITAS)"
-        OTHER = "lain", "Lainnya"
+        NEWBORN = "bayi", _("Bayi, NIK belum terbit")
+        DISABILITY = "disabilitas", _("Penyandang disabilitas")
+        INDIGENOUS = "adat", _("Masyarakat adat")
+        PRISON = "lapas", _("Warga binaan")
+        SOCIAL = "panti", _("Penghuni panti sosial")
+        MIGRANT = "pmi", _("Pekerja migran")
+        FOREIGNER = "wna", _("Warga negara asing (paspor/KITAS)")
+        OTHER = "lain", _("Lainnya")
 
     class Relation(models.TextChoices):
-        SELF = "diri", "Saya sendiri"
-        SPOUSE = "pasangan", "Suami/istri"
-        CHILD = "anak", "Anak"
-        PARENT = "orang_tua", "Orang tua"
-        OTHER = "lain", "Keluarga lain"
+        SELF = "diri", _("Saya sendiri")
+        SPOUSE = "pasangan", _("Suami/istri")
+        CHILD = "anak", _("Anak")
+        PARENT = "orang_tua", _("Orang tua")
+        OTHER = "lain", _("Keluarga lain")
 
     public_id = models.UUIDField("nomor acak", default=uuid.uuid4, unique=True, editable=False)
     account = models.ForeignKey(

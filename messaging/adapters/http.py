@@ -1,5 +1,6 @@
 """One POST to a provider, with its failures sorted into the three kinds that matter."""
 
+import logging
 from typing import Any
 
 import httpx
@@ -7,6 +8,9 @@ import httpx
 from messaging.adapters.errors import TryLater, Unreachable
 
 TIMEOUT = httpx.Timeout(8.0, connect=3.0)
+# httpx notes every address it calls; a gateway may want its key in there.
+logging.getLogger("httpx").setLevel(logging.WARNING)
+logging.getLogger("httpcore").setLevel(logging.WARNING)
 
 
 def post(url: str, *, headers: dict[str, str], **content: Any) -> httpx.Response:
