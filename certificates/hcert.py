@@ -197,6 +197,8 @@ def _verify_steps(
     is_revoked: Callable[[Revocable], bool],
     state: dict[str, Any],
 ) -> None:
+    if text.strip().startswith(PREFIX):
+        state["format"] = outcome.HCERT
     message = _open(text)
     claims = _claims(message)
     state["format"], state["claims"] = _format_of(claims), claims

@@ -19,9 +19,10 @@ from django.views.decorators.http import require_http_methods
 
 from certificates import access
 from certificates.assemble import NotCertifiable
+from certificates.keys import NoSigningKey
 from certificates.models import Certificate
 from certificates.services import issue
-from certificates.views import certificate_page
+from certificates.views import certificate_page, not_now
 from core import throttle
 from core.net import client_address
 from registration import codes
@@ -122,6 +123,8 @@ def _open(request: HttpRequest, certificate: Certificate) -> HttpResponse:
     except NotCertifiable:
         text = _("Sertifikat ini sudah dicabut karena data vaksinasi diperbaiki.")
         return render(request, "certificates/none.html", {"text": text}, status=410)
+    except NoSigningKey:
+        return not_now(request)
 
 
 def _pending(request: HttpRequest) -> tuple[uuid.UUID, str] | None:

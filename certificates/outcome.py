@@ -45,6 +45,7 @@ EU_DCC = "eu-dcc"
 WHO_DVC = "who-dvc"
 DDCC_VS = "ddcc-vs"
 HCERT_OTHER = "hcert-other"
+HCERT = "hcert"  # an HC1 code that could not be opened far enough to say more
 SHC = "shc"
 UNKNOWN = "unknown"
 

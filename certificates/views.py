@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from uuid import UUID
 
 from django.http import HttpRequest, HttpResponse
@@ -10,11 +11,13 @@ from django.shortcuts import get_object_or_404, render
 from django.utils.safestring import mark_safe
 from django.utils.translation import gettext as _
 
-from certificates import access, pdf, queries, services
+from certificates import access, keys, pdf, queries, services
 from certificates.assemble import NotCertifiable
 from certificates.models import Certificate
 from registration.session import citizen_required
 from vaccination.models import Immunization
+
+logger = logging.getLogger(__name__)
 
 
 @citizen_required
@@ -35,7 +38,16 @@ def of_dose(request: HttpRequest, dose: UUID) -> HttpResponse:
         certificate = services.issue(immunization.pk, actor="citizen page")
     except NotCertifiable as refused:
         return render(request, "certificates/none.html", {"text": _reason(immunization, refused)}, status=410)
+    except keys.NoSigningKey:
+        return not_now(request)
     return certificate_page(request, certificate)
+
+
+def not_now(request: HttpRequest) -> HttpResponse:
+    """No key can sign at the moment: an operator's matter, told to the citizen as waiting."""
+    logger.exception("no signing key")
+    text = _("Vaksinasi ini sudah tercatat. Sertifikatnya belum dapat ditandatangani saat ini; coba lagi nanti.")
+    return render(request, "certificates/none.html", {"text": text}, status=503)
 
 
 def _reason(immunization: Immunization, refused: NotCertifiable) -> str:

@@ -112,6 +112,19 @@ def test_withdrawn_dose_says_why_there_is_no_certificate(client):
     assert "dicabut" in response.content.decode()
 
 
+def test_missing_key_is_told_as_waiting_and_heals_by_itself(client, settings, tmp_path, monkeypatch):
+    monkeypatch.setenv("SIGNING_KEY_PASSPHRASE", "sandi uji")
+    kept, settings.STATE_DIR, settings.DEMO = settings.STATE_DIR, tmp_path, False
+    dose = make_dose()
+    sign_in_citizen(client, dose.citizen.account)
+    address = reverse("certificates:of_dose", args=[dose.uuid])
+    assert client.get(address).status_code == 503
+    assert not Certificate.objects.exists()
+    monkeypatch.delenv("SIGNING_KEY_PASSPHRASE")
+    settings.STATE_DIR, settings.DEMO = kept, True
+    assert client.get(address).status_code == 200
+
+
 def test_vaccine_without_eu_code_is_explained(client):
     dose = make_dose(vaccine="COV_INDOVAC")
     sign_in_citizen(client, dose.citizen.account)
