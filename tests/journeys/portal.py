@@ -10,25 +10,33 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 # What the test process set for itself; the installation makes its own.
-OURS = ("DATABASE_URL", "REDIS_URL", "PCARE_BASE_URL", "DEMO", "SECRET_KEY", "FIELD_KEY", "INDEX_KEY", "STATE_DIR")
+OURS = (
+    "DATABASE_URL", "REDIS_URL", "PCARE_BASE_URL", "DEMO", "SECRET_KEY", "FIELD_KEY", "INDEX_KEY", "STATE_DIR",
+    "STATICFILES_BACKEND",
+)  # fmt: skip
+# The printed output of a `make run` that is already up: journeys walk there, which saves the start while writing them.
+RUNNING = os.environ.get("JOURNEYS_RUNNING", "")
 
 
 class Portal:
     """`make run` in a temporary STATE_DIR: web, worker, beat, PCare simulator, real servers."""
 
     def __init__(self, folder: Path) -> None:
+        self.output = Path(RUNNING) if RUNNING else folder / "output"
+        self.env = {name: value for name, value in os.environ.items() if name not in OURS}
+        self.process: subprocess.Popen[bytes] | None = None
+        if RUNNING:
+            self.env["STATE_DIR"] = str(Path(self._printed(r"Log: (\S+?)/logs\.")))
+            return
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
-            self.port = int(probe.getsockname()[1])
-        self.url = f"http://127.0.0.1:{self.port}"
-        self.state = folder / "state"
-        self.output = folder / "output"
-        self.env = {name: value for name, value in os.environ.items() if name not in OURS}
-        self.env |= {"STATE_DIR": str(self.state), "PORT": str(self.port)}
-        self.process: subprocess.Popen[bytes] | None = None
+            self.env["PORT"] = str(probe.getsockname()[1])
+        self.env["STATE_DIR"] = str(folder / "state")
 
-    def start(self, seconds: float = 150) -> None:
+    def start(self, seconds: float = 240) -> None:
         """Start everything and wait for the line that a newcomer waits for."""
+        if RUNNING:
+            return
         with self.output.open("wb") as output:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "victori.launcher"],
@@ -51,23 +59,27 @@ class Portal:
             self.process.wait(timeout=60)
 
     @property
+    def url(self) -> str:
+        """Where the portal answers."""
+        return self._printed(r"^SIAP (http://\S+)")
+
+    @property
     def simulator_url(self) -> str:
-        """Where the PCare simulator listens."""
-        match = re.search(r"Simulator PCare (http://\S+?)/ ", self.output.read_text())
-        assert match, self.output.read_text()
-        return match[1]
+        """The page of the PCare simulator."""
+        return self._printed(r"^Simulator PCare (http://\S+/)")
 
-    def accounts(self) -> str:
-        """The demo accounts as printed."""
-        return (self.state / "accounts.txt").read_text()
-
-    def switch_pcare(self, how: str) -> None:
-        """`off` stops the simulator's process, `on` starts it again."""
-        command = [sys.executable, "-m", "victori.launcher", how, "pcare"]
-        subprocess.run(command, cwd=ROOT, env=self.env, check=True, timeout=60, capture_output=True)
+    @property
+    def password(self) -> str:
+        """The password of the demo staff, as printed."""
+        return self._printed(r"kata sandi (\S+)")
 
     def manage(self, *arguments: str) -> str:
         """Output of a management command on this installation."""
         command = [sys.executable, "manage.py", *arguments]
         done = subprocess.run(command, cwd=ROOT, env=self.env, capture_output=True, text=True, timeout=120, check=False)
         return done.stdout or done.stderr
+
+    def _printed(self, pattern: str) -> str:
+        match = re.search(pattern, self.output.read_text(), re.MULTILINE)
+        assert match, self.output.read_text()
+        return match[1]
