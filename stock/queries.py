@@ -100,6 +100,7 @@ class PublicStock:
     """One vaccine at one facility as anybody may see it, with the age of the number."""
 
     vaccine: str
+    vaccine_code: str
     programme: str
     doses: int
     days_left: int | None
@@ -132,7 +133,9 @@ class FacilityStock:
 
     facility_id: int
     facility: str
+    code: str
     kecamatan: str
+    kecamatan_code: str
     rows: list[PublicStock] = field(default_factory=list)
 
     @property
@@ -159,7 +162,9 @@ def public_stock(
             "facility_id",
             "lot__vaccine_id",
             name=F("facility__name"),
+            code=F("facility__code"),
             kecamatan_name=F("facility__kecamatan__name"),
+            kecamatan_code=F("facility__kecamatan_id"),
             vaccine=F("lot__vaccine__short_name"),
             programme=F("lot__vaccine__programme__name"),
         )
@@ -168,10 +173,12 @@ def public_stock(
     )
     used = daily_use()
     city = []
-    for key, group in groupby(totals, key=lambda row: (row["facility_id"], row["name"], row["kecamatan_name"])):
+    keys = ("facility_id", "name", "code", "kecamatan_name", "kecamatan_code")
+    for key, group in groupby(totals, key=lambda row: tuple(row[name] for name in keys)):
         shelf = [
             PublicStock(
                 row["vaccine"],
+                row["lot__vaccine_id"],
                 row["programme"] or "",
                 row["doses"],
                 days_left(row["doses"], used.get((row["facility_id"], row["lot__vaccine_id"]), 0)),

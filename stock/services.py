@@ -15,7 +15,6 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from accounts.models import User
-from programmes.models import Vaccine
 from regions.models import Facility
 from stock.models import Lot, StockBalance, StockMovement, Transfer, VialOpening
 
@@ -446,12 +445,3 @@ def _write(balance: StockBalance, kind: str, quantity: int, actor: User, **detai
     except IntegrityError as error:  # the key of one form was used for another lot
         raise StockError("Isian ini sudah tercatat. Muat ulang halaman untuk melihat hasilnya.") from error
     return line
-
-
-def programme_vaccines() -> list[Vaccine]:
-    """Vaccines a facility may book in, by programme and name."""
-    return list(
-        Vaccine.objects.filter(is_active=True)
-        .select_related("programme")
-        .order_by("programme__sort_order", "short_name")
-    )
