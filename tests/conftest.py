@@ -87,6 +87,17 @@ def unavailable(reason: str) -> None:
 
 
 @pytest.fixture(scope="session")
+def django_db_modify_db_settings(django_db_modify_db_settings_parallel_suffix: None) -> None:
+    """Each worker's database is a copy of one migrated template."""
+    if not os.environ.get("TEST_DATABASE_URL"):
+        from django.db import connection
+
+        from tests import template_database
+
+        connection.settings_dict["TEST"]["TEMPLATE"] = template_database.ensure()
+
+
+@pytest.fixture(scope="session")
 def requires() -> Callable[[str], str]:
     """`requires("nginx")` gives the program's path, or skips (fails under REQUIRE_ALL=1) saying how to get it."""
 
