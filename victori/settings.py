@@ -40,6 +40,7 @@ def _key(name: str) -> bytes:
 
 
 SECRET_KEY = _required("SECRET_KEY")
+SECRET_KEY_FALLBACKS = env.list("SECRET_KEY_FALLBACKS", default=[])  # the previous one, for a week after a change
 # Version byte → key; the newest encrypts, the older ones still open what they sealed (docs/operations.md: rotation).
 FIELD_KEYS = {1: _key("FIELD_KEY")}
 if env("FIELD_KEY_2", default=""):
