@@ -14,6 +14,7 @@ from django.http import HttpRequest, HttpResponse
 
 from certificates.models import Certificate
 from certificates.services import link_index
+from registration.models import CitizenAccount
 
 DOWNLOAD_SECONDS = 15 * 60
 GRANT_COOKIE = "sertifikat"
@@ -53,8 +54,13 @@ def is_granted(request: HttpRequest, certificate: Certificate) -> bool:
         granted = None
     if granted == str(certificate.public_id):
         return True
-    account = request.citizen_account
-    return bool(account) and certificate.immunization.citizen.account_id == account.pk
+    account = account_of(request)
+    return account is not None and certificate.immunization.citizen.account_id == account.pk
+
+
+def account_of(request: HttpRequest) -> CitizenAccount | None:
+    """The signed-in account, fetched now; None for everybody else."""
+    return getattr(request, "citizen_account", None) or None
 
 
 def download_key(certificate: Certificate) -> str:

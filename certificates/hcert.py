@@ -307,7 +307,7 @@ def _signer(message: _Message, keys: KeyRing) -> tuple[TrustedKey, int]:
     """Two certificates may share a kid, so every one of them is tried."""
     kid = message.headers.get(KID)
     candidates = keys.find(kid) if isinstance(kid, bytes) else []
-    algorithm = message.headers.get(ALG)
+    algorithm: Any = message.headers.get(ALG)
     signed = _to_be_signed(message.protected, message.payload)
 
     def signed_by(key: TrustedKey) -> bool:
@@ -320,7 +320,7 @@ def _signer(message: _Message, keys: KeyRing) -> tuple[TrustedKey, int]:
         raise _Refused(outcome.UNKNOWN_KEY)
     for key in candidates:
         if signed_by(key):
-            return key, algorithm
+            return key, int(algorithm)
     raise _Refused(outcome.BAD_SIGNATURE)
 
 

@@ -7,7 +7,7 @@ import threading
 from datetime import date
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import typst
 from django.conf import settings
@@ -62,7 +62,7 @@ def render_pages(certificate: Certificate, *, dots_per_inch: float) -> list[byte
     return _compile(certificate, "png", ppi=dots_per_inch)
 
 
-def _compile(certificate: Certificate, kind: str, **options: Any) -> list[bytes]:
+def _compile(certificate: Certificate, kind: Literal["pdf", "png"], **options: Any) -> list[bytes]:
     inputs = {"data": json.dumps(page_data(certificate), ensure_ascii=False)}
     if kind == "pdf":
         options |= {"pdf_standards": STANDARDS, "timestamp": int(certificate.issued_at.timestamp())}
@@ -73,7 +73,8 @@ def _compile(certificate: Certificate, kind: str, **options: Any) -> list[bytes]
             # PDF/A refuses a letter the font does not have (a Chinese name, say); a plain PDF is better than none.
             options.pop("pdf_standards", None)
             made = _compiler(system_fonts=True).compile(format=kind, sys_inputs=inputs, **options)
-    return made if isinstance(made, list) else [made]
+    pages = made if isinstance(made, list) else [made]
+    return [page for page in pages if page]
 
 
 def page_data(certificate: Certificate) -> dict[str, Any]:

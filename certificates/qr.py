@@ -1,6 +1,7 @@
 """QR codes as SVG, in the segments each format asks for."""
 
 import io
+from typing import Any
 
 import segno
 from segno.consts import MODE_BYTE, MODE_NUMERIC
@@ -19,7 +20,7 @@ def hc1_code(text: str) -> segno.QRCode:
 
 def shc_code(jws: str) -> segno.QRCode:
     """A byte segment `shc:/` and a numeric one: eleven versions smaller than one byte segment."""
-    segments = [(shc.PREFIX, MODE_BYTE), (shc.qr_digits(jws), MODE_NUMERIC)]
+    segments: Any = [(shc.PREFIX, MODE_BYTE), (shc.qr_digits(jws), MODE_NUMERIC)]
     return segno.make(segments, error="l", boost_error=False, micro=False, mask=MASK)
 
 

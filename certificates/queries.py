@@ -83,7 +83,7 @@ def for_immunization(immunization_id: int) -> CertificateState | None:
     return state if state.url or state.issued_at else None
 
 
-def doses_of_family(account: CitizenAccount) -> list[Immunization]:
+def doses_of_family(account: CitizenAccount | None) -> list[Immunization]:
     """Completed doses of everybody in the account's family, newest first, ready for `certificate_state`.
 
     Each carries `dose_label`, the ministry's name of the dose (empty when no rule names it).

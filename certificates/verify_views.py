@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 
+from cryptography.hazmat.primitives.asymmetric import ec
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.template.loader import render_to_string
@@ -51,6 +52,8 @@ def browser_data() -> dict[str, object]:
 def _public(key: TrustedKey) -> dict[str, object]:
     """One key as the browser wants it."""
     is_card = bool(key.iss)
+    if not isinstance(key.public_key, ec.EllipticCurvePublicKey):
+        raise TypeError("our own keys are on P-256")
     jwk = shc.public_jwk(key.public_key)
     return {
         "purpose": str(SigningKey.Purpose.SHC if is_card else SigningKey.Purpose.DCC),

@@ -23,17 +23,16 @@ logger = logging.getLogger(__name__)
 @citizen_required
 def family_list(request: HttpRequest) -> HttpResponse:
     """Every dose of the family with the state of its certificate."""
-    doses = [(dose, queries.certificate_state(dose)) for dose in queries.doses_of_family(request.citizen_account)]
-    people: dict[str, list] = {}
-    for dose, state in doses:
-        people.setdefault(dose.citizen.full_name, []).append((dose, state))
+    people: dict[str, list[tuple[Immunization, queries.CertificateState]]] = {}
+    for dose in queries.doses_of_family(access.account_of(request)):
+        people.setdefault(dose.citizen.full_name, []).append((dose, queries.certificate_state(dose)))
     return render(request, "certificates/list.html", {"people": people})
 
 
 @citizen_required
 def of_dose(request: HttpRequest, dose: UUID) -> HttpResponse:
     """The certificate of one dose of the family; signed now if the worker has not come by yet."""
-    immunization = get_object_or_404(Immunization, uuid=dose, citizen__account=request.citizen_account)
+    immunization = get_object_or_404(Immunization, uuid=dose, citizen__account=access.account_of(request))
     try:
         certificate = services.issue(immunization.pk, actor="citizen page")
     except NotCertifiable as refused:

@@ -99,7 +99,7 @@ def _signed(payload: dict[str, Any]) -> bytes:
     return f"{header}.{body}.{shc.b64url(signer.sign(f'{header}.{body}'.encode()))}".encode()
 
 
-def _b64(value: bytes) -> str:
+def _b64(value: bytes | memoryview) -> str:
     return base64.b64encode(bytes(value)).decode("ascii")
 
 

@@ -43,7 +43,7 @@ class Command(BaseCommand):
             self.stdout.write("kunci sudah lengkap")
 
     def _list(self, options: dict[str, Any]) -> None:
-        rows = [
+        rows: list[dict[str, Any]] = [
             {
                 "kid": key.kid,
                 "purpose": key.purpose,
