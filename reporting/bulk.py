@@ -1,12 +1,12 @@
 """Writes an invented population into the tables in bulk, through the same encryption and indexes as the forms."""
 
+import gc
 import io
 import json
-import uuid
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from datetime import date, datetime, time
+from datetime import datetime, time
 from typing import Any
 
 from django.contrib.postgres.fields import ArrayField
@@ -52,10 +52,15 @@ def load(citizens: int, doses_wanted: int, seed: int, progress: Progress) -> int
     if everybody and Citizen.objects.filter(nik_index=nik_index(everybody[0].nik)).exists():
         raise AlreadyLoaded(seed)
     history = list(doses(everybody, doses_wanted, seed))
+    # A million long-lived objects: without this the collector walks them again and again while rows are written.
+    gc.collect()
+    gc.freeze()
     try:
         added = _write(everybody, history, seed, progress)
     except IntegrityError as error:
         raise AlreadyLoaded(seed) from error
+    finally:
+        gc.unfreeze()
     with connection.cursor() as cursor:  # the planner must know that the tables are no longer empty
         for model in (Citizen, Immunization, StockMovement, CoverageRollup):
             cursor.execute(f"ANALYZE {connection.ops.quote_name(model._meta.db_table)}")
@@ -154,16 +159,24 @@ def _copy(model: type[models.Model], rows: Iterator[dict[str, Any]], progress: C
 
 def _text(value: Any) -> str:
     """One value in COPY's text format."""
-    match value:
-        case None:
-            return "\\N"
-        case bool():
-            return "t" if value else "f"
-        case bytes():
-            return "\\\\x" + value.hex()
-        case datetime() | date() | uuid.UUID() | int():
-            return str(value)
-    return str(value).replace("\\", "\\\\").replace("\t", "\\t").replace("\n", "\\n").replace("\r", "\\r")
+    if value is None:
+        return "\\N"
+    kind = type(value)
+    if kind is str:
+        return value if value.isalnum() else _escaped(value)
+    if kind is int:
+        return str(value)
+    if kind is bool:
+        return "t" if value else "f"
+    if kind is bytes:
+        return "\\\\x" + value.hex()
+    return _escaped(str(value))
+
+
+def _escaped(text: str) -> str:
+    if "\\" in text:
+        text = text.replace("\\", "\\\\")
+    return text.replace("\t", "\\t").replace("\n", "\\n").replace("\r", "\\r")
 
 
 def _citizen_rows(everybody: Sequence[Person], ids: Sequence[int]) -> Iterator[dict[str, Any]]:
