@@ -17,7 +17,7 @@ from scheduling.models import Appointment, Place, Schedule, Slot
 
 HOLD_NAMESPACE = UUID("5d0f4c52-9a52-4c2e-8a3c-61a2a5f5a0b1")
 # A place that is locked by a booking which then fails looks taken for a moment; full is only said after looking again.
-TRIES = 4
+TRIES = 5
 
 
 def hold_key(citizen: Citizen, programme: str) -> UUID:
