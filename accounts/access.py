@@ -10,8 +10,15 @@ from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 
 from accounts import second_factor
+from accounts.models import User
 
 View = Callable[..., HttpResponse]
+
+
+class StaffRequest(HttpRequest):
+    """A request that `staff_required` let through: its user is a member of staff."""
+
+    user: User
 
 
 def staff_required(*capabilities: str, fresh: bool = False) -> Callable[[View], View]:
@@ -25,7 +32,7 @@ def staff_required(*capabilities: str, fresh: bool = False) -> Callable[[View], 
         guarded = reauthentication_required(view, allow_get=True) if fresh else view
 
         @wraps(view)
-        def wrapped(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        def wrapped(request: StaffRequest, *args: Any, **kwargs: Any) -> HttpResponse:
             user = request.user
             if not user.is_authenticated:
                 return redirect_to_login(request.get_full_path())

@@ -3,6 +3,7 @@
 import base64
 import io
 import time
+from typing import Any
 
 import segno
 from allauth.account.adapter import DefaultAccountAdapter
@@ -11,6 +12,7 @@ from allauth.core import context
 from allauth.mfa.adapter import DefaultMFAAdapter
 from allauth.mfa.models import Authenticator
 from django.conf import settings
+from django.contrib.auth.base_user import AbstractBaseUser
 from django.http import HttpRequest
 
 from core import crypto
@@ -49,7 +51,7 @@ class StaffAccountAdapter(DefaultAccountAdapter):
         return "/petugas/"
 
     def add_message(
-        self, request: HttpRequest, level: int, message_template: str | None = None, *args, **kwargs
+        self, request: HttpRequest, level: int, message_template: str | None = None, *args: Any, **kwargs: Any
     ) -> None:
         """Our pages say what happened; the package's own notes would be English."""
 
@@ -67,7 +69,7 @@ class StaffMFAAdapter(DefaultMFAAdapter):
     def get_totp_issuer(self) -> str:
         return "VICTORI"
 
-    def get_totp_label(self, user) -> str:
+    def get_totp_label(self, user: AbstractBaseUser) -> str:
         return user.get_username()
 
     def build_totp_svg(self, url: str) -> str:

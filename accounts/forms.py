@@ -4,6 +4,7 @@ from datetime import timedelta
 from typing import Any
 
 from django import forms
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from accounts import partner
@@ -79,11 +80,18 @@ class MembershipForm(forms.ModelForm):
         return data
 
 
+class PartnerChoiceField(forms.ModelChoiceField):
+    """Names the person and the hospital."""
+
+    def label_from_instance(self, obj: Membership) -> str:
+        return f"{obj.user} – {obj.facility}"
+
+
 class TokenForm(forms.Form):
     """A partner's token."""
 
     name = forms.CharField(label="Nama sistem", max_length=80, help_text="Misalnya: SIMRS RS Contoh, produksi.")
-    membership = forms.ModelChoiceField(
+    membership = PartnerChoiceField(
         label="Akun mitra", queryset=Membership.objects.none(), help_text="Akun dengan peran mitra di fasilitasnya."
     )
     scopes = forms.MultipleChoiceField(
@@ -95,8 +103,7 @@ class TokenForm(forms.Form):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         partners = Membership.objects.valid_on(timezone.localdate()).filter(role=Membership.Role.PARTNER)
-        self.fields["membership"].queryset = partners.filter(user__is_active=True).select_related("user", "facility")
-        self.fields["membership"].label_from_instance = lambda one: f"{one.user} – {one.facility}"
+        self.fields["membership"].queryset = partners.filter(user__is_active=True).select_related("user", "facility")  # type: ignore[attr-defined]
 
 
 class StaffFilterForm(forms.Form):
@@ -110,7 +117,7 @@ class StaffFilterForm(forms.Form):
         choices=[("", "Semua"), ("aktif", "Aktif"), ("nonaktif", "Nonaktif"), ("berakhir", "Berakhir dalam 30 hari")],
     )
 
-    def apply(self, rows):
+    def apply(self, rows: QuerySet[User]) -> QuerySet[User]:
         """Filter `rows` of User; an unreadable filter is no filter."""
         if not self.is_valid():
             return rows

@@ -1,6 +1,7 @@
 """Staff: personal accounts, the role each holds, the territory it reaches, and until when."""
 
 from datetime import date
+from typing import TYPE_CHECKING
 
 import pghistory
 from django.conf import settings
@@ -12,6 +13,9 @@ from django.utils import timezone
 
 from core.fields import BlindIndexField
 from regions.models import Facility, Kecamatan, Kelurahan
+
+if TYPE_CHECKING:
+    from accounts.territory import Territory
 
 
 @pghistory.track(pghistory.InsertEvent(), pghistory.UpdateEvent(row=pghistory.Old), exclude=["password", "last_login"])
@@ -39,9 +43,9 @@ class User(AbstractUser):
         """The name on the badge; Indonesian names are not split."""
         return self.full_name
 
-    def territory(self):
+    def territory(self) -> "Territory":
         """The user's valid memberships as one object that filters rows; see accounts.territory."""
-        from accounts.territory import Territory  # models of one app, loaded in two files
+        from accounts.territory import Territory  # that module needs no model at import, this one would
 
         if not hasattr(self, "_territory"):
             self._territory = Territory.of(self)

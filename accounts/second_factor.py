@@ -1,5 +1,7 @@
 """Whether this session has shown a second factor; no staff page opens without (DESIGN section 8)."""
 
+from typing import TYPE_CHECKING, Any
+
 from allauth.account.authentication import get_authentication_records
 from allauth.account.internal.flows.login import record_authentication
 from allauth.mfa.models import Authenticator
@@ -8,13 +10,18 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils.http import urlencode
 
+from accounts.models import User
+
+if TYPE_CHECKING:
+    from accounts.access import StaffRequest
+
 
 def passed(request: HttpRequest) -> bool:
     """True when a one-time or recovery code was accepted in this very session."""
     return any(record.get("method") == "mfa" for record in get_authentication_records(request, request.user))
 
 
-def demand(request: HttpRequest) -> HttpResponse | None:
+def demand(request: "StaffRequest") -> HttpResponse | None:
     """Where to go first, or None when this session may open staff pages: enrol, show the code, change the password."""
     target = urlencode({"next": request.get_full_path() if request.method == "GET" else "/petugas/"})
     if not is_mfa_enabled(request.user, [Authenticator.Type.TOTP]):
@@ -26,13 +33,13 @@ def demand(request: HttpRequest) -> HttpResponse | None:
     return None
 
 
-def count_enrolment(sender, request: HttpRequest, user, authenticator, **kwargs) -> None:
+def count_enrolment(sender: Any, request: HttpRequest, user: User, authenticator: Authenticator, **kwargs: Any) -> None:
     """Whoever has just set up the app has shown a code of it."""
     if authenticator.type == Authenticator.Type.TOTP:
         record_authentication(request, user, "mfa", id=authenticator.pk, type=authenticator.type)
 
 
-def password_was_changed(sender, request: HttpRequest, user, **kwargs) -> None:
+def password_was_changed(sender: Any, request: HttpRequest, user: User, **kwargs: Any) -> None:
     """The one-time password of the invitation has served."""
     if user.must_change_password:
         user.must_change_password = False

@@ -2,6 +2,7 @@
 
 import json
 import logging
+import uuid
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
@@ -96,7 +97,7 @@ def empty_expired() -> int:
     return max(waiting, useless.exclude(state=Message.IN_FLIGHT).update(body="", parameters="", emptied_at=now))
 
 
-def retry(message_id) -> bool:
+def retry(message_id: uuid.UUID) -> bool:
     """An admin sends a failed message again; False when it is not failed or has no text left."""
     changed = Message.objects.filter(pk=message_id, state=Message.FAILED, emptied_at__isnull=True).update(
         state=Message.WAITING, attempts=0, available_at=timezone.now(), finished_at=None

@@ -11,6 +11,13 @@ from regions.models import Kelurahan
 from registration import names, nik, phone
 from registration.models import Citizen
 
+RELATIONS = [
+    ("anak", _("Anak saya")),
+    ("pasangan", _("Suami atau istri saya")),
+    ("orang_tua", _("Orang tua saya")),
+    ("lain", _("Anggota keluarga lain")),
+    ("diri", _("Saya sendiri")),
+]
 DATE_FORMATS = ["%d-%m-%Y", "%d/%m/%Y", "%d.%m.%Y", "%d %m %Y", "%Y-%m-%d"]
 
 
@@ -67,13 +74,7 @@ class RelationForm(forms.Form):
 
     relation = forms.ChoiceField(
         label=_("Siapa yang Anda tambahkan?"),
-        choices=[
-            ("anak", _("Anak saya")),
-            ("pasangan", _("Suami atau istri saya")),
-            ("orang_tua", _("Orang tua saya")),
-            ("lain", _("Anggota keluarga lain")),
-            ("diri", _("Saya sendiri")),
-        ],
+        choices=RELATIONS,
         widget=forms.RadioSelect,
     )
 
@@ -105,7 +106,8 @@ class NikForm(forms.Form):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         for name in ("nik", "no_nik_reason"):
-            self.fields[name].conditional = True  # required in one of two cases, so not "opsional"
+            # Required in one of two cases, so the label must not say "opsional".
+            vars(self.fields[name])["conditional"] = True
 
     def clean(self) -> dict[str, Any]:
         data = super().clean() or {}

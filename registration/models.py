@@ -5,11 +5,13 @@ from datetime import date
 
 import pghistory
 from django.conf import settings
+from django.contrib.auth.models import AnonymousUser
 from django.db import models
 from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from accounts.models import User
 from core.fields import BlindIndexField, EncryptedTextField
 from regions.models import Kelurahan
 
@@ -47,11 +49,11 @@ class CitizenQuerySet(models.QuerySet):
         """The family of one signed-in account."""
         return self.active().filter(account=account)
 
-    def visible_to(self, user) -> "CitizenQuerySet":
+    def visible_to(self, user: User | AnonymousUser) -> "CitizenQuerySet":
         """Citizens a member of staff may open; see registration.visibility."""
         from registration.visibility import citizens_of  # that module names this model's rows
 
-        if not user.is_authenticated:
+        if not isinstance(user, User) or not user.is_authenticated:
             return self.none()
         return self.filter(citizens_of(user.territory()))
 

@@ -6,9 +6,9 @@ A NIK never follows a move or a corrected birth date, so a difference is a quest
 import re
 from dataclasses import dataclass
 from datetime import date
+from typing import Any
 
 from django.core.exceptions import ValidationError
-from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 # Kemendagri province codes. A prefix outside them, or a kecamatan of Semarang that does not exist, is a warning.
@@ -32,7 +32,7 @@ SEMARANG_KECAMATAN = range(1, 17)
 LENGTH, DAY, MONTH, DATE, SERIAL, DUMMY = "length", "day", "month", "date", "serial", "dummy"
 REGION, SEX, BIRTH_DATE = "region", "sex", "birth_date"
 
-REFUSALS: dict[str, str | Promise] = {
+REFUSALS: dict[str, Any] = {
     LENGTH: _("NIK belum sesuai. Mohon periksa kembali 16 angka."),
     DAY: _("NIK belum sesuai: angka ke-7 dan ke-8 bukan tanggal lahir. Mohon periksa kembali."),
     MONTH: _("NIK belum sesuai: angka ke-9 dan ke-10 bukan bulan lahir. Mohon periksa kembali."),
@@ -40,7 +40,7 @@ REFUSALS: dict[str, str | Promise] = {
     SERIAL: _("NIK belum sesuai: empat angka terakhir tidak boleh 0000. Mohon periksa kembali."),
     DUMMY: _("NIK belum sesuai: semua angkanya sama. Mohon isi NIK seperti pada KTP, KK, atau KIA."),
 }
-WARNINGS: dict[str, str | Promise] = {
+WARNINGS: dict[str, Any] = {
     REGION: _("Kode wilayah pada NIK tidak kami kenal."),
     SEX: _("Jenis kelamin berbeda dari yang tersirat pada NIK."),
     BIRTH_DATE: _("Tanggal lahir berbeda dari yang tersirat pada NIK."),

@@ -27,7 +27,7 @@ def home_kecamatan(account: CitizenAccount) -> str | None:
 
 def notification_phone(citizen: Citizen) -> str | None:
     """Where messages about this person go: the account's verified phone, else the phone left at the desk."""
-    if citizen.account_id:
+    if citizen.account:
         return citizen.account.phone
     return citizen.contact_phone or None
 

@@ -26,15 +26,23 @@ RENEW_AFTER = 24 * 3600  # sliding: a cookie older than a day is written anew wh
 View = Callable[..., HttpResponse]
 
 
+class CitizenRequest(HttpRequest):
+    """A request that has passed CitizenAccountMiddleware; behind `citizen_required` the account is there."""
+
+    citizen_account: CitizenAccount
+
+
 class CitizenAccountMiddleware:
     """Sets `request.citizen_account`: None, or the account fetched on first use; test it for truth, not `is None`."""
 
-    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+    def __init__(self, get_response: View) -> None:
         self.get_response = get_response
 
-    def __call__(self, request: HttpRequest) -> HttpResponse:
+    def __call__(self, request: CitizenRequest) -> HttpResponse:
         claims = _claims(request)
-        request.citizen_account = SimpleLazyObject(lambda: _account(claims)) if claims else None
+        # A proxy of the account or of None, typed as what views behind `citizen_required` see.
+        lazy: Any = SimpleLazyObject(lambda: _account(claims)) if claims else None
+        request.citizen_account = lazy
         return self.get_response(request)
 
 
@@ -68,7 +76,7 @@ def citizen_required(view: View) -> View:
     """Let in a signed-in citizen; others sign in first and come back to where they were."""
 
     @wraps(view)
-    def wrapped(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+    def wrapped(request: CitizenRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         if not request.citizen_account:
             # A form sent after the cookie ended leads back to its page, not into a POST.
             target = request.get_full_path() if request.method in ("GET", "HEAD") else request.path

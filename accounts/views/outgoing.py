@@ -5,11 +5,11 @@ import uuid
 from django.contrib import messages
 from django.core.paginator import Paginator
 from django.db.models import Count
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_POST, require_safe
 
-from accounts.access import staff_required
+from accounts.access import StaffRequest, staff_required
 from messaging import services
 from messaging.models import Message
 
@@ -18,7 +18,7 @@ PAGE_SIZE = 50
 
 @require_safe
 @staff_required("messages.view")
-def message_list(request: HttpRequest) -> HttpResponse:
+def message_list(request: StaffRequest) -> HttpResponse:
     """Messages, newest first, by state."""
     state = request.GET.get("keadaan", "")
     rows = Message.objects.order_by("-created_at").defer("body", "parameters")
@@ -35,7 +35,7 @@ def message_list(request: HttpRequest) -> HttpResponse:
 
 @require_POST
 @staff_required("messages.view")
-def retry(request: HttpRequest, message_id: uuid.UUID) -> HttpResponse:
+def retry(request: StaffRequest, message_id: uuid.UUID) -> HttpResponse:
     """Send a failed message again."""
     if services.retry(message_id):
         messages.success(request, "Pesan dikirim ulang.")

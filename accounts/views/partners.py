@@ -2,21 +2,21 @@
 
 from django.contrib import messages
 from django.core.exceptions import ValidationError
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.views.decorators.debug import sensitive_variables
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from accounts import partner
-from accounts.access import staff_required
+from accounts.access import StaffRequest, staff_required
 from accounts.forms import TokenForm
 from accounts.models import PartnerToken
 
 
 @require_safe
 @staff_required("partner.manage")
-def token_list(request: HttpRequest) -> HttpResponse:
+def token_list(request: StaffRequest) -> HttpResponse:
     """All tokens, living ones first."""
     rows = PartnerToken.objects.select_related("user", "facility").order_by("-expires_at")
     now = timezone.now()
@@ -30,7 +30,7 @@ def token_list(request: HttpRequest) -> HttpResponse:
 @sensitive_variables("text")
 @require_http_methods(["GET", "HEAD", "POST"])
 @staff_required("partner.manage", fresh=True)
-def new_token(request: HttpRequest) -> HttpResponse:
+def new_token(request: StaffRequest) -> HttpResponse:
     """Make a token; its text stands on the answer and nowhere else."""
     form = TokenForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
@@ -47,7 +47,7 @@ def new_token(request: HttpRequest) -> HttpResponse:
 
 @require_POST
 @staff_required("partner.manage", fresh=True)
-def revoke_token(request: HttpRequest, pk: int) -> HttpResponse:
+def revoke_token(request: StaffRequest, pk: int) -> HttpResponse:
     """End a token at once."""
     token = get_object_or_404(PartnerToken, pk=pk)
     partner.revoke(token)

@@ -6,14 +6,14 @@ from django.contrib import messages
 from django.core.exceptions import ValidationError
 from django.core.paginator import Paginator
 from django.db.models import Exists, OuterRef
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.views.decorators.debug import sensitive_variables
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from accounts import services
-from accounts.access import staff_required
+from accounts.access import StaffRequest, staff_required
 from accounts.forms import InviteForm, MembershipForm, StaffFilterForm
 from accounts.models import Membership, User
 
@@ -31,7 +31,7 @@ ACTIONS = {
 
 @require_safe
 @staff_required("staff.manage")
-def staff_list(request: HttpRequest) -> HttpResponse:
+def staff_list(request: StaffRequest) -> HttpResponse:
     """All members of staff, searchable."""
     form = StaffFilterForm(request.GET)
     totp = Authenticator.objects.filter(user=OuterRef("pk"), type=Authenticator.Type.TOTP)
@@ -44,7 +44,7 @@ def staff_list(request: HttpRequest) -> HttpResponse:
 @sensitive_variables("password")
 @require_http_methods(["GET", "HEAD", "POST"])
 @staff_required("staff.manage", fresh=True)
-def invite(request: HttpRequest) -> HttpResponse:
+def invite(request: StaffRequest) -> HttpResponse:
     """A new account with its one-time password, shown on the answer and nowhere else."""
     form = InviteForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
@@ -59,7 +59,7 @@ def invite(request: HttpRequest) -> HttpResponse:
 
 @require_safe
 @staff_required("staff.manage")
-def detail(request: HttpRequest, pk: int) -> HttpResponse:
+def detail(request: StaffRequest, pk: int) -> HttpResponse:
     """One account: assignments, second factor, lockout, and what was done to it by whom."""
     person = get_object_or_404(User, pk=pk)
     context = {
@@ -77,7 +77,7 @@ def detail(request: HttpRequest, pk: int) -> HttpResponse:
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @staff_required("staff.manage", fresh=True)
-def assign(request: HttpRequest, pk: int) -> HttpResponse:
+def assign(request: StaffRequest, pk: int) -> HttpResponse:
     """One more assignment."""
     person = get_object_or_404(User, pk=pk)
     form = MembershipForm(request.POST or None, instance=Membership(user=person))
@@ -94,7 +94,7 @@ def assign(request: HttpRequest, pk: int) -> HttpResponse:
 
 @require_POST
 @staff_required("staff.manage", fresh=True)
-def end_assignment(request: HttpRequest, pk: int, membership_id: int) -> HttpResponse:
+def end_assignment(request: StaffRequest, pk: int, membership_id: int) -> HttpResponse:
     """The assignment gives no right from today."""
     membership = get_object_or_404(Membership, pk=membership_id, user_id=pk)
     services.end_assignment(membership, by=request.user)
@@ -105,7 +105,7 @@ def end_assignment(request: HttpRequest, pk: int, membership_id: int) -> HttpRes
 @sensitive_variables("password")
 @require_POST
 @staff_required("staff.manage", fresh=True)
-def act(request: HttpRequest, pk: int, action: str) -> HttpResponse:
+def act(request: StaffRequest, pk: int, action: str) -> HttpResponse:
     """Deactivate, reactivate, reset the password or the second factor, release a lockout."""
     person = get_object_or_404(User, pk=pk)
     try:

@@ -7,7 +7,7 @@ from django import forms
 from django.conf import settings
 from django.contrib import messages
 from django.core.exceptions import ValidationError
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import Http404, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
 from django.utils import timezone
@@ -18,9 +18,9 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from core import throttle
 from registration import claims, nik, queries, services
-from registration.forms import GuardianForm, NikForm, PersonForm, PlaceForm, RelationForm
+from registration.forms import RELATIONS, GuardianForm, NikForm, PersonForm, PlaceForm, RelationForm
 from registration.models import Citizen, CitizenAccount, IdentityClaim
-from registration.session import citizen_required
+from registration.session import CitizenRequest, citizen_required
 from registration.views.sign_in import too_many
 
 FORMS: dict[str, type[forms.Form]] = {
@@ -42,7 +42,7 @@ TITLES = {
 
 @require_safe
 @citizen_required
-def family(request: HttpRequest) -> HttpResponse:
+def family(request: CitizenRequest) -> HttpResponse:
     """The people of this account, what is still open about each, and the way to add one more."""
     members = queries.family(request.citizen_account)
     context = {
@@ -58,7 +58,7 @@ def family(request: HttpRequest) -> HttpResponse:
 @sensitive_post_parameters()
 @require_http_methods(["GET", "HEAD", "POST"])
 @citizen_required
-def add_member(request: HttpRequest) -> HttpResponse:
+def add_member(request: CitizenRequest) -> HttpResponse:
     """Add one person. Answers given so far travel in hidden fields, so Back, reload and a second tab all work."""
     wizard = AddWizard(request.citizen_account, request.POST)
     if request.method != "POST":
@@ -80,7 +80,7 @@ def add_member(request: HttpRequest) -> HttpResponse:
 
 @require_safe
 @citizen_required
-def claim(request: HttpRequest, code: str) -> HttpResponse:
+def claim(request: CitizenRequest, code: str) -> HttpResponse:
     """What to bring to the desk, and the code to show there."""
     row = get_object_or_404(IdentityClaim, public_code=code, account=request.citizen_account)
     return render(request, "registration/claim.html", {"claim": row})
@@ -89,7 +89,7 @@ def claim(request: HttpRequest, code: str) -> HttpResponse:
 @sensitive_post_parameters()
 @require_http_methods(["GET", "HEAD", "POST"])
 @citizen_required
-def edit_member(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
+def edit_member(request: CitizenRequest, public_id: uuid.UUID) -> HttpResponse:
     """Change one person; the identity is fixed once a desk has seen the card."""
     account = request.citizen_account
     citizen = get_object_or_404(Citizen.objects.of_account(account).select_related("guardian"), public_id=public_id)
@@ -150,8 +150,9 @@ class AddWizard:
     def _prepare(self, step: str, form: forms.Form) -> None:
         if step == "guardian":
             _offer_guardians(form, self.adults)
-        if step == "relation" and any(one.relation == Citizen.Relation.SELF for one in self.members):
-            form.fields["relation"].choices = [row for row in form.fields["relation"].choices if row[0] != "diri"]
+        relation = form.fields.get("relation")
+        if isinstance(relation, forms.ChoiceField) and any(one.relation == "diri" for one in self.members):
+            relation.choices = [row for row in RELATIONS if row[0] != "diri"]
 
     def is_minor(self) -> bool:
         """Whether the birth date given makes a guardian necessary."""
@@ -201,7 +202,7 @@ class AddWizard:
         """The person this very form has written before: a double click, or the back button."""
         return Citizen.objects.of_account(self.account).filter(public_id=self.entry_id()).first()
 
-    def page(self, request: HttpRequest, step: str, *, show_errors: bool = False) -> HttpResponse:
+    def page(self, request: CitizenRequest, step: str, *, show_errors: bool = False) -> HttpResponse:
         """One page of the questions; only its own errors are shown, and only after it was answered."""
         order = [*self.steps(), "check"]
         current = None if step == "check" else self.form(step)
@@ -241,7 +242,7 @@ class AddWizard:
         }
 
 
-def _save_new(request: HttpRequest, wizard: AddWizard) -> HttpResponse:
+def _save_new(request: CitizenRequest, wizard: AddWizard) -> HttpResponse:
     entry = wizard.entry()
     refused = _too_many_numbers(request, entry["nik"])
     if refused:
@@ -256,12 +257,12 @@ def _save_new(request: HttpRequest, wizard: AddWizard) -> HttpResponse:
     return _saved(request, saved)
 
 
-def _saved(request: HttpRequest, citizen: Citizen) -> HttpResponse:
+def _saved(request: CitizenRequest, citizen: Citizen) -> HttpResponse:
     messages.success(request, _("%(name)s sudah ada dalam keluarga Anda.") % {"name": citizen.full_name})
     return HttpResponseRedirect(reverse("registration:family"))
 
 
-def _refused(request: HttpRequest, wizard: AddWizard, error: ValidationError) -> HttpResponse:
+def _refused(request: CitizenRequest, wizard: AddWizard, error: ValidationError) -> HttpResponse:
     code = getattr(error, "code", None)
     if code in ("own_family", "family_full"):
         messages.info(request, " ".join(error.messages))
@@ -271,7 +272,7 @@ def _refused(request: HttpRequest, wizard: AddWizard, error: ValidationError) ->
     return wizard.page(request, wrong, show_errors=True)
 
 
-def _to_claim(request: HttpRequest, account: CitizenAccount, entry: dict[str, Any]) -> HttpResponse:
+def _to_claim(request: CitizenRequest, account: CitizenAccount, entry: dict[str, Any]) -> HttpResponse:
     if Citizen.objects.of_account(account).filter(nik_index=services.nik_index(entry["nik"])).exists():
         messages.info(request, _("Orang dengan NIK ini sudah ada dalam keluarga Anda."))
         return HttpResponseRedirect(reverse("registration:family"))
@@ -279,7 +280,7 @@ def _to_claim(request: HttpRequest, account: CitizenAccount, entry: dict[str, An
     return HttpResponseRedirect(reverse("registration:claim", args=[row.public_code]))
 
 
-def _too_many_numbers(request: HttpRequest, number: str | None) -> HttpResponse | None:
+def _too_many_numbers(request: CitizenRequest, number: str | None) -> HttpResponse | None:
     # Trying NIK after NIK must not tell who is registered; counted before we look, so that both answers cost.
     wait = throttle.hit("nik", str(request.citizen_account.pk), settings.LIMIT_NIK_PER_ACCOUNT) if number else 0
     return too_many(request, wait) if wait else None

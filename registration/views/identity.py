@@ -4,12 +4,12 @@ from typing import Any
 
 from django.contrib import messages
 from django.core.exceptions import ValidationError
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_safe
 
-from accounts.access import staff_required
+from accounts.access import StaffRequest, staff_required
 from core.readlog import log_read
 from registration import claims, nik, services
 from registration.forms_desk import ClaimCodeForm, DecisionForm, MergeForm
@@ -20,7 +20,7 @@ SHOWN = 100
 
 @require_safe
 @staff_required("identity.resolve")
-def desk(request: HttpRequest) -> HttpResponse:
+def desk(request: StaffRequest) -> HttpResponse:
     """Find a claim by the code the person shows; the health office also sees the list of open ones."""
     form = ClaimCodeForm(request.GET if "kode" in request.GET else None)
     if form.is_bound and form.is_valid():
@@ -37,7 +37,7 @@ def desk(request: HttpRequest) -> HttpResponse:
 @sensitive_post_parameters()
 @require_http_methods(["GET", "HEAD", "POST"])
 @staff_required("identity.resolve")
-def claim(request: HttpRequest, code: str) -> HttpResponse:
+def claim(request: StaffRequest, code: str) -> HttpResponse:
     """What was typed beside what is on record, and the decision. Opening it is logged on the record."""
     row = get_object_or_404(IdentityClaim, public_code=code)
     form = DecisionForm(request.POST or None)
@@ -62,7 +62,7 @@ def claim(request: HttpRequest, code: str) -> HttpResponse:
 @sensitive_post_parameters()
 @require_http_methods(["GET", "HEAD", "POST"])
 @staff_required("identity.resolve")
-def merge(request: HttpRequest) -> HttpResponse:
+def merge(request: StaffRequest) -> HttpResponse:
     """Two records of one person become one: first both are shown, then the button merges."""
     form = MergeForm(request.POST or None)
     pair: dict[str, Any] = {}
@@ -85,7 +85,7 @@ def merge(request: HttpRequest) -> HttpResponse:
     return render(request, "registration/identity_merge.html", {"form": form, **pair})
 
 
-def _decide(request: HttpRequest, row: IdentityClaim, data: dict[str, Any]) -> HttpResponse:
+def _decide(request: StaffRequest, row: IdentityClaim, data: dict[str, Any]) -> HttpResponse:
     match data["decision"]:
         case "attach":
             citizen = claims.attach(row.pk, by=request.user, card_nik=data["card_nik"], note=data["note"])
@@ -99,7 +99,7 @@ def _decide(request: HttpRequest, row: IdentityClaim, data: dict[str, Any]) -> H
     return redirect("identity_desk")
 
 
-def _merge(request: HttpRequest, temporary: Citizen, known: Citizen | None, data: dict[str, Any]) -> HttpResponse:
+def _merge(request: StaffRequest, temporary: Citizen, known: Citizen | None, data: dict[str, Any]) -> HttpResponse:
     if known is None:
         services.update_citizen(temporary.pk, by_staff=True, nik=data["nik"], identity_verified=True)
         messages.success(request, f"NIK {temporary.full_name} dicatat. Janji dan riwayatnya tetap.")

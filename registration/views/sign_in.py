@@ -8,7 +8,7 @@ from django.conf import settings
 from django.contrib import messages
 from django.core import signing
 from django.db import transaction
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils import timezone
@@ -24,6 +24,7 @@ from registration import codes, session
 from registration.forms import CodeForm, PhoneForm
 from registration.models import CitizenAccount, OneTimeCode
 from registration.services import phone_index
+from registration.session import CitizenRequest
 
 COOKIE = "masuk"
 SALT = "registration.sign_in"
@@ -32,7 +33,7 @@ COOKIE_AGE = 1800
 
 @sensitive_post_parameters()
 @require_http_methods(["GET", "HEAD", "POST"])
-def sign_in(request: HttpRequest) -> HttpResponse:
+def sign_in(request: CitizenRequest) -> HttpResponse:
     """Ask for the phone; post: send a code and go on to the page that asks for it."""
     if request.method != "POST" and request.citizen_account:
         return HttpResponseRedirect(session.safe_next(request))
@@ -49,7 +50,7 @@ def sign_in(request: HttpRequest) -> HttpResponse:
 
 @sensitive_post_parameters()
 @require_http_methods(["GET", "HEAD", "POST"])
-def enter_code(request: HttpRequest) -> HttpResponse:
+def enter_code(request: CitizenRequest) -> HttpResponse:
     """Ask for the code; post: check it and sign in."""
     code, browser = _code_of(request)
     if code is None:
@@ -76,7 +77,7 @@ def enter_code(request: HttpRequest) -> HttpResponse:
 
 
 @require_POST
-def resend_code(request: HttpRequest) -> HttpResponse:
+def resend_code(request: CitizenRequest) -> HttpResponse:
     """Send another code to the same phone, not sooner than the wait time."""
     code, browser = _code_of(request)
     if code is None:
@@ -92,7 +93,7 @@ def resend_code(request: HttpRequest) -> HttpResponse:
 
 
 @require_POST
-def sign_out(request: HttpRequest) -> HttpResponse:
+def sign_out(request: CitizenRequest) -> HttpResponse:
     """Forget this browser, or with `everywhere` every browser of the account."""
     if request.POST.get("everywhere") and request.citizen_account:
         session.sign_out_everywhere(request.citizen_account)
@@ -102,7 +103,7 @@ def sign_out(request: HttpRequest) -> HttpResponse:
     return response
 
 
-def too_many(request: HttpRequest, wait_seconds: int) -> HttpResponse:
+def too_many(request: CitizenRequest, wait_seconds: int) -> HttpResponse:
     """429 with the time to wait."""
     minutes = max(1, math.ceil(wait_seconds / 60))
     response = render(request, "429.html", {"retry_minutes": minutes}, status=429)
@@ -110,13 +111,13 @@ def too_many(request: HttpRequest, wait_seconds: int) -> HttpResponse:
     return response
 
 
-def _too_often(request: HttpRequest, phone: str) -> HttpResponse | None:
+def _too_often(request: CitizenRequest, phone: str) -> HttpResponse | None:
     wait = throttle.hit("code_address", client_address(request), settings.LIMIT_CODE_PER_ADDRESS)
     wait = wait or throttle.hit("code_phone", phone, settings.LIMIT_CODE_PER_PHONE)
     return too_many(request, wait) if wait else None
 
 
-def _send_code(request: HttpRequest, phone: str, browser: str) -> HttpResponse:
+def _send_code(request: CitizenRequest, phone: str, browser: str) -> HttpResponse:
     code = codes.issue(phone=phone, browser=browser, language=get_language() or "id")
     response = HttpResponseRedirect(_here("enter_code", request))
     response.set_cookie(
@@ -130,7 +131,7 @@ def _send_code(request: HttpRequest, phone: str, browser: str) -> HttpResponse:
     return response
 
 
-def _welcome(request: HttpRequest, code: OneTimeCode) -> HttpResponse:
+def _welcome(request: CitizenRequest, code: OneTimeCode) -> HttpResponse:
     with transaction.atomic():
         account, _created = CitizenAccount.objects.get_or_create(
             phone_index=phone_index(code.phone),
@@ -145,7 +146,7 @@ def _welcome(request: HttpRequest, code: OneTimeCode) -> HttpResponse:
     return response
 
 
-def _pending(request: HttpRequest) -> tuple[uuid.UUID, str] | None:
+def _pending(request: CitizenRequest) -> tuple[uuid.UUID, str] | None:
     try:
         code_id, browser = signing.loads(request.COOKIES.get(COOKIE, ""), salt=SALT, max_age=COOKIE_AGE)
         return uuid.UUID(code_id), str(browser)
@@ -153,25 +154,25 @@ def _pending(request: HttpRequest) -> tuple[uuid.UUID, str] | None:
         return None
 
 
-def _code_of(request: HttpRequest) -> tuple[OneTimeCode | None, str]:
+def _code_of(request: CitizenRequest) -> tuple[OneTimeCode | None, str]:
     pending = _pending(request)
     if not pending:
         return None, ""
     return codes.find(pending[0], browser=pending[1]), pending[1]
 
 
-def _start_over(request: HttpRequest) -> HttpResponse:
+def _start_over(request: CitizenRequest) -> HttpResponse:
     if request.citizen_account:  # the back button after signing in
         return HttpResponseRedirect(session.safe_next(request))
     messages.info(request, _("Masukkan nomor telepon untuk menerima kode."))
     return HttpResponseRedirect(_here("sign_in", request))
 
 
-def _next(request: HttpRequest) -> str:
+def _next(request: CitizenRequest) -> str:
     return session.safe_next(request, fallback="/")
 
 
-def _here(name: str, request: HttpRequest) -> str:
+def _here(name: str, request: CitizenRequest) -> str:
     target = _next(request)
     query = f"?{urlencode({'next': target})}" if target != "/" else ""
     return reverse(f"registration:{name}") + query
