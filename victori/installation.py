@@ -209,6 +209,12 @@ class Installation:
         self.servers_file.unlink(missing_ok=True)
 
 
+def _needs_no_database(command: str, arguments: set[str]) -> bool:
+    if command == "verify_certificate":
+        return "--certificate" in arguments  # the key is given, so nothing is looked up
+    return command in WITHOUT_SERVERS or command.startswith("-") or bool({"-h", "--help"} & arguments)
+
+
 @contextlib.contextmanager
 def for_command(arguments: list[str]) -> Iterator[None]:
     """Surround one management command: environment complete, servers there, and gone afterwards if we started them."""
@@ -221,7 +227,7 @@ def for_command(arguments: list[str]) -> Iterator[None]:
             [os.environ.get("PATH", os.defpath), str(postgres_bin())]
         )  # dbshell finds psql
     command = arguments[1] if len(arguments) > 1 else "help"
-    if command in WITHOUT_SERVERS or command.startswith("-") or {"-h", "--help"} & set(arguments):
+    if _needs_no_database(command, set(arguments)):
         os.environ.setdefault("DATABASE_URL", "postgres://victori@127.0.0.1:1/victori")  # nobody connects
         yield
         return

@@ -54,7 +54,7 @@ def _model_section(model: type[models.Model]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _field_row(field: models.Field[Any, Any]) -> str:
+def _field_row(field: "models.Field[Any, Any]") -> str:
     kind = {"EncryptedTextField": "encrypted text", "BlindIndexField": "index"}.get(
         type(field).__name__, field.db_type(connection) or ""
     )
