@@ -1,4 +1,4 @@
-"""POST /api/v1/certificates/verify: the verdict on one code, for partners and anybody else. Nothing is kept."""
+"""POST /api/v1/certificates/verify/: the verdict on one code, for partners and anybody else. Nothing is kept."""
 
 from typing import Any
 

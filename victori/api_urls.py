@@ -12,7 +12,7 @@ from vaccination.api import ImmunizationCreate, ImmunizationDetail
 
 urlpatterns = [
     path("openapi.json", SpectacularJSONAPIView.as_view(), name="openapi"),
-    path("certificates/verify", VerifyCertificate.as_view(), name="api-verify-certificate"),
+    path("certificates/verify/", VerifyCertificate.as_view(), name="api-verify-certificate"),
     path("facilities/", FacilityList.as_view(), name="api-facilities"),
     path("schedules/", ScheduleList.as_view(), name="api-schedules"),
     path("stock/", StockList.as_view(), name="api-stock"),

@@ -34,6 +34,17 @@
     return made;
   }
 
+  /* A full date in words, in the language of the page; a year or a moment stays as the code has it. */
+  function readable(name, value) {
+    if (name === "country" && value === "ID") return "Indonesia";
+    if (data.brands[value]) return data.brands[value];
+    if (!/^\d{4}-\d\d-\d\d$/.test(value)) return String(value);
+    var day = new Date(value + "T00:00:00Z");
+    if (isNaN(day)) return String(value);
+    var form = { day: "numeric", month: "long", year: "numeric", timeZone: "UTC" };
+    return new Intl.DateTimeFormat(document.documentElement.lang, form).format(day);
+  }
+
   function show(found) {
     var unknown = found.verdict === "valid" && found.facts && found.facts.kind === "unknown";
     var words = data.words[unknown ? "unknown-content" : found.verdict] || data.words["bad-base45"];
@@ -44,7 +55,7 @@
     var list = element("dl", "", "summary-list");
     data.labels.forEach(function (label) {
       var value = found.facts && !unknown && found.facts[label[0]];
-      if (value) list.append(element("dt", label[1]), element("dd", String(data.brands[value] || value)));
+      if (value) list.append(element("dt", label[1]), element("dd", readable(label[0], value)));
     });
     if (list.children.length) result.append(list, element("p", data.compare));
     result.append(element("p", data.forgotten, "hint"));
