@@ -13,8 +13,8 @@ from django.db import transaction
 from accounts.models import Membership, User
 from regions.models import Facility, Kelurahan
 
-PASSWORD = "vaksin-semarang-2026"  # noqa: S105 - public by purpose, exists only in demo mode
-TOTP_SECRET = "VICTORIDEMOSEMARANGKOTA222222222"  # noqa: S105 - as above
+PASSWORD = "vaksin-semarang-2026"  # public by purpose, exists only in demo mode
+TOTP_SECRET = "VICTORIDEMOSEMARANGKOTA222222222"  # as above
 PERIOD = 30
 
 

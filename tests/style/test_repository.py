@@ -83,7 +83,9 @@ def test_no_silenced_check_and_no_unfinished_work(files):
 
 
 def test_files_stay_readable(files):
-    sources = [path for path in files if path.suffix in (".py", ".js", ".css", ".html")]
+    sources = [
+        path for path in files if path.suffix in (".py", ".js", ".css", ".html") and "migrations" not in path.parts
+    ]
     long = {str(path): len((ROOT / path).read_text().splitlines()) for path in sources}
     assert {path: count for path, count in long.items() if count > 450 and not path.startswith("static/css")} == {}
 
