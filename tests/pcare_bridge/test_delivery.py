@@ -377,12 +377,33 @@ def test_a_paused_account_is_tried_again_by_itself(simulator: Server, settings: 
     assert Delivery.objects.get().state == "sent"
 
 
-def test_three_unreadable_answers_in_a_row_mean_a_wrong_key() -> None:
+def test_a_row_that_slipped_past_the_pause_is_not_sent(simulator: Server) -> None:
+    make_dose(make_facility())
+    outbox.drain("pcare")
+    FacilityAccount.objects.update(pause_class="configuration", paused_until=timezone.now() + timedelta(hours=1))
+    assert Delivery.objects.get().state == "waiting"
+    assert sending.send_due(2) == 0
+    assert simulator.service.total == 0
+
+
+def test_when_the_breaker_closes_nobody_waits_out_an_hour(simulator: Server) -> None:
+    make_dose(make_facility())
+    outbox.drain("pcare")
+    upstream = health.upstream()
+    assert upstream is not None
+    Delivery.objects.update(error_class="unreachable", available_at=timezone.now() + timedelta(hours=1))
+    for _ in range(5):
+        health.note_failure(upstream.pk, ERROR_CLASSES["unreachable"])
+    time.sleep(0.1)
+    sending.send_due(2)
+    assert Delivery.objects.get().state == "sent"
+
+
+def test_a_wrong_secret_is_refused_by_its_signature_and_pauses() -> None:
     facility = make_facility()
     FacilityAccount.objects.update(secret="kunci-lain")
     make_dose(facility)
-    run(rounds=5)
-    # A wrong secret is refused by its signature first; unreadable answers come from a clock or key upstream.
+    run(rounds=1)
     assert FacilityAccount.objects.get().pause_class == "configuration"
 
 
