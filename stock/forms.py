@@ -1,6 +1,7 @@
 """Forms of the stock keeper; each carries a key, so that sending it twice writes one line."""
 
 import uuid
+from datetime import date
 from typing import Any
 
 from django import forms
@@ -63,9 +64,9 @@ class ReceiveForm(KeyedForm):
     )
     document = forms.CharField(label="Nomor SBBK", max_length=60, required=False)
 
-    def clean_expiration_date(self):
+    def clean_expiration_date(self) -> date:
         """A lot that ended is not booked in."""
-        day = self.cleaned_data["expiration_date"]
+        day: date = self.cleaned_data["expiration_date"]
         if day < timezone.localdate():
             raise forms.ValidationError("Batch ini sudah kedaluwarsa. Jangan diterima; kembalikan dengan berita acara.")
         return day

@@ -2,10 +2,12 @@
 
 import pgtrigger
 from django.conf import settings
+from django.contrib.auth.models import AnonymousUser
 from django.db import models
 from django.db.models import Q
 from django.utils import timezone
 
+from accounts.models import User
 from programmes.models import Vaccine
 from regions.models import Facility
 
@@ -29,7 +31,7 @@ class Lot(models.Model):
 class StockQuerySet(models.QuerySet):
     """Rows that belong to a facility, by territory."""
 
-    def visible_to(self, user) -> "StockQuerySet":
+    def visible_to(self, user: User | AnonymousUser) -> "StockQuerySet":
         """Rows of the facilities in the user's territory."""
         return self.filter(facility__in=Facility.objects.visible_to(user))
 
@@ -37,7 +39,7 @@ class StockQuerySet(models.QuerySet):
 class TransferQuerySet(models.QuerySet):
     """Transfers by territory."""
 
-    def visible_to(self, user) -> "TransferQuerySet":
+    def visible_to(self, user: User | AnonymousUser) -> "TransferQuerySet":
         """Transfers that leave or reach a facility in the user's territory."""
         mine = Facility.objects.visible_to(user)
         return self.filter(Q(from_facility__in=mine) | Q(to_facility__in=mine))

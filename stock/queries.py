@@ -1,10 +1,10 @@
 """Reads over stock: what may be used first, how much there is, and how old each number is."""
 
 from collections import defaultdict
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from itertools import groupby
+from typing import Any
 
 from django.db.models import F, Max, Q, QuerySet, Sum, Window
 from django.db.models.functions import Lag
@@ -12,6 +12,7 @@ from django.utils import timezone
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
+from accounts.models import User
 from regions.models import Facility
 from stock.models import StockBalance, StockMovement, Transfer, VialOpening
 
@@ -144,9 +145,7 @@ class FacilityStock:
         return max(row.changed_at for row in self.rows)
 
 
-def public_stock(
-    kecamatan: str = "", vaccine: str = "", facilities: Iterable[int] | None = None
-) -> list[FacilityStock]:
+def public_stock(kecamatan: str = "", vaccine: str = "", facilities: Any = None) -> list[FacilityStock]:
     """Usable doses per facility and vaccine with the age of each number; two queries whatever the size of the city."""
     today = timezone.localdate()
     usable = Q(lot__expiration_date__gte=today, vvm_stage__in=["A", "B"])
@@ -173,8 +172,9 @@ def public_stock(
     )
     used = daily_use()
     city = []
-    keys = ("facility_id", "name", "code", "kecamatan_name", "kecamatan_code")
-    for key, group in groupby(totals, key=lambda row: tuple(row[name] for name in keys)):
+    for _key, group in groupby(totals, key=lambda row: row["facility_id"]):
+        rows_here = list(group)
+        first = rows_here[0]
         shelf = [
             PublicStock(
                 row["vaccine"],
@@ -184,9 +184,10 @@ def public_stock(
                 days_left(row["doses"], used.get((row["facility_id"], row["lot__vaccine_id"]), 0)),
                 row["changed_at"],
             )
-            for row in group
+            for row in rows_here
         ]
-        city.append(FacilityStock(*key, rows=shelf))
+        place = (first["name"], first["code"], first["kecamatan_name"], first["kecamatan_code"])
+        city.append(FacilityStock(first["facility_id"], *place, rows=shelf))
     return city
 
 
@@ -259,7 +260,7 @@ class CityStock:
     late_vials: list[VialOpening]
 
 
-def city_stock(user) -> CityStock:
+def city_stock(user: User) -> CityStock:
     """The stock of the user's territory, with what needs attention; query count does not depend on its size."""
     today, now = timezone.localdate(), timezone.now()
     mine = Facility.objects.visible_to(user)

@@ -2,17 +2,24 @@
 
 from django.http import Http404, HttpRequest
 
+from accounts.models import User
 from regions.models import Facility
 
 SESSION_KEY = "facility_id"
 
 
-def facilities_of(request: HttpRequest) -> list[Facility]:
+class StaffRequest(HttpRequest):
+    """A member of staff with the second factor passed: what `staff_required` guarantees."""
+
+    user: User
+
+
+def facilities_of(request: StaffRequest) -> list[Facility]:
     """Active facilities in the user's territory, by name."""
     return list(Facility.objects.visible_to(request.user).filter(is_active=True).select_related("kecamatan"))
 
 
-def current_facility(request: HttpRequest) -> Facility:
+def current_facility(request: StaffRequest) -> Facility:
     """The facility chosen in this session, else the first of the territory; Http404 when there is none.
 
     The choice is filtered through the territory again: an assignment that ended yesterday opens nothing today.
@@ -26,7 +33,7 @@ def current_facility(request: HttpRequest) -> Facility:
     return facility
 
 
-def choose_facility(request: HttpRequest, facility_id: int) -> Facility:
+def choose_facility(request: StaffRequest, facility_id: int) -> Facility:
     """Work for another facility of the territory from now on; Http404 for a foreign one."""
     facility = Facility.objects.visible_to(request.user).filter(pk=facility_id, is_active=True).first()
     if facility is None:

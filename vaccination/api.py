@@ -1,7 +1,7 @@
 """/api/v1/immunizations/: a partner facility records its doses with its own UUIDs, up to 500 at once."""
 
 from dataclasses import asdict
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
 from django.shortcuts import get_object_or_404
@@ -11,6 +11,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from accounts.models import PartnerToken
 from accounts.partner import PartnerTokenAuthentication, has_scope
 from regions.models import Kelurahan
 from registration.models import Citizen
@@ -18,6 +19,11 @@ from vaccination import partner
 from vaccination.models import Immunization
 
 MAX_ROWS = 500
+
+
+def token_of(request: Request) -> PartnerToken:
+    """The token the permission has checked."""
+    return cast(PartnerToken, request.auth)
 
 
 class DoseRowSerializer(serializers.Serializer):
@@ -61,7 +67,7 @@ class DoseRowSerializer(serializers.Serializer):
 class BatchSerializer(serializers.Serializer):
     """Up to 500 doses; each is judged on its own."""
 
-    doses = DoseRowSerializer(many=True, min_length=1, max_length=MAX_ROWS)
+    doses = serializers.ListField(child=DoseRowSerializer(), min_length=1, max_length=MAX_ROWS)
 
 
 class LooseBatchSerializer(serializers.Serializer):
@@ -78,7 +84,9 @@ class RowResultSerializer(serializers.Serializer):
     status = serializers.ChoiceField([partner.CREATED, partner.DUPLICATE, partner.REFUSED, partner.INVALID])
     dose_number = serializers.IntegerField(allow_null=True)
     code = serializers.CharField(allow_blank=True, help_text="Sebab penolakan, untuk program.")
-    errors = serializers.DictField(child=serializers.ListField(child=serializers.CharField()))
+    problems = serializers.DictField(
+        child=serializers.ListField(child=serializers.CharField()), help_text="Kalimat per isian; kosong bila tercatat."
+    )
 
 
 class BatchResultSerializer(serializers.Serializer):
@@ -131,11 +139,11 @@ class ImmunizationCreate(APIView):
     def _row(self, index: int, row: dict[str, Any], request: Request) -> partner.RowResult:
         serializer = DoseRowSerializer(data=row)
         if not serializer.is_valid():
-            errors = {name: [str(text) for text in texts] for name, texts in serializer.errors.items()}
+            problems = {name: [str(text) for text in texts] for name, texts in serializer.errors.items()}
             sent = row.get("uuid")
             key = sent[:36] if isinstance(sent, str) else ""
-            return partner.RowResult(index, key, partner.INVALID, code="invalid", errors=errors)
-        return partner.record(index, serializer.validated_data, request.auth)
+            return partner.RowResult(index, key, partner.INVALID, code="invalid", problems=problems)
+        return partner.record(index, serializer.validated_data, token_of(request))
 
 
 class ImmunizationDetail(APIView):
@@ -148,6 +156,8 @@ class ImmunizationDetail(APIView):
     def get(self, request: Request, key: UUID) -> Response:
         """Read a dose this facility recorded; a foreign one is a 404."""
         row = get_object_or_404(
-            Immunization.objects.select_related("replaced_by"), client_uuid=key, facility_id=request.auth.facility_id
+            Immunization.objects.select_related("replaced_by"),
+            client_uuid=key,
+            facility_id=token_of(request).facility_id,
         )
         return Response(ImmunizationSerializer(row).data)

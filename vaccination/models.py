@@ -4,11 +4,13 @@ import uuid
 
 import pghistory
 from django.conf import settings
+from django.contrib.auth.models import AnonymousUser
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import Q
 from django.utils import timezone
 
+from accounts.models import User
 from programmes.models import Programme, Questionnaire, Vaccine
 from regions.models import Facility, Kelurahan
 from registration.models import Citizen
@@ -18,7 +20,7 @@ from scheduling.models import Appointment
 class VisitQuerySet(models.QuerySet):
     """Visits by territory."""
 
-    def visible_to(self, user) -> "VisitQuerySet":
+    def visible_to(self, user: User | AnonymousUser) -> "VisitQuerySet":
         """Visits at the facilities in the user's territory."""
         return self.filter(facility__in=Facility.objects.visible_to(user))
 
@@ -113,7 +115,7 @@ class ImmunizationQuerySet(models.QuerySet):
         """Doses given and not withdrawn."""
         return self.filter(status="completed")
 
-    def visible_to(self, user) -> "ImmunizationQuerySet":
+    def visible_to(self, user: User | AnonymousUser) -> "ImmunizationQuerySet":
         """Doses given at the facilities in the user's territory."""
         return self.filter(facility__in=Facility.objects.visible_to(user))
 

@@ -28,7 +28,7 @@ class RowResult:
     status: str
     dose_number: int | None = None
     code: str = ""
-    errors: dict[str, list[str]] = field(default_factory=dict)
+    problems: dict[str, list[str]] = field(default_factory=dict)
 
 
 def record(index: int, row: dict[str, Any], token: PartnerToken) -> RowResult:
@@ -38,7 +38,7 @@ def record(index: int, row: dict[str, Any], token: PartnerToken) -> RowResult:
         with transaction.atomic():
             recorded = _record(row, token)
     except ValidationError as error:
-        return RowResult(index, str(key), REFUSED, code=_code(error), errors=_errors(error))
+        return RowResult(index, str(key), REFUSED, code=_code(error), problems=_errors(error))
     status = CREATED if recorded.created else DUPLICATE
     return RowResult(index, str(key), status, dose_number=recorded.immunization.dose_number)
 

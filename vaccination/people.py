@@ -3,16 +3,17 @@
 from datetime import timedelta
 from uuid import UUID
 
-from django.http import Http404, HttpRequest
+from django.http import Http404
 from django.utils import timezone
 
 from registration.models import Citizen
+from stock.workplace import StaffRequest
 
 SESSION_KEY = "desk_found"
 GRANT = timedelta(hours=1)
 
 
-def grant(request: HttpRequest, citizen: Citizen) -> None:
+def grant(request: StaffRequest, citizen: Citizen) -> None:
     """Remember that this person stood at the desk; the session holds the random id, never a NIK."""
     now = timezone.now()
     found = {key: until for key, until in request.session.get(SESSION_KEY, {}).items() if until > now.timestamp()}
@@ -20,7 +21,7 @@ def grant(request: HttpRequest, citizen: Citizen) -> None:
     request.session[SESSION_KEY] = found
 
 
-def citizen_or_404(request: HttpRequest, public_id: UUID) -> Citizen:
+def citizen_or_404(request: StaffRequest, public_id: UUID) -> Citizen:
     """The living record, inside the territory or found at this desk lately; else Http404."""
     rows = Citizen.objects.active().filter(public_id=public_id)
     rows = rows.select_related("kelurahan__kecamatan", "domicile_kelurahan__kecamatan", "guardian", "account")

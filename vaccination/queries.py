@@ -203,7 +203,7 @@ def dose_choices(visit: Visit, at: datetime | None = None, *, pregnant: bool | N
             not option.manual_review,
         )
     )
-    choices = []
+    choices: list[DoseChoice] = []
     for option in wanted:
         for rank, lot in enumerate(shelf.get(option.vaccine, [])):
             choices.append(DoseChoice(option, lot, rank == 0 and not choices, not option.eligible))

@@ -63,7 +63,7 @@ def record_dose(
     The same `client_uuid` again returns the first answer. Raises VaccinationError (RuleRefused, NeedsOverride) and
     stock.services.StockError, all ValidationErrors with text for the screen. Locks citizen, appointment, balance.
     """
-    entry = {
+    entry: dict[str, Any] = {
         "citizen_id": citizen_id, "facility_id": facility_id, "programme_code": programme_code, "dose_code": dose_code,
         "lot_id": lot_id, "performer": performer, "recorder": recorder, "occurred_at": occurred_at or timezone.now(),
         "body_site": body_site, "visit_id": visit_id, "override_reason": override_reason.strip()[:200],
@@ -273,7 +273,8 @@ def correct_dose(
         if check_order != (new.vaccine_id, new.dose_code, timezone.localdate(new.occurred_at)):
             _judge_again(old, new, citizen, override_reason.strip()[:200])
         _mark_in_error(old, actor, reason)
-        if old.is_primary_source and new.lot_id_used != old.lot_id_used:
+        moved = old.is_primary_source and new.lot_id_used != old.lot_id_used
+        if moved and new.lot_id_used and new.facility_id:
             stock.give_back(immunization_uuid=stock_uuid(old), actor=actor, reason=f"Perbaikan: {reason}"[:200])
             lot, _movement = stock.take_dose(
                 facility_id=new.facility_id, lot_id=new.lot_id_used, at=new.occurred_at, actor=actor,
@@ -310,7 +311,7 @@ def withdraw_dose(*, immunization_id: int, actor: User, reason: str) -> Immuniza
 def stock_uuid(immunization: Immunization) -> uuid.UUID:
     """The key of the ledger line that holds this dose: a correction without a new lot keeps the old line."""
     row = immunization
-    while row.replaces_id and row.replaces.lot_id_used == row.lot_id_used:
+    while row.replaces and row.replaces.lot_id_used == row.lot_id_used:
         row = row.replaces
     return row.uuid
 

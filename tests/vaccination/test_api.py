@@ -62,7 +62,7 @@ def test_a_batch_gets_one_result_per_row_and_bad_rows_stop_no_other(hospital):
     assert [row["status"] for row in body["results"]] == ["created", "refused", "invalid", "refused", "created"]
     assert [row["index"] for row in body["results"]] == [0, 1, 2, 3, 4]
     assert body["results"][3]["code"] == "lot_unknown"
-    assert "sex" in body["results"][2]["errors"]
+    assert "sex" in body["results"][2]["problems"]
     assert (body["created"], body["refused"]) == (2, 3)
     assert on_hand(lot) == 8
     assert Citizen.objects.count() == 2  # a refused row leaves no person behind

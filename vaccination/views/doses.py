@@ -5,7 +5,7 @@ from uuid import UUID
 from django.contrib import messages
 from django.core.exceptions import ValidationError
 from django.db.models import Q
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.views.decorators.cache import never_cache
@@ -14,13 +14,14 @@ from accounts.access import staff_required
 from core.readlog import log_read
 from registration.models import Citizen
 from stock.queries import usable_lots
+from stock.workplace import StaffRequest
 from vaccination import flow, services
 from vaccination.eligibility import dose_label
 from vaccination.forms import AdverseEventForm, CorrectionForm, ReasonForm
 from vaccination.models import AdverseEvent, Immunization
 
 
-def dose_or_404(request: HttpRequest, dose_uuid: UUID) -> Immunization:
+def dose_or_404(request: StaffRequest, dose_uuid: UUID) -> Immunization:
     """A dose given in the territory, or one from a card of a person the desk may open."""
     here = Immunization.objects.visible_to(request.user).values("pk")
     people = Citizen.objects.visible_to(request.user).values("pk")
@@ -32,7 +33,7 @@ def dose_or_404(request: HttpRequest, dose_uuid: UUID) -> Immunization:
 
 @staff_required("dose.correct")
 @never_cache
-def correct(request: HttpRequest, dose_uuid: UUID) -> HttpResponse:
+def correct(request: StaffRequest, dose_uuid: UUID) -> HttpResponse:
     """The row as it stands beside what it should be; both are kept."""
     row = dose_or_404(request, dose_uuid)
     citizen = row.citizen
@@ -63,7 +64,7 @@ def correct(request: HttpRequest, dose_uuid: UUID) -> HttpResponse:
 
 @staff_required("dose.correct")
 @never_cache
-def withdraw(request: HttpRequest, dose_uuid: UUID) -> HttpResponse:
+def withdraw(request: StaffRequest, dose_uuid: UUID) -> HttpResponse:
     """Withdraw a dose that never was given."""
     row = dose_or_404(request, dose_uuid)
     form = ReasonForm(request.POST or None)
@@ -83,7 +84,7 @@ def withdraw(request: HttpRequest, dose_uuid: UUID) -> HttpResponse:
 
 @staff_required("kipi.record")
 @never_cache
-def adverse_event(request: HttpRequest, dose_uuid: UUID) -> HttpResponse:
+def adverse_event(request: StaffRequest, dose_uuid: UUID) -> HttpResponse:
     """Report a KIPI after this dose."""
     row = dose_or_404(request, dose_uuid)
     form = AdverseEventForm(request.POST or None)
@@ -106,7 +107,7 @@ def adverse_event(request: HttpRequest, dose_uuid: UUID) -> HttpResponse:
 
 @staff_required("kipi.record")
 @never_cache
-def adverse_event_done(request: HttpRequest, event_id: int) -> HttpResponse:
+def adverse_event_done(request: StaffRequest, event_id: int) -> HttpResponse:
     """What to do now, after a KIPI was recorded."""
     rows = AdverseEvent.objects.select_related("immunization__citizen", "immunization__vaccine")
     event = get_object_or_404(rows, pk=event_id, immunization__in=Immunization.objects.visible_to(request.user))

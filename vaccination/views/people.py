@@ -5,7 +5,7 @@ from uuid import UUID
 from django.contrib import messages
 from django.core.exceptions import ValidationError
 from django.db.models import Prefetch
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils import timezone
@@ -20,8 +20,8 @@ from programmes import history
 from registration import nik as nik_rules
 from registration.models import Citizen
 from scheduling.models import Appointment
-from scheduling.queries import todays_schedules
-from stock.workplace import current_facility
+from scheduling.queries import Row, todays_schedules
+from stock.workplace import StaffRequest, current_facility
 from vaccination import flow, services
 from vaccination.eligibility import dose_label, judge, options_for
 from vaccination.forms import NewCitizenForm, PastDoseForm, WalkInForm
@@ -32,7 +32,7 @@ from vaccination.views.today import step_url
 
 @staff_required("desk.check_in")
 @never_cache
-def appointment(request: HttpRequest, public_id: UUID) -> HttpResponse:
+def appointment(request: StaffRequest, public_id: UUID) -> HttpResponse:
     """The ticket and the person it belongs to; POST marks the person as present."""
     facility = current_facility(request)
     row = get_object_or_404(
@@ -64,7 +64,7 @@ def appointment(request: HttpRequest, public_id: UUID) -> HttpResponse:
 
 @staff_required("desk.check_in")
 @never_cache
-def new_citizen(request: HttpRequest) -> HttpResponse:
+def new_citizen(request: StaffRequest) -> HttpResponse:
     """Write a person down who is not on record, then go on as a walk-in."""
     form = NewCitizenForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
@@ -87,7 +87,7 @@ def new_citizen(request: HttpRequest) -> HttpResponse:
 
 @staff_required("desk.check_in")
 @never_cache
-def walk_in(request: HttpRequest, public_id: UUID) -> HttpResponse:
+def walk_in(request: StaffRequest, public_id: UUID) -> HttpResponse:
     """Take a place of today for somebody without a ticket and check in."""
     facility = current_facility(request)
     citizen = citizen_or_404(request, public_id)
@@ -112,7 +112,7 @@ def walk_in(request: HttpRequest, public_id: UUID) -> HttpResponse:
     return render(request, "vaccination/walk_in.html", context)
 
 
-def _walk_in_choices(citizen: Citizen, schedules) -> tuple[list[tuple[str, str]], list[str]]:
+def _walk_in_choices(citizen: Citizen, schedules: list[Row]) -> tuple[list[tuple[str, str]], list[str]]:
     """Schedules with a place left and the dose the rules allow there; and why others are not offered."""
     past, today = history.past_doses(citizen.pk), timezone.localdate()
     allowed, with_reason, refused = [], [], []
@@ -143,14 +143,14 @@ def _walk_in_choices(citizen: Citizen, schedules) -> tuple[list[tuple[str, str]]
 
 @staff_required("desk.view")
 @never_cache
-def record(request: HttpRequest, public_id: UUID) -> HttpResponse:
+def record(request: StaffRequest, public_id: UUID) -> HttpResponse:
     """One person's record: identity, doses and how far each has travelled, visits, who opened it."""
     citizen = citizen_or_404(request, public_id)
     log_read(user=request.user, citizen_id=citizen.pk, purpose="identity", note="Buka catatan warga")
     return render(request, "vaccination/citizen.html", record_context(request, citizen))
 
 
-def record_context(request: HttpRequest, citizen: Citizen) -> dict[str, object]:
+def record_context(request: StaffRequest, citizen: Citizen) -> dict[str, object]:
     """Everything the record page shows."""
     doses = list(
         Immunization.objects.filter(citizen=citizen)
@@ -189,7 +189,7 @@ def record_context(request: HttpRequest, citizen: Citizen) -> dict[str, object]:
 @staff_required("desk.check_in")
 @never_cache
 @require_POST
-def reveal_nik(request: HttpRequest, public_id: UUID) -> HttpResponse:
+def reveal_nik(request: StaffRequest, public_id: UUID) -> HttpResponse:
     """Show the full NIK once, for a written reason that the person can read later."""
     citizen = citizen_or_404(request, public_id)
     reason = request.POST.get("reason", "").replace("\x00", "").strip()
@@ -203,7 +203,7 @@ def reveal_nik(request: HttpRequest, public_id: UUID) -> HttpResponse:
 
 @staff_required("dose.record", "desk.screen")
 @never_cache
-def past_dose(request: HttpRequest, public_id: UUID) -> HttpResponse:
+def past_dose(request: StaffRequest, public_id: UUID) -> HttpResponse:
     """Take over a dose from a card or from what the person says."""
     citizen = citizen_or_404(request, public_id)
     form = PastDoseForm(request.POST or None)

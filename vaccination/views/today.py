@@ -1,7 +1,7 @@
 """The desk's first page: the list of the day, and the one box that takes ticket, code or NIK."""
 
 from django.contrib import messages
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils import timezone
@@ -15,7 +15,7 @@ from core.models import ReadLog
 from registration import nik as nik_rules
 from registration.models import Citizen
 from scheduling.models import Appointment
-from stock.workplace import choose_facility, current_facility, facilities_of
+from stock.workplace import StaffRequest, choose_facility, current_facility, facilities_of
 from vaccination import queries
 from vaccination.forms import NewCitizenForm
 from vaccination.models import Visit
@@ -26,7 +26,7 @@ ELSEWHERE = (("coverage.view", "/dinkes/"), ("stock.view", "/petugas/stok/"), ("
 
 @staff_required()
 @never_cache
-def today(request: HttpRequest) -> HttpResponse:
+def today(request: StaffRequest) -> HttpResponse:
     """Today's list with counters; the fragment alone when the page refreshes itself."""
     territory = request.user.territory()
     if not territory.can("desk.view"):
@@ -43,7 +43,7 @@ def today(request: HttpRequest) -> HttpResponse:
 
 @staff_required()
 @require_POST
-def switch_facility(request: HttpRequest) -> HttpResponse:
+def switch_facility(request: StaffRequest) -> HttpResponse:
     """Work for another facility of the territory."""
     chosen = request.POST.get("facility", "")
     if not chosen.isascii() or not chosen.isdigit() or len(chosen) > 9:
@@ -54,7 +54,7 @@ def switch_facility(request: HttpRequest) -> HttpResponse:
 
 @staff_required("desk.check_in")
 @never_cache
-def find(request: HttpRequest) -> HttpResponse:
+def find(request: StaffRequest) -> HttpResponse:
     """Ticket QR, ticket code, temporary number or NIK, by POST; a NIK never enters an address."""
     if request.method != "POST":
         return redirect("desk:today")
@@ -113,7 +113,7 @@ def step_url(visit: Visit) -> str:
     return reverse("desk:citizen", args=[visit.citizen.public_id])
 
 
-def _new_person(request: HttpRequest, text: str) -> HttpResponse:
+def _new_person(request: StaffRequest, text: str) -> HttpResponse:
     try:
         parsed = nik_rules.parse(text, today=timezone.localdate())
     except nik_rules.NikInvalid as error:
@@ -125,7 +125,7 @@ def _new_person(request: HttpRequest, text: str) -> HttpResponse:
 
 @staff_required("desk.view")
 @never_cache
-def print_list(request: HttpRequest) -> HttpResponse:
+def print_list(request: StaffRequest) -> HttpResponse:
     """The day on paper, for when the network is down; printing it opens these records, so each is logged."""
     facility = current_facility(request)
     day = queries.day_of(facility)

@@ -1,10 +1,11 @@
 """The steps of a visit: screening, injection, confirmation, observation, end."""
 
+from collections.abc import Sequence
 from uuid import UUID
 
 from django.contrib import messages
 from django.core.exceptions import ValidationError
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.views.decorators.cache import never_cache
@@ -13,8 +14,8 @@ from django.views.decorators.http import require_POST
 from accounts.access import staff_required
 from core.readlog import log_read
 from programmes.catalogue import form_of
-from programmes.screening import Proposal, questions_for
-from stock.workplace import current_facility
+from programmes.screening import Item, Proposal, questions_for
+from stock.workplace import StaffRequest, current_facility
 from vaccination import flow, queries, services
 from vaccination.eligibility import dose_label
 from vaccination.forms import DoseForm, LeaveForm, ReasonForm, ScreeningForm
@@ -24,7 +25,7 @@ from vaccination.views.today import step_url
 Step = Visit.Step
 
 
-def visit_or_404(request: HttpRequest, public_id: UUID) -> Visit:
+def visit_or_404(request: StaffRequest, public_id: UUID) -> Visit:
     """A visit at a facility of the user's territory; a foreign one is a 404."""
     rows = Visit.objects.visible_to(request.user).select_related(
         "citizen", "facility", "programme", "vaccine", "appointment"
@@ -34,7 +35,7 @@ def visit_or_404(request: HttpRequest, public_id: UUID) -> Visit:
 
 @staff_required("desk.screen")
 @never_cache
-def screening(request: HttpRequest, public_id: UUID) -> HttpResponse:
+def screening(request: StaffRequest, public_id: UUID) -> HttpResponse:
     """The form of the person's age and programme; nothing typed is lost while a second reading is waited for."""
     visit = visit_or_404(request, public_id)
     if visit.step not in (Step.ARRIVED, Step.SCREENED):
@@ -81,12 +82,12 @@ def screening(request: HttpRequest, public_id: UUID) -> HttpResponse:
     return render(request, "vaccination/screening.html", context)
 
 
-def _missing(proposal: Proposal | None, items) -> list[str]:
+def _missing(proposal: Proposal | None, items: Sequence[Item]) -> list[str]:
     texts = {item.key: item.text for item in items} | {"temperature_c": "Suhu", "blood_pressure": "Tekanan darah"}
     return [texts.get(key, key) for key in proposal.missing] if proposal else []
 
 
-def _after_screening(request: HttpRequest, visit: Visit, screening: Screening) -> HttpResponse:
+def _after_screening(request: StaffRequest, visit: Visit, screening: Screening) -> HttpResponse:
     visit.refresh_from_db()
     if visit.step == Step.SCREENED:
         return redirect("desk:dose", public_id=visit.public_id)
@@ -99,7 +100,7 @@ def _after_screening(request: HttpRequest, visit: Visit, screening: Screening) -
 
 @staff_required("dose.record")
 @never_cache
-def dose(request: HttpRequest, public_id: UUID) -> HttpResponse:
+def dose(request: StaffRequest, public_id: UUID) -> HttpResponse:
     """Record the injection: lot proposed, confirmed by the vaccinator."""
     visit = visit_or_404(request, public_id)
     if visit.step not in (Step.SCREENED, Step.VACCINATED):
@@ -147,7 +148,7 @@ def dose(request: HttpRequest, public_id: UUID) -> HttpResponse:
 def _already_given(form: DoseForm) -> bool:
     """The same form sent again: its lot line may be gone from the list, the dose is on record all the same."""
     key = form.cleaned_data.get("client_uuid")
-    return bool(key) and Immunization.objects.filter(client_uuid=key).exists()
+    return key is not None and Immunization.objects.filter(client_uuid=key).exists()
 
 
 def _observation(screening: Screening | None) -> int:
@@ -165,7 +166,7 @@ def _usual_site(visit: Visit) -> str:
 
 @staff_required("desk.view")
 @never_cache
-def given(request: HttpRequest, public_id: UUID) -> HttpResponse:
+def given(request: StaffRequest, public_id: UUID) -> HttpResponse:
     """The confirmation: what was given, until when to wait, what comes next."""
     visit = visit_or_404(request, public_id)
     doses = list(
@@ -189,7 +190,7 @@ def given(request: HttpRequest, public_id: UUID) -> HttpResponse:
 
 @staff_required("desk.observe")
 @never_cache
-def observation(request: HttpRequest) -> HttpResponse:
+def observation(request: StaffRequest) -> HttpResponse:
     """Everybody who waits after the injection, who is due first on top."""
     facility = current_facility(request)
     context = {"facility": facility, "visits": queries.observation_board(facility), "now": timezone.now()}
@@ -200,7 +201,7 @@ def observation(request: HttpRequest) -> HttpResponse:
 
 @staff_required("desk.observe")
 @require_POST
-def finish(request: HttpRequest, public_id: UUID) -> HttpResponse:
+def finish(request: StaffRequest, public_id: UUID) -> HttpResponse:
     """End the observation of one person."""
     visit = visit_or_404(request, public_id)
     form = LeaveForm(request.POST)
@@ -218,7 +219,7 @@ def finish(request: HttpRequest, public_id: UUID) -> HttpResponse:
 
 @staff_required("desk.check_in")
 @never_cache
-def end(request: HttpRequest, public_id: UUID) -> HttpResponse:
+def end(request: StaffRequest, public_id: UUID) -> HttpResponse:
     """End a visit without a dose."""
     visit = visit_or_404(request, public_id)
     form = ReasonForm(request.POST or None)
