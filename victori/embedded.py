@@ -65,10 +65,13 @@ def _become(uid: int, gid: int) -> None:
             _LIBC.prctl(_PR_CAP_AMBIENT, _PR_CAP_AMBIENT_RAISE, _CAP_DAC_OVERRIDE, 0, 0)
 
 
-def unprivileged_user() -> pwd.struct_passwd | None:
-    """Postgres refuses to run as root: the user it runs as then; None when we are not root."""
+def unprivileged_user(data: Path) -> pwd.struct_passwd | None:
+    """Postgres refuses to run as root: the user it runs as then (the owner of `data`); None when we are not root."""
     if os.geteuid() != 0:
         return None
+    if data.exists() and data.stat().st_uid != 0:
+        with contextlib.suppress(KeyError):
+            return pwd.getpwuid(data.stat().st_uid)
     for name in ("nobody", "postgres", "daemon"):
         with contextlib.suppress(KeyError):
             return pwd.getpwnam(name)
@@ -198,7 +201,7 @@ class Postgres:
 
     def __init__(self, data: Path, sockets: Path, log: Path, *, durable: bool = True) -> None:
         self.data, self.sockets, self.log, self.durable = data, sockets, log, durable
-        self.user = unprivileged_user()
+        self.user = unprivileged_user(data)
         self.process: subprocess.Popen[bytes] | None = None
 
     @property

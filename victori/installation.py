@@ -68,6 +68,17 @@ class Installation:
                 f"Folder {self.state_dir} tidak dapat ditulisi ({error.strerror}): perbaiki haknya, kosongkan disk, "
                 "atau isi STATE_DIR dengan folder lain."
             ) from None
+        self._require_ours()
+
+    def _require_ours(self) -> None:
+        """A trial begun by root cannot go on as somebody else. Raises ServerError."""
+        wanted = [(self.state_dir / name, os.R_OK) for name in ("secrets.env", "postgres")]
+        wanted += [(log, os.W_OK) for log in self.state_dir.glob("logs/*")]
+        for path, right in wanted:
+            if path.exists() and not os.access(path, right):
+                raise ServerError(
+                    f"{path} milik pengguna lain: jalankan sebagai pengguna itu, atau isi STATE_DIR dengan folder lain."
+                )
 
     def load_secrets(self) -> None:
         """Put the secrets into the environment; in demo mode make them once. Raises ServerError in production."""
@@ -79,7 +90,7 @@ class Installation:
                 f"{', '.join(missing)} belum diisi: mode produksi memerlukan rahasia dari lingkungan "
                 "(docs/operations.md); untuk uji coba pakai DEMO=1."
             )
-        self.prepare_folder()
+        self.prepare_folder()  # also proves that the files are ours to read
         file = self.state_dir / "secrets.env"
         if not file.exists():
             values = {

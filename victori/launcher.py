@@ -22,7 +22,7 @@ from types import FrameType
 from victori.embedded import ServerError, end, spawn, tail
 from victori.installation import ROOT, Installation, in_demo
 
-START_SECONDS = 90
+START_SECONDS = 180
 PAUSES_SECONDS = (1, 2, 5, 10, 30)
 STEADY_SECONDS = 60
 CELERY = [sys.executable, "-m", "celery", "-A"]
