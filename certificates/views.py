@@ -80,8 +80,14 @@ def download_pdf(request: HttpRequest, key: str) -> HttpResponse:
     certificate = access.by_download_key(key)
     if certificate is None:
         return _gone(request)
-    response = HttpResponse(pdf.render(certificate), content_type="application/pdf")
+    return pdf_response(pdf.render(certificate))
+
+
+def pdf_response(data: bytes) -> HttpResponse:
+    """A certificate as a file whose name says nothing about the person."""
+    response = HttpResponse(data, content_type="application/pdf")
     response.headers["Content-Disposition"] = f'inline; filename="{pdf.FILE_NAME}"'
+    response.headers["Cache-Control"] = "private, no-store"
     return response
 
 

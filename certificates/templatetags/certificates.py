@@ -19,6 +19,11 @@ def breakable(text: str) -> str:
 
 
 @register.inclusion_tag("certificates/_state.html")
-def certificate_state(immunization: Immunization, link: bool = False) -> dict[str, Any]:
-    """Status tag; with `link` also the way to the page, which only the family may open."""
-    return {"state": queries.certificate_state(immunization), "link": link}
+def certificate_state(immunization: Immunization, link: bool = False, staff: bool = False) -> dict[str, Any]:
+    """Status tag; with `link` the way to the page that only the family may open, with `staff` the desk's print-out."""
+    return {
+        "state": queries.certificate_state(immunization),
+        "immunization": immunization,
+        "link": link,
+        "staff": staff,
+    }

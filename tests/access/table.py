@@ -105,6 +105,9 @@ TABLE: dict[str, Row] = {
     "petugas/stok/mutasi/": Row(STOCK_READ),
     "petugas/stok/mutasi.csv": Row(STOCK_READ),
     "dinkes/stok/": Row(OFFICE),
+    "petugas/sertifikat/<uuid:dose>/sertifikat-vaksinasi.pdf": Row(
+        OWN_PERSON, "petugas/sertifikat/{dose.uuid}/sertifikat-vaksinasi.pdf"
+    ),
     ".well-known/jwks.json": Row(PUBLIC),
     ".well-known/dsc.json": Row(PUBLIC),
     ".well-known/dsc.pem": Row(PUBLIC),

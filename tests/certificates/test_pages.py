@@ -10,13 +10,16 @@ from django.urls import reverse
 from django.utils import timezone
 
 from certificates import access, services, shc
-from certificates.models import Certificate
+from certificates.models import Certificate, SignatureLog
 from certificates.trust import KeyRing
 from certificates.verifying import verify_text
+from core.models import ReadLog
 from messaging.models import Message
+from regions.models import Facility
 from tests.certificates.doses import make_dose
 from tests.registration.people import make_account, make_citizen, sign_in_citizen
-from vaccination.models import Immunization
+from tests.staff import make_staff, sign_in_staff
+from vaccination.models import Immunization, Visit
 
 pytestmark = pytest.mark.django_db
 
@@ -286,6 +289,36 @@ def test_link_of_a_corrected_dose_opens_its_replacement_only_for_the_same_person
 @pytest.mark.parametrize("address", ["/sertifikat/x/", "/sertifikat/" + "a" * 3000 + "/", "/sertifikat/a/kode/"])
 def test_odd_links_are_no_error(client, address):
     assert client.get(address).status_code in (200, 302)
+
+
+# --- desk ----------------------------------------------------------------------------------------------------------
+
+
+def test_desk_prints_for_a_person_without_a_phone_and_the_person_sees_it_logged(client):
+    dose = make_dose(make_citizen())
+    nurse = make_staff("vaksinator", facility=dose.facility)
+    sign_in_staff(client, nurse)
+    Visit.objects.create(
+        citizen=dose.citizen, facility=dose.facility, programme=dose.programme, checked_in_by=nurse, step="observed"
+    )
+    address = reverse("desk-certificate", args=[dose.uuid])
+    response = client.get(address)
+    assert response.content.startswith(b"%PDF")
+    assert response.headers["Cache-Control"] == "private, no-store"
+    assert ReadLog.objects.get(citizen_id=dose.citizen_id).purpose == "certificate"
+    assert SignatureLog.objects.first().actor == "desk"
+    Immunization.objects.filter(pk=dose.pk).update(is_primary_source=False)
+    assert client.get(address).status_code == 410
+
+
+def test_desk_of_another_place_does_not_find_the_dose(client):
+    dose = make_dose(make_citizen())
+    other = Facility.objects.create(
+        code="puskesmas-lain", name="Puskesmas Lain", kind="puskesmas", kecamatan=dose.facility.kecamatan
+    )
+    sign_in_staff(client, make_staff("vaksinator", facility=other))
+    assert client.get(reverse("desk-certificate", args=[dose.uuid])).status_code == 404
+    assert not ReadLog.objects.exists()
 
 
 # --- verifier ------------------------------------------------------------------------------------------------------
