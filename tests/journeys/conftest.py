@@ -11,6 +11,14 @@ from tests.journeys.portal import Portal
 from tests.journeys.visitor import DESKTOP, PHONE, Visitor
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """One process for all journeys (they share one installation), and time for its first start on a busy machine."""
+    for item in items:
+        if "journeys" in item.path.parts:
+            item.add_marker(pytest.mark.xdist_group("journeys"))
+            item.add_marker(pytest.mark.timeout(300))
+
+
 @pytest.fixture(scope="session")
 def portal(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Portal]:
     """The portal as `make run` starts it."""

@@ -2,6 +2,8 @@
 
 import random
 import re
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -17,12 +19,18 @@ def test_a_parent_books_for_a_child_then_moves_and_cancels(visitor, screen, scri
     # Given: a parent with a phone that was never seen before
     steps.citizen_signs_in(parent, f"0812 9900 9{number:03d}")
     steps.citizen_adds_member(parent, nik=f"9974015203319{number:03d}", name="Wati Uji", born="12-03-1931", sex="P")
+    born = datetime.now(ZoneInfo("Asia/Jakarta")).date() - timedelta(days=75)
     steps.citizen_adds_member(
-        parent, nik=f"9974010101239{number:03d}", name="Tirta Uji", born="01-01-2023", sex="L", relation="anak"
+        parent,
+        nik=f"997401{born:%d%m%y}9{number:03d}",
+        name="Tirta Uji",
+        born=f"{born:%d-%m-%Y}",
+        sex="L",
+        relation="anak",
     )
 
-    # When: she books measles for the child
-    code = steps.citizen_books(parent, search="vaksin=MR", who="Tirta Uji")
+    # When: she books the first drops against polio for the child
+    code = steps.citizen_books(parent, search="vaksin=OPV", who="Tirta Uji")
     ticket = parent.page.url.partition("?")[0].removeprefix(parent.url)
     place = parent.page.locator(".ticket .summary-list").inner_text()
 
