@@ -8,7 +8,9 @@ from itertools import pairwise
 
 from reporting.coverage import Cell, Coverage
 
-TILE_WIDTH, TILE_HEIGHT, GAP = 132, 88, 8
+TILE_WIDTH, TILE_HEIGHT, GAP = 132, 104, 6
+# A longer name would leave its tile at the size that a phone can still show.
+LONG_NAME = 10
 # Lower bounds of tile classes 1 to 5. Boosters never reached half of the city: their differences need finer steps.
 FINE_STEPS, FULL_STEPS = (25, 30, 35, 40, 50), (20, 40, 60, 80, 95)
 CHART_WIDTH, CHART_HEIGHT, CHART_LEFT, CHART_BOTTOM = 720, 220, 56, 28
@@ -41,15 +43,18 @@ class Tile:
         return self.x + TILE_WIDTH // 2
 
     @property
-    def name_lines(self) -> list[tuple[int, str]]:
-        """The name in one or two lines with their baselines."""
-        first = self.y + (38 if len(self.lines) == 1 else 28)
-        return [(first + 20 * number, line) for number, line in enumerate(self.lines)]
+    def name_lines(self) -> list[tuple[int, str, int]]:
+        """The name in one or two lines: baseline, text, and the width to squeeze it into (0: as it is)."""
+        first = self.y + (44 if len(self.lines) == 1 else 30)
+        return [
+            (first + 24 * number, line, TILE_WIDTH - 10 if len(line) >= LONG_NAME else 0)
+            for number, line in enumerate(self.lines)
+        ]
 
     @property
     def percent_y(self) -> int:
         """Baseline of the percentage."""
-        return self.y + TILE_HEIGHT - 16
+        return self.y + TILE_HEIGHT - 18
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,8 +184,8 @@ def trend(per_day: Sequence[tuple[date, int]], since: date, until: date) -> Tren
 
 
 def _nice_top(value: int) -> int:
-    """The next even round number, so that the middle of the axis is whole."""
-    step = 2
-    while step < value:
-        step = step * 5 // 2 if str(step).startswith("2") else step * 2
-    return step
+    """The next round number whose middle is whole: 2, 4, 6, 8, 10, 20, 40 ..."""
+    scale = 1
+    while value > 10 * scale:
+        scale *= 10
+    return next(step * scale for step in (2, 4, 6, 8, 10) if step * scale >= value)

@@ -15,11 +15,9 @@ LONGEST_DAYS = 3660
 class CoverageFilter(forms.Form):
     """Which dose, from when until when; everything has a default, so an empty query is valid."""
 
-    dosis = forms.ChoiceField(label="Program dan dosis", required=False)
-    dari = forms.DateField(label="Dari tanggal", required=False, widget=forms.DateInput({"type": "date"}, "%Y-%m-%d"))
-    sampai = forms.DateField(
-        label="Sampai tanggal", required=False, widget=forms.DateInput({"type": "date"}, "%Y-%m-%d")
-    )
+    dosis = forms.ChoiceField(label="Program dan dosis")
+    dari = forms.DateField(label="Dari tanggal", widget=forms.DateInput({"type": "date"}, "%Y-%m-%d"))
+    sampai = forms.DateField(label="Sampai tanggal", widget=forms.DateInput({"type": "date"}, "%Y-%m-%d"))
 
     def __init__(self, data: Any) -> None:
         self.doses: dict[str, Dose] = {dose.key: dose for dose in doses()}
