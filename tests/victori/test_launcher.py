@@ -168,6 +168,23 @@ def test_a_command_without_running_servers_starts_and_stops_its_own(trial):
     assert traces(trial.state) == []
 
 
+def test_two_commands_at_once_share_servers_and_the_first_waits_for_the_second(trial):
+    query = "from django.db import connection as c; c.ensure_connection(); print('masuk')"
+    command = [sys.executable, "manage.py", "shell", "-v", "0", "-c"]
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    first = subprocess.Popen([*command, query], cwd=ROOT, env=trial.env, **pipes)
+    deadline = time.monotonic() + 30
+    while "DATABASE_URL" not in "".join(path.read_text() for path in trial.state.glob("servers.json")):
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    second = trial.manage(*command[2:], f"import time; time.sleep(4); {query}")
+    out, err = first.communicate(timeout=60)
+    assert "masuk" in out, err
+    assert "masuk" in second.stdout, second.stderr
+    assert trial.pids() == []
+    assert traces(trial.state) == []
+
+
 def test_second_start_is_quick_and_recovers_after_everything_was_killed(trial):
     text = trial.start()
     seconds = float(re.search(r"Siap dalam ([\d.]+) s", text).group(1))
