@@ -46,9 +46,10 @@ class NoSigningKey(RuntimeError):
 
 @dataclass(frozen=True)
 class Signer:
-    """A key ready to sign: `sign(data)` returns raw r||s."""
+    """A key ready to sign: `sign(data)` returns raw r||s. `iss` is the address a health-card key was made for."""
 
     kid: str
+    iss: str
     kid_bytes: bytes
     not_after: datetime
     sign: Callable[[bytes], bytes]
@@ -126,7 +127,12 @@ def rotate(purpose: str, *, use_from: datetime | None = None) -> SigningKey:
 def _has_successor(purpose: str, renew_days: int) -> bool:
     until = timezone.now() + timedelta(days=renew_days)
     keys = SigningKey.objects.usable(purpose).filter(use_until__gt=until)
-    return any(_file(key.kid, "key").exists() for key in keys)
+    return any(_file(key.kid, "key").exists() and _fits_address(key) for key in keys)
+
+
+def _fits_address(key: SigningKey) -> bool:
+    """A health-card key belongs to one public address; another address needs another key."""
+    return key.purpose != SigningKey.Purpose.SHC or issuer_of(_parsed(key)) == issuer_url()
 
 
 def _make_authority() -> SigningKey:
@@ -272,7 +278,7 @@ def _private_file_of(purpose: str) -> Path | None:
 def _authority() -> tuple[str, x509.Certificate]:
     for key in SigningKey.objects.usable(SigningKey.Purpose.AUTHORITY):
         if _file(key.kid, "key").exists():
-            return key.kid, x509.load_pem_x509_certificate(key.certificate_pem.encode())
+            return key.kid, _parsed(key)
     raise NoSigningKey("Kunci CA tidak ada: jalankan `manage.py signing_keys init`.")
 
 
@@ -307,12 +313,24 @@ def signer(purpose: str) -> Signer:
 
 
 def _find_signer(purpose: str) -> Signer | None:
-    for key in SigningKey.objects.usable(purpose):
-        if not _file(key.kid, "key").exists():
-            continue
-        raw = key.kid.encode() if purpose == SigningKey.Purpose.SHC else base64.b64decode(key.kid)
-        return Signer(key.kid, raw, key.not_after, partial(hcert.sign_es256, _load_private(key.kid)))
-    return None
+    usable = [key for key in SigningKey.objects.usable(purpose) if _file(key.kid, "key").exists()]
+    # After a move to another address the old key signs on, for the old address, until `init` made a new one.
+    usable.sort(key=_fits_address, reverse=True)
+    if not usable:
+        return None
+    key = usable[0]
+    is_card = purpose == SigningKey.Purpose.SHC
+    return Signer(
+        kid=key.kid,
+        iss=issuer_of(_parsed(key)) if is_card else "",
+        kid_bytes=key.kid.encode() if is_card else base64.b64decode(key.kid),
+        not_after=key.not_after,
+        sign=partial(hcert.sign_es256, _load_private(key.kid)),
+    )
+
+
+def _parsed(key: SigningKey) -> x509.Certificate:
+    return x509.load_pem_x509_certificate(key.certificate_pem.encode())
 
 
 def issuer_url() -> str:
@@ -324,7 +342,7 @@ def own_keys() -> KeyRing:
     """Every key of ours whose signatures count, retired ones included."""
     ring: list[TrustedKey] = []
     for key in SigningKey.objects.trusted().exclude(purpose=SigningKey.Purpose.AUTHORITY):
-        certificate = x509.load_pem_x509_certificate(key.certificate_pem.encode())
+        certificate = _parsed(key)
         read = read_certificate(certificate.public_bytes(Encoding.DER), own=True)
         is_card = key.purpose == SigningKey.Purpose.SHC
         ring.append(

@@ -104,9 +104,7 @@ def _make_codes(facts: DoseFacts, uvci: str, now: datetime, *, with_eu: bool) ->
         expires = min(expires, dcc_key.not_after)
         payload = {hcert.EU_DCC: dcc.build(facts, uvci)}
         signed = hcert.issue(payload, kid=dcc_key.kid_bytes, sign=dcc_key.sign, issued_at=now, expires_at=expires)
-    card = shc.issue(
-        facts, issuer_url=keys.issuer_url(), kid=card_key.kid, uvci=uvci, sign=card_key.sign, issued_at=now
-    )
+    card = shc.issue(facts, issuer_url=card_key.iss, kid=card_key.kid, uvci=uvci, sign=card_key.sign, issued_at=now)
     return _Codes(signed, card, dcc_key.kid if dcc_key else None, card_key.kid, expires)
 
 

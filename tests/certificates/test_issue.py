@@ -301,6 +301,18 @@ def test_leaked_key_is_dropped_and_its_certificates_are_signed_anew():
     assert violations("I8") == 0
 
 
+def test_moving_to_another_address_keeps_old_cards_valid_and_gets_a_key_of_its_own(settings):
+    old = services.issue(make_dose().pk)
+    settings.PUBLIC_BASE_URL = "https://vaksinasi.example"
+    between = services.issue(make_dose().pk)
+    run("init")
+    new = services.issue(make_dose().pk)
+    assert between.shc_key_id == old.shc_key_id
+    assert new.shc_key_id != old.shc_key_id
+    for certificate in (old, between, new):
+        assert verify_text(certificate.shc).verdict == "valid"
+
+
 def test_production_without_passphrase_says_what_to_do(settings, tmp_path, monkeypatch):
     settings.DEMO, settings.STATE_DIR = False, tmp_path
     monkeypatch.delenv("SIGNING_KEY_PASSPHRASE", raising=False)
