@@ -167,3 +167,7 @@ def test_stock_is_open_data_with_the_age_of_each_number(client):
     for bad in ("district=x", "vaccine=%00", "vaccine=" + "A" * 30):
         assert client.get(f"/api/v1/stock/?{bad}").status_code == 400
     stock_snapshot.clear()
+
+
+def test_reading_a_dose_without_a_token_is_a_401(client):
+    assert client.get(f"{URL}{uuid.uuid4()}/").status_code == 401

@@ -358,3 +358,9 @@ def test_nonsense_in_the_box_is_answered_in_words(desk, text):
     page = desk.post(reverse("desk:find"), {"q": text}, follow=True)
     assert page.status_code == 200
     assert "notice" in page.content.decode()
+
+
+@pytest.mark.parametrize("query", ["", "?next=datang", "?next=%00"])
+def test_the_card_page_opens_from_everywhere(desk, query):
+    citizen = give().immunization.citizen
+    assert desk.get(reverse("desk:past_dose", args=[citizen.public_id]) + query).status_code == 200

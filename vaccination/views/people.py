@@ -224,4 +224,6 @@ def past_dose(request: StaffRequest, public_id: UUID) -> HttpResponse:
             return redirect(back)
     elif request.method != "POST":
         log_read(user=request.user, citizen_id=citizen.pk, purpose="dose", note="Riwayat dosis")
-    return render(request, "vaccination/past_dose.html", {"citizen": citizen, "form": form})
+    wanted = request.POST.get("next") or request.GET.get("next", "")
+    context = {"citizen": citizen, "form": form, "next": "datang" if wanted == "datang" else ""}
+    return render(request, "vaccination/past_dose.html", context)
