@@ -65,3 +65,13 @@ def one_answer(credentials: Credentials) -> Iterator[Callable[..., Reply]]:
 
     yield answer
     listener.close()
+
+
+@pytest.fixture
+def bridge(settings: Any, simulator: Server) -> None:
+    """The bridge points at the simulator, without throttle and with short pauses."""
+    settings.PCARE_BASE_URL = simulator.base_url
+    settings.PCARE_PER_SECOND = 0
+    settings.PCARE_RETRY_PAUSES = [0.01]
+    settings.PCARE_BREAKER_SECONDS = [0.05, 0.2]
+    settings.PCARE_READ_TIMEOUT = 2.0

@@ -1,0 +1,45 @@
+"""Turning the wheels in tests: sweep as the workers do, look upstream, count violations, wait."""
+
+import time
+from typing import Any
+
+from django.db import connections
+
+from core import audit, outbox
+from pcare_bridge import sending
+from pcare_bridge.models import Delivery
+from pcare_bridge.simulator.server import Server
+
+
+def upstream_rows(simulator: Server) -> list[dict[str, Any]]:
+    return list(simulator.service.registry.tables["vaksinasi"].values())
+
+
+def run(rounds: int = 40) -> None:
+    """Sweep as the workers do until nothing is left to do by itself."""
+    for _ in range(rounds):
+        outbox.drain("pcare")
+        sending.send_due(5)
+        if not Delivery.objects.filter(state__in=["waiting", "in_flight", "held"]).exists():
+            return
+        time.sleep(0.05)
+
+
+def violations() -> dict[str, int]:
+    counts = {check.title: check.count_violations() for check in audit._checks if check.id == "I5"}
+    assert len(counts) == 3
+    return {title: count for title, count in counts.items() if count}
+
+
+def wait_until(condition: Any, seconds: float = 20) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "did not happen in time"
+        time.sleep(0.05)
+
+
+def in_thread(work: Any, *arguments: Any) -> None:
+    try:
+        work(*arguments)
+    finally:
+        connections.close_all()
