@@ -29,7 +29,7 @@ class FilterForm(forms.Form):
     program = forms.ChoiceField(label=_("Program"), required=False)
     vaksin = forms.ChoiceField(label=_("Vaksin"), required=False)
     dosis = forms.ChoiceField(label=_("Dosis"), required=False)
-    dekat = forms.ChoiceField(label=_("Urutkan dari yang dekat dengan"), required=False)
+    dekat = forms.ChoiceField(label=_("Dekat dengan"), required=False)
 
     def __init__(self, data: Any, rows: list[queries.Row]) -> None:
         """Offer only what is on: programmes, vaccines and doses of `rows`."""

@@ -53,6 +53,11 @@ class Row:
         """What the accepted doses are called."""
         return dose_labels(self.schedule)
 
+    @property
+    def dose_text(self) -> str:
+        """The same in one line."""
+        return ", ".join(self.dose_labels)
+
 
 @dataclass(frozen=True)
 class SlotRow:
