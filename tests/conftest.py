@@ -29,6 +29,10 @@ HOW_TO_GET = {
 }
 
 
+def _interrupt(_number: int, _frame: object) -> None:
+    raise KeyboardInterrupt
+
+
 def _start_servers() -> None:
     """Start both servers and put the whole environment that the settings read in place."""
     for stale in Path(tempfile.gettempdir()).glob("victori-test-*"):
@@ -49,7 +53,7 @@ def _start_servers() -> None:
 
     atexit.register(stop)
     # pytest answers Ctrl-C by itself; a plain `kill` must end it as politely, so that `stop` runs.
-    signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
+    signal.signal(signal.SIGTERM, _interrupt)
     postgres.start()
     redis.start()
     os.environ |= {
