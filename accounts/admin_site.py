@@ -1,12 +1,13 @@
 """The stock admin: superusers only, through our sign-in page and with the second factor."""
 
-from typing import Any
+from typing import Any, cast
 
 from allauth.account.decorators import secure_admin_login
 from django.contrib import admin
 from django.http import HttpRequest, HttpResponse
 
 from accounts import second_factor
+from accounts.access import StaffRequest
 
 
 class StaffAdminSite(admin.AdminSite):
@@ -21,7 +22,7 @@ class StaffAdminSite(admin.AdminSite):
 
     def login(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         if request.user.is_authenticated and request.user.is_superuser:
-            first = second_factor.demand(request)
+            first = second_factor.demand(cast(StaffRequest, request))
             if first:
                 return first
         return secure_admin_login(super().login)(request, extra_context)

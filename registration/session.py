@@ -69,7 +69,7 @@ def safe_next(request: HttpRequest, fallback: str | None = None) -> str:
     target = request.POST.get("next") or request.GET.get("next") or ""
     if url_has_allowed_host_and_scheme(target, allowed_hosts=None, require_https=request.is_secure()):
         return target
-    return fallback or reverse("registration:family")
+    return fallback if fallback is not None else reverse("registration:family")
 
 
 def citizen_required(view: View) -> View:

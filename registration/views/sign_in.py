@@ -169,12 +169,13 @@ def _start_over(request: CitizenRequest) -> HttpResponse:
 
 
 def _next(request: CitizenRequest) -> str:
-    return session.safe_next(request, fallback="/")
+    """The page to return to, or an empty text: then the family page follows."""
+    return session.safe_next(request, fallback="")
 
 
 def _here(name: str, request: CitizenRequest) -> str:
     target = _next(request)
-    query = f"?{urlencode({'next': target})}" if target != "/" else ""
+    query = f"?{urlencode({'next': target})}" if target else ""
     return reverse(f"registration:{name}") + query
 
 

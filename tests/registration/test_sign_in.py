@@ -206,6 +206,13 @@ def test_signing_in_never_leads_to_another_host(client, target):
     assert client.post("/masuk/kode/", {"code": sent_code(), "next": target}).url == "/keluarga/"
 
 
+def test_signing_in_without_a_page_to_return_to_opens_the_family(client):
+    hidden = re.search(r'name="next" value="([^"]*)"', client.get("/masuk/").content.decode()).group(1)
+    assert ask(client, next_url=hidden).url == "/masuk/kode/"
+    hidden = re.search(r'name="next" value="([^"]*)"', client.get("/masuk/kode/").content.decode()).group(1)
+    assert client.post("/masuk/kode/", {"code": sent_code(), "next": hidden}).url == "/keluarga/"
+
+
 def test_signing_in_leads_back_to_the_page_that_asked(client):
     answer = client.get("/keluarga/tambah/")
     assert answer.url == "/masuk/?next=%2Fkeluarga%2Ftambah%2F"
