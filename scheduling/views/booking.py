@@ -4,6 +4,7 @@ from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
+from django.conf import settings
 from django.core.paginator import Paginator
 from django.http import Http404, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404, render
@@ -134,6 +135,7 @@ def choose_slot(request: CitizenRequest, citizen_id: UUID, schedule_id: int) -> 
         "option": option,
         "slots": [slot for slot in queries.slots_of(schedule_id) if not slot.over],
         "active": booking.active_appointment(citizen, row.schedule.programme_id),
+        "hold_minutes": settings.HOLD_MINUTES,
         **_way_on(citizen, row.schedule, problem),
     }
     return render(request, "scheduling/choose_slot.html", context, status=409 if problem else 200)
