@@ -49,7 +49,7 @@ def ensure_demo_stock() -> int:
     for vaccine in {vaccine.pk: vaccine for _facility, vaccine in low}.values():
         for months in MONTHS_LEFT:
             expires = _month_end(today, months)
-            lot = services.find_lot(vaccine.pk, f"{vaccine.pk.removeprefix('COV_')[:6]}{expires:%y%m}", expires)
+            lot = services.find_lot(vaccine.pk, f"{vaccine.pk.removeprefix('COV_')[:3]}{expires:%y%m}", expires)
             deliveries += [
                 services.Delivery(facility.pk, lot.pk, 10 * max(vaccine.doses_per_vial, 6))
                 for facility, wanted in low

@@ -88,6 +88,10 @@ class ScreeningForm(KeyedForm):
                 initial={True: "ya", False: "tidak"}.get(answers.get(item.key)),  # type: ignore[arg-type]
             )
 
+        for name, field in self.fields.items():
+            if name != "postponed_until":
+                field.conditional = True  # type: ignore[attr-defined]  # needed in some cases, so never "optional"
+
     def questions(self) -> list[forms.BoundField]:
         """The question fields in order."""
         return [self[f"q_{item.key}"] for item in self.items]
@@ -156,6 +160,7 @@ class DoseForm(KeyedForm):
         performer.queryset = User.objects.filter(pk__in=[person.pk for person in people])  # type: ignore[attr-defined]
         performer.initial = user.pk if user in people else (people[0].pk if len(people) == 1 else None)
         self.fields["occurred_at"].initial = timezone.localtime
+        self.fields["body_site"].conditional = True  # type: ignore[attr-defined]
 
     def dose_and_lot(self) -> tuple[str, int]:
         """Dose code and lot id of the chosen line."""

@@ -210,6 +210,14 @@ def dose_choices(visit: Visit, at: datetime | None = None, *, pregnant: bool | N
     return choices
 
 
+def same_as_first(choices: list[DoseChoice]) -> int:
+    """How many choices, from the first on, are the same dose and product; the rest stands folded."""
+    if not choices:
+        return 0
+    first = choices[0].option
+    return sum((one.option.vaccine, one.option.dose_code) == (first.vaccine, first.dose_code) for one in choices)
+
+
 def blocked_options(visit: Visit) -> list[Option]:
     """Doses of the programme that the rules refuse today, with the sentence why."""
     options = options_for(visit.citizen, visit.date, visit.programme_id)

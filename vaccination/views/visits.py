@@ -131,12 +131,15 @@ def dose(request: StaffRequest, public_id: UUID) -> HttpResponse:
         log_read(user=request.user, citizen_id=visit.citizen_id, purpose="dose")
     elif "client_uuid" not in form.errors and _already_given(form):
         return redirect("desk:given", public_id=public_id)
+    main = queries.same_as_first(choices)
     context = {
         "visit": visit,
         "citizen": visit.citizen,
         "age": visit.citizen.age_on(visit.date),
         "form": form,
         "choices": choices,
+        "main": main,
+        "other_chosen": form["choice"].value() in {choice.value for choice in choices[main:]},
         "blocked": queries.blocked_options(visit),
         "screening": screening,
         "minutes": minutes,
