@@ -2,18 +2,19 @@
 
 from uuid import UUID
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.views.decorators.http import require_safe
 
 from portal import record
 from registration.models import Citizen
 from registration.session import citizen_required
+from scheduling.views.requests import CitizenRequest
 
 
 @require_safe
 @citizen_required
-def citizen_record(request: HttpRequest, public_id: UUID) -> HttpResponse:
+def citizen_record(request: CitizenRequest, public_id: UUID) -> HttpResponse:
     """Appointments, doses with their journey, and who opened the record; only for the account that holds it."""
     citizen = get_object_or_404(
         Citizen.objects.select_related("kelurahan__kecamatan"),

@@ -73,7 +73,8 @@ def hours_today(rows: list[Row], now: datetime) -> list[Hours]:
 def spread(rows: list[Row], limit: int) -> list[Row]:
     """The soonest schedules, one per facility first, so that one big site does not fill the page."""
     seen: set[int] = set()
-    first, rest = [], []
+    first: list[Row] = []
+    rest: list[Row] = []
     for row in rows:
         (rest if row.schedule.facility_id in seen else first).append(row)
         seen.add(row.schedule.facility_id)

@@ -14,7 +14,7 @@ register = template.Library()
 
 def _path(context: Context) -> str:
     request = context.get("request")
-    return request.get_full_path() if request is not None else context.get("page_path", "/")
+    return str(request.get_full_path() if request is not None else context.get("page_path", "/"))
 
 
 @register.simple_tag(takes_context=True)
