@@ -94,6 +94,15 @@ class Trial:
         if self.process:
             self.process.wait()
 
+    def cpu_seconds(self) -> float:
+        """Processor time of the launcher, its living children and the finished ones."""
+        ticks = 0
+        for pid in [*self.pids(), self.process.pid]:
+            with contextlib.suppress(OSError):
+                fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+                ticks += sum(int(value) for value in fields[11:15])
+        return ticks / os.sysconf("SC_CLK_TCK")
+
     def pid_of(self, words: str) -> int:
         """The oldest process of this installation whose command line holds `words`."""
         for pid in sorted(self.pids()):
@@ -188,7 +197,8 @@ def test_two_commands_at_once_share_servers_and_the_first_waits_for_the_second(t
 def test_second_start_is_quick_and_recovers_after_everything_was_killed(trial):
     text = trial.start()
     seconds = float(re.search(r"Siap dalam ([\d.]+) s", text).group(1))
-    assert seconds < 20  # under 8 on an idle machine (docs/operations.md); here other tests run beside it
+    # Eight seconds is the promise for two idle cores; beside other tests the processor time says whether it would hold.
+    assert seconds < 8 or trial.cpu_seconds() < 14
     trial.kill_everything()
     assert "lock" in traces(trial.state)
     again = trial.start()
