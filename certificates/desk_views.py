@@ -21,7 +21,7 @@ NO_PROOF = {
 }
 
 
-@staff_required("desk.view")
+@staff_required("desk.check_in")
 def print_certificate(request: HttpRequest, dose: UUID) -> HttpResponse:
     """PDF of one dose of a person in the user's territory; the opening is logged and the person sees it."""
     people = Citizen.objects.visible_to(request.user).values("pk")
