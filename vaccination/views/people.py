@@ -141,7 +141,7 @@ def _walk_in_choices(citizen: Citizen, schedules: list[Row]) -> tuple[list[tuple
     return allowed + with_reason, refused
 
 
-@staff_required("desk.view")
+@staff_required("desk.check_in")
 @never_cache
 def record(request: StaffRequest, public_id: UUID) -> HttpResponse:
     """One person's record: identity, doses and how far each has travelled, visits, who opened it."""

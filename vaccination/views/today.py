@@ -29,7 +29,7 @@ ELSEWHERE = (("coverage.view", "/dinkes/"), ("stock.view", "/petugas/stok/"), ("
 def today(request: StaffRequest) -> HttpResponse:
     """Today's list with counters; the fragment alone when the page refreshes itself."""
     territory = request.user.territory()
-    if not territory.can("desk.view"):
+    if not territory.can("desk.check_in"):
         for capability, path in ELSEWHERE:
             if territory.can(capability):
                 return redirect(path)
@@ -123,7 +123,7 @@ def _new_person(request: StaffRequest, text: str) -> HttpResponse:
     return render(request, "vaccination/new_citizen.html", {"form": form, "not_found": True})
 
 
-@staff_required("desk.view")
+@staff_required("desk.check_in")
 @never_cache
 def print_list(request: StaffRequest) -> HttpResponse:
     """The day on paper, for when the network is down; printing it opens these records, so each is logged."""

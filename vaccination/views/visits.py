@@ -167,7 +167,7 @@ def _usual_site(visit: Visit) -> str:
     return "LT" if visit.citizen.age_months_on(visit.date) < 24 else "LA"
 
 
-@staff_required("desk.view")
+@staff_required("desk.check_in")
 @never_cache
 def given(request: StaffRequest, public_id: UUID) -> HttpResponse:
     """The confirmation: what was given, until when to wait, what comes next."""
