@@ -31,6 +31,12 @@ PREGNANCY, T_STATUS, GRADE_UNKNOWN, SEX_UNKNOWN, NO_BIRTH_DATE = (
 )
 
 
+def local_label(label: str) -> str:
+    """A dose's label in the active language; names of vaccines stay, only "Dosis 2" becomes "Dose 2"."""
+    head, _space, number = label.partition(" ")
+    return _("Dosis %(number)s") % {"number": number} if head == "Dosis" and number else label
+
+
 def field_label(name: str) -> str:
     """Name of an unverified field as staff and citizens read it."""
     return {

@@ -256,7 +256,7 @@ def _apply(rule: Rule, last: PastDose | None, dose_number: int, case: _Case) -> 
         vaccine=rule.vaccine,
         vaccine_label=case.ruleset.label(rule.vaccine),
         dose_code=rule.dose_code,
-        dose_label=rule.dose_label,
+        dose_label=reasons.local_label(rule.dose_label),
         dose_number=dose_number,
         volume=rule.volume,
         dose_quantity_ml=rule.dose_quantity_ml,

@@ -9,9 +9,9 @@ from datetime import date
 from decimal import Decimal
 
 from django.db import connection
-from django.utils.translation import gettext as _
 
 from programmes.models import DoseRule, Programme
+from programmes.reasons import local_label
 from regions.models import Kecamatan
 from reporting.recap import CITY, percentage
 
@@ -100,7 +100,7 @@ def doses() -> tuple[Dose, ...]:
     names = {programme.pk: programme.local_name for programme in Programme.objects.all()}
     found: dict[tuple[str, str], Dose] = {}
     for programme, code, label, _step in sorted(rows, key=lambda row: (list(names).index(row[0]), row[3], row[1])):
-        found.setdefault((programme, code), Dose(programme, names[programme], code, label))
+        found.setdefault((programme, code), Dose(programme, names[programme], code, local_label(label)))
     return tuple(found.values())
 
 
@@ -274,7 +274,7 @@ def coverage_summary() -> Summary | None:
         source=origin.source,
         programme=dose.programme,
         dose=dose.code,
-        dose_label=_(dose.label),
+        dose_label=dose.label,
     )
 
 
