@@ -1,9 +1,14 @@
 """Celery entry points of the bridge."""
 
+import logging
+
 from celery import shared_task
 from django.db import connection
+from kombu.exceptions import OperationalError
 
 from pcare_bridge import sending
+
+logger = logging.getLogger(__name__)
 
 # Any number; one sender at a time keeps the other worker free for everything else while PCare hangs. Safety does not
 # depend on it: rows are leased.
@@ -12,22 +17,30 @@ SENDER_LOCK = 7_265_001
 
 @shared_task(ignore_result=True)
 def send_deliveries() -> int:
-    """Send due deliveries unless another worker is at it; returns how many got an outcome."""
+    """Send due deliveries unless another worker is at it, and come back while there is more; returns how many."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_try_advisory_lock(%s)", [SENDER_LOCK])
         if not cursor.fetchone()[0]:
             return 0
     try:
-        # Short, so that a worker asked to stop can finish; the next sweep goes on.
-        return sending.send_due(8)
+        # Short, so that a worker asked to stop can finish.
+        sent = sending.send_due(8)
     finally:
         with connection.cursor() as cursor:
             cursor.execute("SELECT pg_advisory_unlock(%s)", [SENDER_LOCK])
+    if sent:
+        hurry()
+    return sent
 
 
 def hurry() -> int:
-    """Drain of the sweeper: start a sender when there is something to send. Best effort, like every wake-up."""
-    if not sending.has_work():
-        return 0
-    send_deliveries.apply_async(retry=False, expires=30)
-    return 1
+    """Drain of the sweeper: start a sender when there is something to send. Best effort, like every wake-up.
+
+    Always 0: the sweep has nothing more to do itself, so it must not call itself again on our account.
+    """
+    if sending.has_work():
+        try:
+            send_deliveries.apply_async(retry=False, expires=30)
+        except OperationalError:
+            logger.info("no wake-up sent, the next sweep tries again")
+    return 0

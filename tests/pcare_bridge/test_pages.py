@@ -380,6 +380,7 @@ def test_the_task_sends_and_only_one_sender_runs(simulator: Server) -> None:
     make_dose(make_facility())
     outbox.drain("pcare")
     assert sending.has_work()
+    assert tasks.hurry() == 0, "the sweep must not call itself again on our account"
     assert tasks.send_deliveries() == 1
     assert not sending.has_work()
 
