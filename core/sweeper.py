@@ -8,9 +8,12 @@ import logging
 import time
 from collections.abc import Callable
 
+from django.core.cache import cache
+
 logger = logging.getLogger(__name__)
 
 SILENCE_SECONDS = 5.0
+WANTED = "core.sweep-wanted"
 
 _drains: dict[str, Callable[[], int]] = {}
 _silent_until = 0.0
@@ -33,6 +36,11 @@ def run_all() -> dict[str, int]:
     return done
 
 
+def begin() -> None:
+    """A sweep starts: whatever commits from now on may ask for another one."""
+    cache.delete(WANTED)
+
+
 def wake() -> None:
     """Ask a worker to sweep now; best effort, never raises, and a dead Redis costs one short try every few seconds."""
     global _silent_until
@@ -41,6 +49,9 @@ def wake() -> None:
     if time.monotonic() < _silent_until:
         return
     try:
+        # One sweep finds everything: fifty doses a second must not queue fifty of them before the other work.
+        if not cache.add(WANTED, 1, timeout=SILENCE_SECONDS):
+            return
         sweep.apply_async(retry=False, expires=30)
     except Exception as error:
         _silent_until = time.monotonic() + SILENCE_SECONDS

@@ -23,6 +23,16 @@ def test_a_wake_up_reaches_the_queue(redis_client, monkeypatch):
     assert redis_client.llen("celery") == 1
 
 
+def test_many_wake_ups_queue_one_sweep_until_it_begins(redis_client, monkeypatch):
+    monkeypatch.setattr(sweeper, "_silent_until", 0.0)
+    for _ in range(50):
+        sweeper.wake()
+    assert redis_client.llen("celery") == 1
+    sweeper.begin()
+    sweeper.wake()
+    assert redis_client.llen("celery") == 2
+
+
 def test_with_redis_dead_a_hundred_wake_ups_cost_one_short_try(tmp_path):
     env = os.environ | {"REDIS_URL": f"unix://{tmp_path}/nobody.sock?db=0"}
     done = subprocess.run(
