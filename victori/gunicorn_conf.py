@@ -26,3 +26,10 @@ accesslog = os.environ.get("ACCESS_LOG") or None  # the request log of structlog
 errorlog = "-"
 loglevel = "info"
 control_socket_disable = True
+
+
+def pre_fork(server: object, worker: object) -> None:
+    """No worker inherits a database connection that loading the portal may have opened."""
+    from django.db import connections
+
+    connections.close_all()
