@@ -39,7 +39,7 @@ ACCOUNTS = [
     ),
     DemoAccount("stok", "Bagas Uji", ("pengelola_stok",), POSKO, "stok puskesmas", "/petugas/stok/"),
     DemoAccount("dinkes", "dr. Wening Uji", ("admin_dinkes",), "", "cakupan, jadwal, petugas, PCare", "/dinkes/"),
-    DemoAccount("kader", "Sri Uji", ("kader",), "kelurahan", "mendaftarkan warga satu kelurahan"),
+    DemoAccount("kader", "Sri Uji", ("kader",), "kelurahan", "mendaftarkan warga satu kelurahan", "/petugas/kader/"),
     DemoAccount("mitra", "RS Mitra Uji", ("mitra",), "rumah_sakit", "API untuk rumah sakit swasta"),
     DemoAccount("admin", "Admin Uji", ("admin_dinkes",), "", "administrasi Django", "/admin/", superuser=True),
 ]

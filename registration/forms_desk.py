@@ -3,9 +3,12 @@
 from typing import Any
 
 from django import forms
+from django.db.models import Q
 from django.utils import timezone
 
-from registration import nik
+from accounts.territory import Territory
+from regions.models import Kelurahan
+from registration import nik, phone
 
 
 def nik_field(label: str, help_text: str) -> forms.CharField:
@@ -77,3 +80,32 @@ class MergeForm(forms.Form):
 
     def clean_nik(self) -> str:
         return nik.parse(self.cleaned_data["nik"], today=timezone.localdate()).digits
+
+
+class ResidentForm(forms.Form):
+    """Where a cadre's resident lives, and a phone to reach the family, if there is one."""
+
+    kelurahan = forms.ModelChoiceField(
+        label="Kelurahan tempat tinggal", queryset=Kelurahan.objects.none(), empty_label=None
+    )
+    address = forms.CharField(label="Alamat", help_text="Jalan, RT, dan RW.", max_length=200, required=False)
+    contact_phone = forms.CharField(
+        label="Telepon keluarga",
+        help_text="Nomor siapa pun yang dapat dihubungi. Boleh dikosongkan.",
+        max_length=25,
+        required=False,
+        widget=forms.TextInput(attrs={"inputmode": "tel", "autocomplete": "off"}),
+    )
+
+    def __init__(self, *args: Any, territory: Territory, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        rows = Kelurahan.objects.select_related("kecamatan")
+        if not territory.is_city:
+            rows = rows.filter(Q(pk__in=territory.kelurahan_codes) | Q(kecamatan_id__in=territory.kecamatan_codes))
+        field = self.fields["kelurahan"]
+        assert isinstance(field, forms.ModelChoiceField)
+        field.queryset = rows
+
+    def clean_contact_phone(self) -> str:
+        typed = self.cleaned_data["contact_phone"]
+        return phone.normalise(typed, landline=True) if typed else ""

@@ -65,6 +65,7 @@ TABLE: dict[str, Row] = {
     "dinkes/mitra/<int:pk>/cabut/": Row(OFFICE_ADMIN, "dinkes/mitra/{staff.pk}/cabut/", method="POST"),
     "dinkes/pesan/": Row(OFFICE_ADMIN),
     "dinkes/pesan/<uuid:message_id>/ulang/": Row(OFFICE_ADMIN, "dinkes/pesan/{nowhere}/ulang/", method="POST"),
+    "petugas/kader/": Row("302 302 302 403 403 403 200 403 403"),
     "petugas/identitas/": Row(IDENTITY),
     "petugas/identitas/gabung/": Row(IDENTITY),
     "^petugas/identitas/(?P<code>[A-Z0-9-]{4,12})/$": Row(IDENTITY, "petugas/identitas/{claim.public_code}/"),
