@@ -231,4 +231,4 @@ def _templates(request: StaffRequest) -> Any:
 def _sees_names(request: StaffRequest, schedule: Schedule) -> bool:
     """Names are for who serves these people: desk staff of this very facility."""
     territory = request.user.territory()
-    return territory.can("desk.view") and schedule.facility_id in territory.facility_ids
+    return territory.can("desk.check_in") and schedule.facility_id in territory.facility_ids

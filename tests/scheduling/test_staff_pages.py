@@ -121,6 +121,14 @@ def test_the_facility_gets_names_and_each_is_logged(nurse, kind):
     assert list(ReadLog.objects.values_list("citizen_id", "purpose")) == [(appointment.citizen_id, "day_list")]
 
 
+def test_who_does_not_serve_people_gets_no_names(client):
+    slot = make_slot()
+    booked(slot, make_adult(full_name="Ani Uji"))
+    keeper = make_staff("pengelola_stok", facility=Facility.objects.get(code="pkm-poncol"))
+    url = reverse("schedules:petugas_download", args=[slot.schedule_id, "csv"])
+    assert "Ani Uji" not in sign_in_staff(client, keeper).get(url).content.decode()
+
+
 def test_a_facility_sees_only_its_own_schedules_and_manages_none(nurse):
     own, foreign = make_schedule(), make_schedule(facility="pkm-genuk")
     listing = nurse.get(reverse("schedules:petugas_list")).content.decode()
