@@ -54,6 +54,7 @@ STAFF = (
     ("/petugas/", "Meja layanan", "desk.view"),
     ("/petugas/pantau/", "Observasi", "desk.observe"),
     ("/petugas/jadwal/", "Jadwal hari ini", "desk.view"),
+    ("/petugas/kader/", "Daftarkan warga", "booking.assist"),
     ("/petugas/stok/", "Stok", "stock.view"),
     ("/petugas/identitas/", "Identitas", "identity.resolve"),
     ("/dinkes/", "Cakupan", "coverage.view"),
