@@ -6,15 +6,16 @@ class VaccinationConfig(AppConfig):
     verbose_name = "Vaksinasi"
 
     def ready(self) -> None:
-        from core import audit
+        from core import audit, sweeper
         from programmes import history
         from registration import merging, visibility
-        from vaccination import queries
+        from vaccination import flow, queries
         from vaccination.merging import move_visits_and_doses
 
         history.register(queries.read_past_doses)
         merging.register(move_visits_and_doses)
         visibility.extend(queries.served_here)
+        sweeper.register("visits", flow.close_past_visits)
         audit.register("I3", "Setiap kunjungan yang sudah disuntik memuat dosisnya", queries.visits_without_dose)
         audit.register("I4", "Dosis tercatat sama dengan dosis keluar dari stok", queries.doses_without_stock)
         audit.register("I9", "Setiap kunjungan disertai catatan pembacaan", queries.unlogged_visits)

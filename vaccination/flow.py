@@ -33,6 +33,8 @@ from vaccination.models import AdverseEvent, Immunization, Screening, Visit
 from vaccination.services import lock_citizen
 
 Step = Visit.Step
+LATE_DAYS = 7
+LATE_STATUSES = (Appointment.Status.BOOKED, Appointment.Status.ARRIVED, Appointment.Status.NO_SHOW)
 OPEN_STEPS = (Step.ARRIVED, Step.SCREENED, Step.VACCINATED)
 
 
@@ -40,9 +42,10 @@ OPEN_STEPS = (Step.ARRIVED, Step.SCREENED, Step.VACCINATED)
 
 
 @transaction.atomic
-def check_in(*, appointment_id: int, facility: Facility, actor: User) -> Visit:
+def check_in(*, appointment_id: int, facility: Facility, actor: User, late: bool = False) -> Visit:
     """Mark a booked person as present and give the next queue number; again gives the same visit.
 
+    `late` writes down afterwards, from the printed list, somebody who was served on a day without network.
     Raises VaccinationError for another facility, another day, or a booking that is no longer active.
     Locks citizen, appointment.
     """
@@ -54,6 +57,9 @@ def check_in(*, appointment_id: int, facility: Facility, actor: User) -> Visit:
         return existing
     if appointment.schedule.facility_id != facility.pk:
         raise VaccinationError("Tiket ini untuk fasilitas lain. Layani sebagai datang langsung bila masih ada tempat.")
+    if late and may_enter_late(appointment):
+        _no_open_visit(citizen.pk, appointment.programme_id)
+        return _new_visit(citizen, facility, actor, appointment)
     if appointment.schedule.date != timezone.localdate():
         raise VaccinationError(
             f"Tiket ini untuk tanggal {appointment.schedule.date:%d-%m-%Y}. "
@@ -83,6 +89,16 @@ def check_in_walk_in(
     return _new_visit(citizen, facility, actor, appointment)
 
 
+def may_enter_late(appointment: Appointment) -> bool:
+    """A booking of the last days that nobody cancelled and no dose has fulfilled."""
+    today = timezone.localdate()
+    return (
+        today - timedelta(days=LATE_DAYS) <= appointment.schedule.date < today
+        and appointment.status in LATE_STATUSES
+        and not Visit.objects.filter(appointment=appointment).exists()
+    )
+
+
 def _no_open_visit(citizen_id: int, programme_code: str) -> None:
     if Visit.objects.filter(
         citizen_id=citizen_id, programme_id=programme_code, date=timezone.localdate(), step__in=OPEN_STEPS
@@ -91,7 +107,7 @@ def _no_open_visit(citizen_id: int, programme_code: str) -> None:
 
 
 def _new_visit(citizen: Citizen, facility: Facility, actor: User, appointment: Appointment) -> Visit:
-    today = timezone.localdate()
+    day = appointment.schedule.date
     log_read(user=actor, citizen_id=citizen.pk, purpose="check_in")
     return Visit.objects.create(
         citizen=citizen,
@@ -100,8 +116,8 @@ def _new_visit(citizen: Citizen, facility: Facility, actor: User, appointment: A
         vaccine_id=appointment.schedule.vaccine_id,
         dose_code=appointment.dose_code,
         appointment=appointment,
-        date=today,
-        queue_number=_next_number(facility.pk, today),
+        date=day,
+        queue_number=_next_number(facility.pk, day),
         checked_in_by=actor,
     )
 
@@ -267,8 +283,8 @@ def _step_screened(visit: Visit, screening: Screening) -> None:
         visit.step, visit.ended_at = Step.ENDED, now
         visit.end_note = screening.get_outcome_display()
     visit.save(update_fields=["screened_at", "step", "ended_at", "end_note"])
-    if not going_on and visit.appointment_id:
-        scheduling.defer(visit.appointment_id, reason=f"Skrining: {screening.get_outcome_display()}")
+    if not going_on and visit.appointment and visit.appointment.is_active:
+        scheduling.defer(visit.appointment.pk, reason=f"Skrining: {screening.get_outcome_display()}")
 
 
 # --- observation ----------------------------------------------------------------------------------------------------
@@ -285,9 +301,7 @@ def finish_observation(*, visit_id: int, left_early: bool = False, note: str = "
     now = timezone.now()
     if visit.observe_until and now < visit.observe_until and not left_early:
         until = timezone.localtime(visit.observe_until)
-        raise VaccinationError(
-            f"Pemantauan sampai pukul {until:%H.%M}. Bila warga pulang sekarang, pilih Pulang lebih awal."
-        )
+        raise VaccinationError(f"Pemantauan sampai pukul {until:%H.%M}. Bila pulang sekarang, pilih Pulang lebih awal.")
     visit.step, visit.ended_at = Step.OBSERVED, now
     visit.left_early = bool(visit.observe_until and now < visit.observe_until)
     visit.end_note = note.strip()[:200]
@@ -300,7 +314,8 @@ def cancel_visit(*, visit_id: int, reason: str) -> Visit:
     """End a visit without a dose: the person went home or was checked in by mistake. Locks citizen, visit, place."""
     visit = Visit.objects.get(pk=visit_id)
     lock_citizen(visit.citizen_id)
-    visit = Visit.objects.select_for_update(no_key=True).get(pk=visit_id)
+    rows = Visit.objects.select_for_update(no_key=True, of=("self",)).select_related("appointment")
+    visit = rows.get(pk=visit_id)
     if visit.step == Step.ENDED:
         return visit
     if visit.step not in (Step.ARRIVED, Step.SCREENED):
@@ -309,9 +324,22 @@ def cancel_visit(*, visit_id: int, reason: str) -> Visit:
         raise VaccinationError("Isi alasan kunjungan diakhiri.")
     visit.step, visit.ended_at, visit.end_note = Step.ENDED, timezone.now(), reason.strip()[:200]
     visit.save(update_fields=["step", "ended_at", "end_note"])
-    if visit.appointment_id:
-        scheduling.cancel(visit.appointment_id, reason=visit.end_note, because="petugas")
+    if visit.appointment and visit.appointment.is_active:
+        scheduling.cancel(visit.appointment.pk, reason=visit.end_note, because="petugas")
     return visit
+
+
+def close_past_visits() -> int:
+    """End visits that past days left open, once nobody will write them down late any more. Returns how many; a drain."""
+    before = timezone.localdate() - timedelta(days=LATE_DAYS)
+    closed = 0
+    for visit_id, step in Visit.objects.filter(date__lt=before, step__in=OPEN_STEPS).values_list("pk", "step")[:200]:
+        if step == Step.VACCINATED:
+            finish_observation(visit_id=visit_id, left_early=True, note="Ditutup otomatis")
+        else:
+            cancel_visit(visit_id=visit_id, reason="Tidak dilanjutkan")
+        closed += 1
+    return closed
 
 
 # --- adverse events -------------------------------------------------------------------------------------------------

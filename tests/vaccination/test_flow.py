@@ -187,3 +187,48 @@ def test_two_records_with_the_same_dose_are_not_merged_silently():
     with pytest.raises(ValidationError, match="dosis"):
         merge_citizens(kept_id=kept.pk, merged_id=temporary.pk, by=nurse(), reason="NIK terbit")
     assert Immunization.objects.filter(citizen=temporary).exists()
+
+
+def yesterday(appointment, status="noshow"):
+    """The network was down on that day; nobody was checked in, the night marked the person as absent."""
+    schedule = appointment.schedule
+    schedule.date -= timedelta(days=1)
+    schedule.save()
+    Appointment.objects.filter(pk=appointment.pk).update(status=status)
+    appointment.refresh_from_db()
+    return appointment
+
+
+def test_a_dose_from_the_printed_list_is_written_down_the_next_day_with_its_own_time():
+    actor, lot = nurse(), stocked()
+    appointment = yesterday(booked_today())
+    with pytest.raises(VaccinationError, match="untuk tanggal"):
+        flow.check_in(appointment_id=appointment.pk, facility=appointment.schedule.facility, actor=actor)
+    visit = flow.check_in(
+        appointment_id=appointment.pk, facility=appointment.schedule.facility, actor=actor, late=True
+    )  # fmt: skip
+    assert visit.date == appointment.schedule.date
+    at = timezone.now() - timedelta(hours=20)
+    row = give(screened(visit), lot, occurred_at=at).immunization
+    appointment.refresh_from_db()
+    assert (row.occurred_at, appointment.status) == (at, Appointment.Status.FULFILLED)
+
+
+@pytest.mark.parametrize(("status", "days"), [("cancelled", 0), ("fulfilled", 0), ("noshow", 10)])
+def test_late_entry_is_only_for_recent_bookings_without_an_end(status, days):
+    appointment = yesterday(booked_today(), status)
+    appointment.schedule.date -= timedelta(days=days)
+    appointment.schedule.save()
+    with pytest.raises(ValidationError):
+        flow.check_in(appointment_id=appointment.pk, facility=appointment.schedule.facility, actor=nurse(), late=True)
+
+
+def test_visits_left_open_long_ago_are_ended_by_the_sweep():
+    waiting, observed = arrived(), give().immunization.visit
+    Visit.objects.update(date=timezone.localdate() - timedelta(days=9))
+    assert flow.close_past_visits() == 2
+    assert flow.close_past_visits() == 0
+    waiting.refresh_from_db()
+    observed.refresh_from_db()
+    assert (waiting.step, observed.step) == (Visit.Step.ENDED, Visit.Step.OBSERVED)
+    assert not waiting.appointment.is_active

@@ -45,7 +45,9 @@ def appointment(request: StaffRequest, public_id: UUID) -> HttpResponse:
         return redirect(step_url(visit))
     if request.method == "POST":
         try:
-            visit = flow.check_in(appointment_id=row.pk, facility=facility, actor=request.user)
+            visit = flow.check_in(
+                appointment_id=row.pk, facility=facility, actor=request.user, late=request.POST.get("late") == "1"
+            )
         except ValidationError as error:
             messages.error(request, " ".join(error.messages))
             return redirect("desk:today")
@@ -57,6 +59,7 @@ def appointment(request: StaffRequest, public_id: UUID) -> HttpResponse:
         "citizen": row.citizen,
         "dose": dose_label(row.programme_id, row.dose_code),
         "is_today": row.schedule.date == timezone.localdate(),
+        "may_enter_late": flow.may_enter_late(row),
         "warnings": nik_rules.describe(row.citizen.nik_warnings),
     }
     return render(request, "vaccination/appointment.html", context)

@@ -1,6 +1,7 @@
 """The steps of a visit: screening, injection, confirmation, observation, end."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from uuid import UUID
 
 from django.contrib import messages
@@ -28,7 +29,7 @@ Step = Visit.Step
 def visit_or_404(request: StaffRequest, public_id: UUID) -> Visit:
     """A visit at a facility of the user's territory; a foreign one is a 404."""
     rows = Visit.objects.visible_to(request.user).select_related(
-        "citizen", "facility", "programme", "vaccine", "appointment"
+        "citizen", "facility", "programme", "vaccine", "appointment__slot"
     )
     return get_object_or_404(rows, public_id=public_id)
 
@@ -111,7 +112,7 @@ def dose(request: StaffRequest, public_id: UUID) -> HttpResponse:
     minutes = _observation(screening)
     form = DoseForm(
         request.POST or None, choices=choices, facility=visit.facility, user=request.user,
-        initial={"observe_minutes": minutes, "body_site": _usual_site(visit)},
+        initial={"observe_minutes": minutes, "body_site": _usual_site(visit), "occurred_at": _usual_time(visit)},
     )  # fmt: skip
     if request.method == "POST" and form.is_valid():
         data = form.cleaned_data
@@ -158,6 +159,13 @@ def _observation(screening: Screening | None) -> int:
     form = form_of(screening.questionnaire) if screening else None
     allergy = flow.history_of_allergy(screening, form)
     return services.OBSERVE_MINUTES_ALLERGY if allergy else services.OBSERVE_MINUTES
+
+
+def _usual_time(visit: Visit) -> datetime:
+    """Now; for a visit written down late the hour of the booking, to be set right from the printed list."""
+    if visit.date == timezone.localdate() or visit.appointment is None:
+        return timezone.localtime()
+    return timezone.localtime(visit.appointment.slot.starts_at)
 
 
 def _usual_site(visit: Visit) -> str:
