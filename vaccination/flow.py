@@ -330,7 +330,7 @@ def cancel_visit(*, visit_id: int, reason: str) -> Visit:
 
 
 def close_past_visits() -> int:
-    """End visits that past days left open, once nobody will write them down late any more. Returns how many; a drain."""
+    """End visits that past days left open, once nobody will write them down late any more; returns how many."""
     before = timezone.localdate() - timedelta(days=LATE_DAYS)
     closed = 0
     for visit_id, step in Visit.objects.filter(date__lt=before, step__in=OPEN_STEPS).values_list("pk", "step")[:200]:
