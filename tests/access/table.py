@@ -174,8 +174,9 @@ TABLE: dict[str, Row] = {
         FAMILY, "janji/baru/{free.public_id}/jadwal/{schedule.pk}/"
     ),
     "janji/baru/<uuid:citizen_id>/sesi/<int:slot_id>/": Row(FAMILY, "janji/baru/{free.public_id}/sesi/{slot.pk}/"),
+    # Without answers the check page sends the family back to the questions.
     "janji/baru/<uuid:citizen_id>/sesi/<int:slot_id>/periksa/": Row(
-        FAMILY, "janji/baru/{free.public_id}/sesi/{slot.pk}/periksa/"
+        FAMILY.replace("200", "302"), "janji/baru/{free.public_id}/sesi/{slot.pk}/periksa/"
     ),
     "janji/baru/<uuid:citizen_id>/program/<slug:programme>/": Row(
         FAMILY, "janji/baru/{free.public_id}/program/covid19/"
