@@ -9,7 +9,7 @@ from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
-from django.utils import timezone
+from django.utils import timezone, translation
 from django.utils.translation import gettext as _
 
 from accounts.models import User
@@ -128,12 +128,19 @@ def _decide(claim: IdentityClaim, state: str, by: User, note: str) -> None:
     claim.state, claim.decided_by, claim.decided_at, claim.note = state, by, timezone.now(), note.strip()[:200]
     claim.entered = json.dumps({})  # what was typed has served its purpose
     claim.save()
-    text = (
-        f"Pengajuan data {claim.public_code} sudah disetujui petugas. Buka halaman Keluarga untuk melihatnya."
-        if state == IdentityClaim.RESOLVED
-        else f"Pengajuan data {claim.public_code} belum dapat disetujui. Silakan datang kembali dengan kartu asli."
+    with translation.override(claim.account.language):
+        if state == IdentityClaim.RESOLVED:
+            text = _("Pengajuan data %(code)s sudah disetujui petugas. Buka halaman Keluarga untuk melihatnya.")
+        else:
+            text = _("Pengajuan data %(code)s belum dapat disetujui. Silakan datang kembali dengan kartu asli.")
+    send(
+        kind="identity_decided",
+        to=claim.account.phone,
+        text=text % {"code": claim.public_code},
+        language=claim.account.language,
+        parameters=[claim.public_code],
+        dedupe_key=f"identity-claim-{claim.pk}",
     )
-    send(kind="identity_decided", to=claim.account.phone, text=text, dedupe_key=f"identity-claim-{claim.pk}")
 
 
 def _join(citizen: Citizen, account: CitizenAccount, relation: str, guardian: Citizen | None) -> None:

@@ -181,7 +181,10 @@ class OneTimeCode(models.Model):
     class Meta:
         verbose_name = "kode sekali pakai"
         verbose_name_plural = "kode sekali pakai"
-        indexes = [models.Index(fields=["phone_index", "-created_at"], name="one_time_code_phone")]
+        indexes = [
+            models.Index(fields=["phone_index", "-created_at"], name="one_time_code_phone"),
+            models.Index(fields=["expires_at"], name="one_time_code_expiry"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.purpose} {self.created_at:%Y-%m-%d %H:%M}"

@@ -1,6 +1,7 @@
 """Demo only: the accounts and their second factor. Not routed outside demo mode."""
 
-from django.http import HttpRequest, HttpResponse
+from django.conf import settings
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
@@ -10,6 +11,8 @@ from accounts import demo
 @require_safe
 def accounts(request: HttpRequest) -> HttpResponse:
     """Names, the password, and the code of this half minute."""
+    if not settings.DEMO:  # the address does not exist either; a second lock on known passwords
+        raise Http404
     context = {
         "accounts": demo.ACCOUNTS,
         "password": demo.PASSWORD,

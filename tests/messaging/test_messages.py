@@ -295,3 +295,10 @@ def test_the_message_of_a_dead_worker_comes_due_again(sms):
     services.drain()
     message.refresh_from_db()
     assert message.state == Message.SENT
+
+
+@pytest.mark.parametrize("path", ["/demo/pesan/", "/demo/akun/"])
+def test_demo_pages_answer_in_demo_mode_only(settings, path):
+    assert Client().get(path).status_code == 200
+    settings.DEMO = False
+    assert Client().get(path).status_code == 404
