@@ -51,7 +51,7 @@ FOOTER = (
 )
 # Path, label, and the capability that opens it (accounts/territory.py).
 STAFF = (
-    ("/petugas/", "Meja layanan", "desk.view"),
+    ("/petugas/", "Meja layanan", "desk.check_in"),
     ("/petugas/pantau/", "Observasi", "desk.observe"),
     ("/petugas/jadwal/", "Jadwal hari ini", "desk.view"),
     ("/petugas/kader/", "Daftarkan warga", "booking.assist"),
