@@ -2,7 +2,7 @@
 
 import uuid
 from datetime import date
-from typing import Any
+from typing import Any, cast
 
 from django import forms
 from django.utils import timezone
@@ -25,6 +25,16 @@ WASTE_REASONS = [
     )
 ]
 MAX_DOSES = 100_000
+
+
+def choices_of(form: forms.Form, name: str) -> forms.ChoiceField:
+    """A field of `form` whose choices are set when the form is made."""
+    return cast(forms.ChoiceField, form.fields[name])
+
+
+def rows_of(form: forms.Form, name: str) -> forms.ModelChoiceField:
+    """A field of `form` whose rows are set when the form is made."""
+    return cast(forms.ModelChoiceField, form.fields[name])
 
 
 class KeyedForm(forms.Form):
@@ -84,7 +94,7 @@ class LotForm(KeyedForm):
             .select_related("lot__vaccine")
             .order_by("lot__vaccine__short_name", "lot__expiration_date")
         )
-        self.fields["lot"].choices = [("", "Pilih batch")] + [  # type: ignore[attr-defined]
+        choices_of(self, "lot").choices = [("", "Pilih batch")] + [
             (
                 row.lot_id,
                 f"{row.lot.vaccine.short_name} – {row.lot.lot_number} – kedaluwarsa "
@@ -118,7 +128,7 @@ class SendForm(LotForm):
     def __init__(self, *args: Any, facility: Facility, **kwargs: Any) -> None:
         super().__init__(*args, facility=facility, **kwargs)
         others = Facility.objects.filter(is_active=True).exclude(pk=facility.pk)
-        self.fields["to_facility"].queryset = others  # type: ignore[attr-defined]
+        rows_of(self, "to_facility").queryset = others
 
 
 class CountForm(LotForm):

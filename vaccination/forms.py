@@ -1,8 +1,7 @@
 """Desk forms: input checks and labels. Each carries a key, so that sending it twice does the work once."""
 
-import uuid
 from collections.abc import Sequence
-from datetime import date, datetime
+from datetime import date
 from typing import Any
 
 from django import forms
@@ -13,12 +12,14 @@ from programmes.catalogue import active_ruleset
 from programmes.screening import Item
 from regions.models import Facility, Kelurahan
 from registration.models import Citizen
+from stock.forms import KeyedForm, choices_of, rows_of
 from stock.queries import LotOnShelf
 from vaccination.flow import SYMPTOMS
 from vaccination.models import AdverseEvent, Immunization, Screening
 from vaccination.queries import DoseChoice
 from vaccination.services import OBSERVE_MINUTES, OBSERVE_MINUTES_ALLERGY, ORIGINS
 
+_AS_TYPED = {True: "ya", False: "tidak", None: None}
 YES_NO = [("ya", "Ya"), ("tidak", "Tidak")]
 BODY_SITES = [
     ("LA", "Lengan kiri"),
@@ -28,16 +29,6 @@ BODY_SITES = [
     ("", "Lewat mulut"),
 ]
 TIME_FORMATS = ["%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S", "%d-%m-%Y %H.%M", "%d-%m-%Y %H:%M"]
-
-
-class KeyedForm(forms.Form):
-    """A form with a hidden key, made when the page is shown."""
-
-    client_uuid = forms.UUIDField(widget=forms.HiddenInput)
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.fields["client_uuid"].initial = uuid.uuid4
 
 
 class MomentField(forms.DateTimeField):
@@ -85,12 +76,12 @@ class ScreeningForm(KeyedForm):
                 required=False,
                 choices=YES_NO,
                 widget=forms.RadioSelect,
-                initial={True: "ya", False: "tidak"}.get(answers.get(item.key)),  # type: ignore[arg-type]
+                initial=_AS_TYPED[answers.get(item.key)],
             )
 
         for name, field in self.fields.items():
             if name != "postponed_until":
-                field.conditional = True  # type: ignore[attr-defined]  # needed in some cases, so never "optional"
+                vars(field)["conditional"] = True  # needed in some cases, so never marked "optional"
 
     def questions(self) -> list[forms.BoundField]:
         """The question fields in order."""
@@ -151,16 +142,16 @@ class DoseForm(KeyedForm):
     ) -> None:
         super().__init__(*args, **kwargs)
         self.choices_by_value = {choice.value: choice for choice in choices}
-        field = self.fields["choice"]
-        field.choices = [(choice.value, choice_text(choice)) for choice in choices]  # type: ignore[attr-defined]
+        field = choices_of(self, "choice")
+        field.choices = [(choice.value, choice_text(choice)) for choice in choices]
         field.error_messages["invalid_choice"] = "Batch itu tidak tersedia lagi. Pilih batch lain."
         field.initial = choices[0].value if choices else None
         people = vaccinators(facility)
-        performer = self.fields["performer"]
-        performer.queryset = User.objects.filter(pk__in=[person.pk for person in people])  # type: ignore[attr-defined]
+        performer = rows_of(self, "performer")
+        performer.queryset = User.objects.filter(pk__in=[person.pk for person in people])
         performer.initial = user.pk if user in people else (people[0].pk if len(people) == 1 else None)
         self.fields["occurred_at"].initial = timezone.localtime
-        self.fields["body_site"].conditional = True  # type: ignore[attr-defined]
+        vars(self.fields["body_site"])["conditional"] = True
 
     def dose_and_lot(self) -> tuple[str, int]:
         """Dose code and lot id of the chosen line."""
@@ -209,15 +200,13 @@ class CorrectionForm(KeyedForm):
             if lot.lot_id != row.lot_id_used
         ]
         if row.is_primary_source:
-            self.fields["lot_id"].choices = own + others  # type: ignore[attr-defined]
+            choices_of(self, "lot_id").choices = own + others
             people = {person.pk for person in vaccinators(row.facility)} if row.facility else set()
-            self.fields["performer"].queryset = User.objects.filter(  # type: ignore[attr-defined]
-                pk__in=people | {row.performer_id}
-            )
+            rows_of(self, "performer").queryset = User.objects.filter(pk__in=people | {row.performer_id})
         else:
             del self.fields["lot_id"], self.fields["performer"]
         codes = dict.fromkeys((rule.dose_code, rule.dose_label) for rule in active_ruleset().of(row.programme_id))
-        self.fields["dose_code"].choices = list(codes)  # type: ignore[attr-defined]
+        choices_of(self, "dose_code").choices = list(codes)
         for name in self.fields.keys() & {"lot_id", "dose_code", "body_site"}:
             self.fields[name].initial = getattr(row, "lot_id_used" if name == "lot_id" else name)
         self.fields["occurred_at"].initial = timezone.localtime(row.occurred_at)
@@ -264,7 +253,7 @@ class PastDoseForm(KeyedForm):
                 (f"{code}:{vaccine}:{dose}", f"{ruleset.label(vaccine)} – {label}") for vaccine, dose, label in rules
             ]
             groups.append((scheme.label, sorted(lines, key=lambda line: line[1])))
-        self.fields["dose"].choices = [("", "Pilih vaksin dan dosis"), *groups]  # type: ignore[attr-defined]
+        choices_of(self, "dose").choices = [("", "Pilih vaksin dan dosis"), *groups]
 
     def clean_occurred_on(self) -> date:
         """Not in the future."""
@@ -283,7 +272,7 @@ class WalkInForm(KeyedForm):
 
     def __init__(self, *args: Any, choices: Sequence[tuple[str, str]], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.fields["choice"].choices = choices  # type: ignore[attr-defined]
+        choices_of(self, "choice").choices = choices
         if choices:
             self.fields["choice"].initial = choices[0][0]
 
@@ -351,8 +340,3 @@ class LeaveForm(forms.Form):
 
     left_early = forms.BooleanField(label="Pulang lebih awal", required=False)
     note = forms.CharField(label="Catatan", required=False, max_length=200)
-
-
-def local_now() -> datetime:
-    """Now, to the minute."""
-    return timezone.localtime().replace(second=0, microsecond=0)

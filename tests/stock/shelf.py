@@ -1,14 +1,16 @@
 """A shelf with lots, for tests of stock and of the desk."""
 
+import threading
 import uuid
 from datetime import timedelta
 
+from django.db import connection
 from django.utils import timezone
 
 from regions.models import Facility
 from stock import services
 from stock.models import Lot, StockBalance
-from tests.scheduling.world import make_city
+from tests.scheduling.world import at_once, make_city
 from tests.staff import make_staff
 
 
@@ -42,3 +44,16 @@ def expire(lot: Lot):
 def on_hand(lot: Lot, at=None):
     """Doses of the lot at the facility."""
     return StockBalance.objects.get(facility=at or facility(), lot=lot).doses_on_hand
+
+
+def together(function, arguments):
+    """Run `function` over `arguments` in threads that all stand ready, connected, before the first one starts."""
+    arguments = list(arguments)
+    line = threading.Barrier(len(arguments))
+
+    def one(argument):
+        connection.ensure_connection()
+        line.wait(timeout=60)
+        return function(argument)
+
+    return at_once(one, arguments, threads=len(arguments))

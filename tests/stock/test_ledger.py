@@ -11,8 +11,7 @@ from django.utils import timezone
 from core import audit
 from stock import queries, services
 from stock.models import StockBalance, StockMovement, Transfer, VialOpening
-from tests.scheduling.world import at_once
-from tests.stock.shelf import expire, facility, keeper, on_hand, stocked
+from tests.stock.shelf import expire, facility, keeper, on_hand, stocked, together
 
 pytestmark = pytest.mark.django_db
 
@@ -67,7 +66,7 @@ def test_a_lot_used_up_gives_no_dose():
 @pytest.mark.django_db(transaction=True)
 def test_eight_hands_get_the_last_dose_once():
     lot, actor, here = stocked(1, vaccine="COV_SINOVAC"), keeper(), facility()
-    results = at_once(lambda _n: take(lot, place=here, actor=actor), range(8), threads=8)
+    results = together(lambda _n: take(lot, place=here, actor=actor), range(8))
     assert sum(not isinstance(result, Exception) for result in results) == 1
     assert all(isinstance(r, services.StockError) for r in results if isinstance(r, Exception))
     assert on_hand(lot) == 0

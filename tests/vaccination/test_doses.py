@@ -13,8 +13,8 @@ from programmes import history
 from scheduling.models import Appointment
 from stock.models import StockMovement
 from stock.services import StockError, set_vvm
-from tests.scheduling.world import at_once, make_adult
-from tests.stock.shelf import expire, facility, on_hand, stocked
+from tests.scheduling.world import make_adult
+from tests.stock.shelf import expire, facility, on_hand, stocked, together
 from tests.vaccination.desk import arrived, booked_today, give, nurse, past, screened, today_schedule
 from vaccination import services
 from vaccination.errors import NeedsOverride, RuleRefused, VaccinationError
@@ -71,7 +71,7 @@ def test_the_same_form_again_gives_the_first_answer():
 @pytest.mark.django_db(transaction=True)
 def test_the_same_form_eight_times_at_once_makes_one_dose():
     lot, visit, key, actor = stocked(10), screened(), uuid.uuid4(), nurse()
-    results = at_once(lambda _n: give(visit, lot, key=key, actor=actor), range(8), threads=8)
+    results = together(lambda _n: give(visit, lot, key=key, actor=actor), range(8))
     assert [r for r in results if isinstance(r, Exception)] == []
     assert sum(result.created for result in results) == 1
     assert Immunization.objects.count() == 1
@@ -83,7 +83,7 @@ def test_the_same_form_eight_times_at_once_makes_one_dose():
 def test_the_last_dose_goes_to_one_of_eight_people():
     lot, schedule, actor = stocked(1, vaccine="COV_SINOVAC"), today_schedule("COV_SINOVAC"), nurse()
     visits = [screened(schedule=schedule, actor=actor) for _person in range(8)]
-    results = at_once(lambda visit: give(visit, lot, actor=actor), visits, threads=8)
+    results = together(lambda visit: give(visit, lot, actor=actor), visits)
     given = [result for result in results if not isinstance(result, Exception)]
     refused = [result for result in results if isinstance(result, Exception)]
     assert len(given) == 1
@@ -94,7 +94,7 @@ def test_the_last_dose_goes_to_one_of_eight_people():
 
 
 @pytest.mark.django_db(transaction=True)
-def test_two_facilities_cannot_give_one_person_the_same_dose_at_once():
+def test_two_facilities_cannot_give_one_person_the_same_dose_together():
     citizen, here, there = make_adult(), facility(), facility("pkm-miroto")
     lots = {here: stocked(10, at=here), there: stocked(10, at=there)}
     actors = {here: nurse(at=here), there: nurse(at=there)}
@@ -105,7 +105,7 @@ def test_two_facilities_cannot_give_one_person_the_same_dose_at_once():
             dose_code="primary1", lot_id=lots[place].pk, performer=actors[place], recorder=actors[place],
         )  # fmt: skip
 
-    results = at_once(record, [here, there] * 3, threads=6)
+    results = together(record, [here, there] * 3)
     assert sum(not isinstance(result, Exception) for result in results) == 1
     assert all(isinstance(r, RuleRefused) for r in results if isinstance(r, Exception))
     assert Immunization.objects.count() == 1

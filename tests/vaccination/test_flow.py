@@ -10,8 +10,8 @@ from django.utils import timezone
 from registration.services import merge_citizens
 from scheduling.models import Appointment, Place
 from tests.registration.people import make_citizen
-from tests.scheduling.world import at_once, make_adult
-from tests.stock.shelf import facility, stocked
+from tests.scheduling.world import make_adult
+from tests.stock.shelf import facility, stocked, together
 from tests.vaccination.desk import arrived, booked_today, give, healthy, nurse, past, screened, today_schedule
 from vaccination import flow, services
 from vaccination.errors import VaccinationError
@@ -25,9 +25,7 @@ def test_people_who_arrive_at_once_get_numbers_without_gap_or_double():
     schedule, actor = today_schedule(), nurse()
     here = schedule.facility
     appointments = [booked_today(schedule=schedule) for _person in range(8)]
-    results = at_once(
-        lambda row: flow.check_in(appointment_id=row.pk, facility=here, actor=actor), appointments * 2, threads=8
-    )
+    results = together(lambda row: flow.check_in(appointment_id=row.pk, facility=here, actor=actor), appointments * 2)
     assert [r for r in results if isinstance(r, Exception)] == []
     assert sorted(Visit.objects.values_list("queue_number", flat=True)) == list(range(1, 9))
 
@@ -42,7 +40,7 @@ def test_one_walk_in_form_sent_by_eight_hands_takes_one_place():
             client_uuid=key, actor=actor,
         )  # fmt: skip
 
-    results = at_once(press, range(8), threads=8)
+    results = together(press, range(8))
     assert [r for r in results if isinstance(r, Exception)] == []
     assert Visit.objects.count() == Appointment.objects.count() == 1
     assert Place.objects.filter(state=Place.TAKEN).count() == 1
