@@ -74,7 +74,8 @@ class QuestionInline(admin.TabularInline):
     """Questions are read here; a change is a new version, because answers refer to this one (RULES SC-4)."""
 
     model = Question
-    fields = readonly_fields = ["key", "text", "outcome_if_yes", "refer", "condition", "postpone", "group_key"]
+    fields = ["key", "text", "outcome_if_yes", "refer", "condition", "postpone", "group_key"]
+    readonly_fields = ["key", "text", "outcome_if_yes", "refer", "condition", "postpone", "group_key"]
     extra = 0
     can_delete = False
 

@@ -114,7 +114,7 @@ def evaluate(
 
 def pick(options: Iterable[Option], programme: str, vaccine: str, dose_code: str, ruleset: RuleSet) -> Option:
     """The answer for one product and dose; a combination without a rule is for a person to review (RULES E-7)."""
-    named = {"vaccine": vaccine, "vaccine_label": ruleset.label(vaccine)}
+    label = ruleset.label(vaccine)
     of_programme = [option for option in options if option.programme == programme]
     same_dose = [option for option in of_programme if option.dose_code == dose_code]
     for option in same_dose:
@@ -122,12 +122,14 @@ def pick(options: Iterable[Option], programme: str, vaccine: str, dose_code: str
             return option
     for option in same_dose:
         if ruleset.antigen(option.vaccine) == ruleset.antigen(vaccine):
-            return replace(option, **named)
+            return replace(option, vaccine=vaccine, vaccine_label=label)
     for option in of_programme:
         # An answer for the series as a whole: complete, outside the programme, or to be reviewed.
         if not option.dose_code and option.vaccine in ("", vaccine):
-            return replace(option, dose_code=dose_code, **named)
-    answer = replace(_without_rule(programme, reasons.NO_RULE), dose_code=dose_code, **named)
+            return replace(option, dose_code=dose_code, vaccine=vaccine, vaccine_label=label)
+    answer = replace(
+        _without_rule(programme, reasons.NO_RULE), dose_code=dose_code, vaccine=vaccine, vaccine_label=label
+    )
     return answer if same_dose else replace(answer, reason=reasons.NOT_NEXT, manual_review=False)
 
 

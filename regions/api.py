@@ -1,8 +1,12 @@
 """Open data of facilities for /api/v1/."""
 
+from typing import Any
+
+from django.db.models import QuerySet
 from drf_spectacular.utils import extend_schema
 from rest_framework import generics, serializers
 from rest_framework.request import Request
+from rest_framework.response import Response
 
 from regions.models import Facility
 
@@ -43,11 +47,11 @@ class FacilityList(generics.ListAPIView):
         operation_id="facilities",
         parameters=[FacilityQuery],
     )
-    def get(self, request: Request, *args, **kwargs):
+    def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         """List facilities; unknown filter values give 400."""
         return super().get(request, *args, **kwargs)
 
-    def get_queryset(self):
+    def get_queryset(self) -> QuerySet[Facility]:
         """Filtered by district, programme and kind."""
         if getattr(self, "swagger_fake_view", False):
             return Facility.objects.none()

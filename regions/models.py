@@ -1,5 +1,7 @@
 """Where things are: kecamatan, kelurahan, facilities, and how many people each percentage is measured against."""
 
+from typing import Any
+
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
 
@@ -45,7 +47,7 @@ class Kelurahan(models.Model):
 class FacilityQuerySet(models.QuerySet):
     """Facilities by territory."""
 
-    def visible_to(self, user) -> "FacilityQuerySet":
+    def visible_to(self, user: Any) -> "FacilityQuerySet":
         """Facilities inside the user's valid memberships; a city role sees all."""
         if not user.is_authenticated:
             return self.none()

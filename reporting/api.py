@@ -24,8 +24,11 @@ class CoverageCellSerializer(serializers.Serializer):
 class OriginSerializer(serializers.Serializer):
     """A source and its date."""
 
-    source = serializers.CharField()
     as_of = serializers.DateField()
+
+    def get_fields(self) -> dict[str, serializers.Field]:
+        """`source` is also an attribute of every serializer, so it cannot be declared like the others."""
+        return {"source": serializers.CharField(), **super().get_fields()}
 
 
 class CoverageSerializer(serializers.Serializer):

@@ -15,6 +15,7 @@ from django.utils import timezone
 
 from accounts.models import User
 from core import crypto
+from core.fields import EncryptedTextField
 from programmes.models import Vaccine
 from regions.models import Facility, Kelurahan
 from registration import nik
@@ -116,9 +117,9 @@ def _reserve(model: type[models.Model], count: int) -> list[int]:
 def _columns(model: type[models.Model], given: Iterable[str]) -> tuple[list[str], dict[str, Any]]:
     """All columns to write: the given ones, and the model's own defaults for the rest."""
     names = list(given)
-    rest = {}
+    rest: dict[str, Any] = {}
     for field in model._meta.concrete_fields:
-        if field.column not in names and not field.primary_key:
+        if field.column and field.column not in names and not field.primary_key:
             value = field.get_default()
             if isinstance(field, ArrayField):
                 value = "{}" if value == [] else value
@@ -180,7 +181,7 @@ def _escaped(text: str) -> str:
 
 
 def _citizen_rows(everybody: Sequence[Person], ids: Sequence[int]) -> Iterator[dict[str, Any]]:
-    context = {name: Citizen._meta.get_field(name).context for name in ("nik", "address", "contact_phone")}
+    context = {field.name: field.context for field in Citizen._meta.fields if isinstance(field, EncryptedTextField)}
     created = timezone.make_aware(datetime.combine(LAST_DAY, time(12)))
     for person, pk in zip(everybody, ids, strict=True):
         parsed = nik.parse(person.nik, today=LAST_DAY)

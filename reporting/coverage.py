@@ -3,7 +3,7 @@
 One statement reads baseline, targets, roll-up and unfolded deltas, so a dose is never seen twice or not at all.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
@@ -237,9 +237,9 @@ _DAYS = "".join(
 
 def per_day(dose: Dose, since: date, until: date, kecamatan: str = "") -> list[tuple[date, int]]:
     """Doses recorded here per day, days without one left out."""
-    values = {"p": dose.programme, "d": dose.code, "since": since, "until": until, "kecamatan": kecamatan}
+    values = {"p": dose.programme, "d": dose.code, "kecamatan": kecamatan}
     with connection.cursor() as cursor:
-        cursor.execute(_DAYS, values)
+        cursor.execute(_DAYS, {**values, "since": since, "until": until})
         return cursor.fetchall()
 
 
@@ -291,5 +291,10 @@ def _total(cells: Sequence[Cell]) -> Cell:
     )
 
 
-def _origins(pairs) -> tuple[Origin, ...]:
-    return tuple(sorted({Origin(*pair) for pair in pairs if pair[0]}, key=lambda origin: (origin.as_of, origin.source)))
+def _origins(pairs: Iterable[tuple[str | None, date]]) -> tuple[Origin, ...]:
+    return tuple(
+        sorted(
+            {Origin(source, as_of) for source, as_of in pairs if source},
+            key=lambda origin: (origin.as_of, origin.source),
+        )
+    )

@@ -31,7 +31,9 @@ class CoverageFilter(forms.Form):
         groups: dict[str, list[tuple[str, str]]] = {}
         for dose in self.doses.values():
             groups.setdefault(dose.programme_name, []).append((dose.key, dose.label))
-        self.fields["dosis"].choices = list(groups.items())
+        choice = self.fields["dosis"]
+        assert isinstance(choice, forms.ChoiceField)
+        choice.choices = list(groups.items())
 
     def clean_dari(self) -> date:
         """A readable year: the database and the chart both end somewhere."""

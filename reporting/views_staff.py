@@ -3,11 +3,11 @@
 from datetime import date
 from urllib.parse import urlencode
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.views.decorators.http import require_safe
 
-from accounts.access import staff_required
+from accounts.access import StaffRequest, staff_required
 from regions.models import Kecamatan
 from reporting import charts, exports, overview
 from reporting.coverage import coverage, per_day, wards
@@ -27,7 +27,7 @@ def _query(form: CoverageFilter) -> str:
 
 @require_safe
 @staff_required("coverage.view")
-def dashboard(request: HttpRequest) -> HttpResponse:
+def dashboard(request: StaffRequest) -> HttpResponse:
     """Coverage of one dose per kecamatan with map, trend and downloads, under the figures of the day."""
     form = CoverageFilter(request.GET)
     context: dict[str, object] = {"form": form, "day": overview.of_the_city(request.user)}
@@ -47,7 +47,7 @@ def dashboard(request: HttpRequest) -> HttpResponse:
 
 @require_safe
 @staff_required("coverage.view")
-def kecamatan(request: HttpRequest, code: str) -> HttpResponse:
+def kecamatan(request: StaffRequest, code: str) -> HttpResponse:
     """One kecamatan down to its kelurahan."""
     place = get_object_or_404(Kecamatan, pk=code)
     form = CoverageFilter(request.GET)
@@ -69,7 +69,7 @@ def kecamatan(request: HttpRequest, code: str) -> HttpResponse:
 
 @require_safe
 @staff_required("coverage.view")
-def download(request: HttpRequest, kind: str) -> HttpResponse:
+def download(request: StaffRequest, kind: str) -> HttpResponse:
     """The filtered table as a CSV or XLSX file; aggregates only, no person in it."""
     form = CoverageFilter(request.GET)
     if not form.is_valid():
