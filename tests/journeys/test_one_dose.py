@@ -63,7 +63,7 @@ def test_a_dose_from_the_booking_to_the_figure_of_the_kecamatan(portal, visitor,
 
     # And: the admin sees the kecamatan's number risen by one
     eventually(lambda: booster_count(portal) == before + 1, "the figure rises by one", 30)
-    steps.staff_signs_in(admin, portal, "dinkes")
+    steps.staff_signs_in(admin, portal, "admin")
     admin.visit("/dinkes/")
     assert f"{before + 1:,}".replace(",", ".") in admin.text
     steps.audit_is_clean(portal)

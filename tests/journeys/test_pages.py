@@ -8,6 +8,7 @@ PUBLIC = ["/", "/jadwal/", "/stok/", "/cakupan/", "/verifikasi/", "/status/", "/
 STAFF = {
     "perawat": ["/petugas/", "/petugas/pantau/", "/petugas/jadwal/", "/petugas/warga/baru/", "/petugas/akun/"],
     "stok": ["/petugas/stok/"],
+    "kader": ["/petugas/kader/"],
     "dinkes": [
         "/dinkes/", "/dinkes/jadwal/", "/dinkes/stok/", "/dinkes/pcare/", "/dinkes/petugas/", "/dinkes/mitra/",
         "/dinkes/pesan/",
