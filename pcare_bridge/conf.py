@@ -1,4 +1,4 @@
-"""Every number of the bridge that an operator may change; the meaning of each is in docs/operations.md."""
+"""Every number of the bridge that an operator may change; the meaning of each is in docs/pcare.md."""
 
 from django.conf import settings
 
