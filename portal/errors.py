@@ -37,10 +37,3 @@ def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpR
 def server_error(request: HttpRequest) -> HttpResponse:
     """500: our fault."""
     return _page("500.html", 500, request)
-
-
-def too_many_requests(request: HttpRequest, *, retry_minutes: int = 1) -> HttpResponse:
-    """429 with the time to wait, in words and as a header."""
-    response = _page("429.html", 429, request, retry_minutes=retry_minutes)
-    response.headers["Retry-After"] = str(retry_minutes * 60)
-    return response
