@@ -12,6 +12,7 @@ from regions.models import Kecamatan
 from reporting import charts, exports, overview
 from reporting.coverage import coverage, per_day, wards
 from reporting.forms import CoverageFilter
+from reporting.verification import open_points
 
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 
@@ -83,3 +84,10 @@ def download(request: StaffRequest, kind: str) -> HttpResponse:
     name = f"cakupan-{form.dose.programme}-{form.dose.code}-{until:%Y%m%d}.{kind}"
     response.headers["Content-Disposition"] = f'attachment; filename="{name}"'
     return response
+
+
+@require_safe
+@staff_required("coverage.view")
+def verification(request: StaffRequest) -> HttpResponse:
+    """Which rules, products, forms and facilities carry values no second source confirms."""
+    return render(request, "reporting/verification.html", {"parts": open_points()})

@@ -153,6 +153,7 @@ TABLE: dict[str, Row] = {
         OWN_PLACE, "petugas/jadwal/{schedule.pk}/daftar.csv"
     ),
     "dinkes/": Row(OFFICE),
+    "dinkes/verifikasi-data/": Row(OFFICE),
     r"^dinkes/cakupan\.(?P<kind>csv|xlsx)$": Row(OFFICE, "dinkes/cakupan.csv"),
     r"^dinkes/kecamatan/(?P<code>[0-9]{2}\.[0-9]{2}\.[0-9]{2})/$": Row(OFFICE, "dinkes/kecamatan/33.74.01/"),
     "masuk/": Row("200 302 302 200 200 200 200 200 200"),

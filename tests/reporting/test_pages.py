@@ -197,6 +197,16 @@ def test_the_number_of_queries_does_not_grow_with_the_data(office, django_assert
         office.get("/dinkes/?dari=2026-01-01&sampai=2026-11-30")
 
 
+def test_the_office_sees_what_needs_verification(office):
+    text = office.get("/dinkes/verifikasi-data/").content.decode()
+    assert "Puskesmas Poncol" in text
+    assert "seluruh aturan produk ini; seluruh baris, dari pengetahuan umum" in text
+    assert "jam pakai setelah dibuka" in text
+    assert "Fasilitas (57 dari 57)" in text
+    assert "R-BCG" not in text
+    assert "/dinkes/verifikasi-data/" in office.get("/dinkes/").content.decode()
+
+
 def test_an_empty_range_says_so(office):
     text = office.get("/dinkes/?dari=2024-01-01&sampai=2024-12-31").content.decode()
     assert "Belum ada dosis dalam rentang ini" in text
