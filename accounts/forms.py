@@ -57,6 +57,15 @@ class MembershipForm(forms.ModelForm):
         }
         help_texts = {"valid_until": "Kosongkan bila belum ditentukan. Setelah tanggal ini semua hak berhenti sendiri."}
 
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        for name in ("facility", "kelurahan", "kecamatan"):
+            vars(self.fields[name])["conditional"] = True  # one of the three, by scope: not "opsional"
+        for name in ("role", "scope"):
+            field = self.fields[name]
+            assert isinstance(field, forms.ChoiceField)
+            field.choices = [("", "Pilih"), *[row for row in field.choices if row[0]]]
+
     # Where each role works: a nurse of "the whole city" would see everybody's record.
     PLACES = {
         "petugas": {"facility"}, "vaksinator": {"facility"}, "pengelola_stok": {"facility"}, "mitra": {"facility"},

@@ -10,6 +10,19 @@ from core.fields import BlindIndexField, EncryptedTextField
 from core.formats import mask_phone
 from core.leases import LeasedRow
 
+KINDS = {
+    "sign_in_code": "Kode masuk",
+    "certificate_code": "Kode sertifikat",
+    "identity_decided": "Keputusan identitas",
+    "appointment_booked": "Janji dipesan",
+    "appointment_moved": "Janji dipindah",
+    "appointment_cancelled": "Janji dibatalkan",
+    "appointment_reminder": "Pengingat janji",
+    "schedule_closed": "Jadwal ditutup",
+    "place_offered": "Tawaran tempat",
+    "certificate_ready": "Sertifikat siap",
+}
+
 
 class Message(LeasedRow):
     """One message to one phone or mailbox."""
@@ -59,6 +72,11 @@ class Message(LeasedRow):
 
     def __str__(self) -> str:
         return f"{self.kind} {self.channel}"
+
+    @property
+    def kind_text(self) -> str:
+        """The kind in words; a kind without words shows its name."""
+        return KINDS.get(self.kind, self.kind)
 
     @property
     def recipient_masked(self) -> str:

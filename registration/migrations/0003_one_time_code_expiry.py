@@ -4,14 +4,13 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('registration', '0002_claim_open_once'),
+        ("registration", "0002_claim_open_once"),
     ]
 
     operations = [
         migrations.AddIndex(
-            model_name='onetimecode',
-            index=models.Index(fields=['expires_at'], name='one_time_code_expiry'),
+            model_name="onetimecode",
+            index=models.Index(fields=["expires_at"], name="one_time_code_expiry"),
         ),
     ]

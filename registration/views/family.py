@@ -254,7 +254,8 @@ def _save_new(request: CitizenRequest, wizard: AddWizard) -> HttpResponse:
         return _saved(request, twin) if twin else _refused(request, wizard, error)
     if isinstance(saved, IdentityClaim):
         return HttpResponseRedirect(reverse("registration:claim", args=[saved.public_code]))
-    return _saved(request, saved)
+    messages.success(request, _("%(name)s ditambahkan ke keluarga Anda.") % {"name": saved.full_name})
+    return HttpResponseRedirect(reverse("registration:family"))
 
 
 def _saved(request: CitizenRequest, citizen: Citizen) -> HttpResponse:
