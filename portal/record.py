@@ -114,7 +114,7 @@ def journey(row: Immunization, certificate: CertificateState, deliveries: Iterab
 
 def pcare_steps(deliveries: Iterable[Delivery]) -> list[Step]:
     """The last two stations; whatever PCare does, the certificate stays valid and the person need do nothing."""
-    sent = [one for one in deliveries if one.operation == Delivery.Operation.CREATE]
+    sent = [one for one in deliveries if one.operation != Delivery.Operation.WITHDRAW]
     if not sent:
         return [Step(NOW, _("Menunggu dikirim ke PCare"), None, AUTOMATIC)]
     delivery = sent[-1]
@@ -123,7 +123,7 @@ def pcare_steps(deliveries: Iterable[Delivery]) -> list[Step]:
             Step(DONE, _("Dikirim ke PCare"), delivery.created_at),
             Step(DONE, _("Diterima PCare"), delivery.finished_at),
         ]
-    if delivery.state in (Delivery.REFUSED, Delivery.PAUSED):
+    if delivery.state == Delivery.REFUSED:
         return [
             Step(NOW, _("Diperiksa petugas"), delivery.created_at, REVIEWED),
             Step(NEXT, _("Diterima PCare")),

@@ -58,6 +58,19 @@ def test_a_refused_delivery_is_the_staffs_work_and_the_proof_stays_valid():
     assert any("sertifikat Anda tetap berlaku" in str(step.text) for step in steps)
 
 
+@pytest.mark.parametrize("operation", [CREATE, Delivery.Operation.UPDATE])
+def test_a_dose_that_replaced_another_arrives_like_any_other(operation):
+    now = timezone.now()
+    sent = Delivery(operation=operation, state=Delivery.SENT, created_at=now, finished_at=now)
+    assert states(record.journey(dose(), WAITING_PROOF, [sent]))[-1] == ("done", "Diterima PCare")
+
+
+def test_a_paused_facility_is_waiting_not_a_fault_of_the_data():
+    now = timezone.now()
+    paused = Delivery(operation=CREATE, state=Delivery.PAUSED, created_at=now, available_at=now)
+    assert ("now", "Menunggu PCare") in states(record.journey(dose(), WAITING_PROOF, [paused]))
+
+
 def test_a_corrected_dose_says_so_and_promises_nothing():
     steps = record.journey(dose(status="entered-in-error"), WAITING_PROOF, [])
     assert states(steps)[-1] == ("stop", "Catatan ini dibetulkan")
