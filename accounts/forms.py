@@ -61,10 +61,10 @@ class MembershipForm(forms.ModelForm):
         super().__init__(*args, **kwargs)
         for name in ("facility", "kelurahan", "kecamatan"):
             vars(self.fields[name])["conditional"] = True  # one of the three, by scope: not "opsional"
-        for name in ("role", "scope"):
+        for name, choices in (("role", Membership.Role.choices), ("scope", Membership.Scope.choices)):
             field = self.fields[name]
             assert isinstance(field, forms.ChoiceField)
-            field.choices = [("", "Pilih"), *[row for row in field.choices if row[0]]]
+            field.choices = [("", "Pilih"), *choices]
 
     # Where each role works: a nurse of "the whole city" would see everybody's record.
     PLACES = {
