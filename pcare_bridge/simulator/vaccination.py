@@ -16,12 +16,13 @@ def create(registry: Registry, settings: Settings, body: dict[str, Any]) -> Answ
     """POST: a repeat by the same sender gets the first number and 200."""
     with registry.lock:
         known = registry.by_sender.get(_text(body, "idPengirim"))
-        if known:
+        if known and settings.guards_doubles:
             return Answer(200, [{"field": "noVaksinasi", "message": known}])
         row = _checked(body, settings)
         if not knows(registry, settings, row["nik"]):
             return NO_CONTENT
-        _refuse_double(registry, row)
+        if settings.guards_doubles:
+            _refuse_double(registry, row)
         counter = f"V{row['kdProviderPelayanan']}{today():%m%y}"
         number = f"{row['kdProviderPelayanan']}{today():%m%y}V{registry.next(counter):06d}"
         registry.put(TABLE, number, row | {"noVaksinasi": number}, counter)

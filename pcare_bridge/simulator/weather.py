@@ -26,6 +26,7 @@ class Settings:
     empty_as_204: bool = False
     known_nik: str = "any"  # or "listed": only participants that were added
     echo_sender: bool = True
+    guards_doubles: bool = True  # off: a write sent twice stands twice, so that only reading back can prevent it
 
     def change(self, changes: dict[str, Any]) -> None:
         """Set several settings at once; raises ValueError for an unknown one or a wrong type."""

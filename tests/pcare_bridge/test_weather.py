@@ -245,3 +245,33 @@ def test_no_number_of_a_person_reaches_the_log_or_the_rows(simulator: Server, ca
     assert "pcare attempt" in told
     for secret in (citizen.nik, "Sandi:", "simulasi-kunci", "0123456789abcdef"):
         assert secret not in told
+
+
+def test_a_storm_of_faults_and_three_outages_end_with_each_dose_once(simulator: Server, settings: Any) -> None:
+    settings.PCARE_ACCOUNT_PAUSE_SECONDS = 0.05
+    simulator.service.settings.guards_doubles = False  # reading back alone must do it
+    weather = simulator.service.weather
+    weather.reseed(20261121)
+    facility = make_facility()
+    for kind, chance in [("close_after_commit", 0.2), ("close_before", 0.1), ("html_500", 0.1), ("truncated", 0.1)]:
+        weather.add({"kind": kind, "probability": chance})
+    weather.add({"kind": "html_200", "probability": 0.1, "after_commit": True})
+    weather.add({"kind": "expired", "every": 40})
+    for outage in range(3):
+        for _ in range(20):
+            make_dose(facility)
+        outbox.drain("pcare")
+        sending.send_due(0.3)
+        weather.start_outage()
+        sending.send_due(0.1)
+        assert violations() == {}, outage
+        weather.end_outage()
+    deadline = time.monotonic() + 60
+    while Delivery.objects.exclude(state="sent").exists() and time.monotonic() < deadline:
+        sending.send_due(1)
+        time.sleep(0.05)
+    assert set(Delivery.objects.values_list("state", flat=True)) == {"sent"}
+    numbers = [row["noVaksinasi"] for row in upstream_rows(simulator)]
+    assert len(numbers) == 60
+    assert set(numbers) == set(Delivery.objects.values_list("upstream_number", flat=True))
+    assert violations() == {}
