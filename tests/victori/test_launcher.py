@@ -197,8 +197,9 @@ def test_two_commands_at_once_share_servers_and_the_first_waits_for_the_second(t
 def test_second_start_is_quick_and_recovers_after_everything_was_killed(trial):
     text = trial.start()
     seconds = float(re.search(r"Siap dalam ([\d.]+) s", text).group(1))
-    # Eight seconds is the promise for two idle cores; beside other tests the processor time says whether it would hold.
-    assert seconds < 8 or trial.cpu_seconds() < 14
+    # Eight seconds is the promise for two idle cores. Beside other tests only the processor time can be judged; a
+    # crowded machine doubles it, so this limit notices a start that became twice as heavy, not a tenth.
+    assert seconds < 8 or trial.cpu_seconds() < 24
     trial.kill_everything()
     assert "lock" in traces(trial.state)
     again = trial.start()
