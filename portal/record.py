@@ -1,6 +1,5 @@
 """One person's record as that person sees it: appointments, doses and how far each has travelled, and who looked."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -13,6 +12,7 @@ from certificates.queries import CertificateState, certificate_state
 from core.models import ReadLog
 from core.readlog import PURPOSES
 from pcare_bridge.models import Delivery
+from pcare_bridge.queries import DeliveryState, state_of_row
 from programmes.models import DoseRule
 from registration.models import Citizen
 from scheduling.models import Appointment
@@ -21,9 +21,6 @@ from vaccination.models import Immunization
 DONE, NOW, NEXT, STOP = "done", "now", "next", "stop"
 CORRECTED = _("Catatan penggantinya ada di halaman ini. Sertifikat lama tidak berlaku lagi.")
 TOLD = _("Dicatat dari keterangan atau kartu; tidak dikirim ulang ke PCare.")
-AUTOMATIC = _("Dikirim otomatis. Anda tidak perlu melakukan apa pun.")
-RETRIED = _("Dikirim otomatis dan dicoba lagi sampai diterima. Anda tidak perlu melakukan apa pun.")
-REVIEWED = _("PCare meminta perbaikan data. Petugas menanganinya; sertifikat Anda tetap berlaku.")
 
 
 @dataclass(frozen=True)
@@ -84,13 +81,13 @@ def _dose(row: Immunization, labels: dict[tuple[str, str], str]) -> Dose:
     return Dose(
         immunization=row,
         label=labels.get((row.programme_id, row.dose_code), f"Dosis {row.dose_number}"),
-        steps=journey(row, certificate, row.deliveries.all()),
+        steps=journey(row, certificate, state_of_row(row)),
         certificate_url=certificate.url,
         counts=not row.invalid_reasons,
     )
 
 
-def journey(row: Immunization, certificate: CertificateState, deliveries: Iterable[Delivery]) -> list[Step]:
+def journey(row: Immunization, certificate: CertificateState, delivery: DeliveryState) -> list[Step]:
     """Diberikan → sertifikat siap → menunggu PCare → diterima; a withdrawn dose ends at once and says why."""
     if row.status == Immunization.Status.ENTERED_IN_ERROR:
         return [
@@ -108,35 +105,20 @@ def journey(row: Immunization, certificate: CertificateState, deliveries: Iterab
         steps.append(Step(NOW, _("Sertifikat dibuat saat Anda membukanya")))
     else:
         steps.append(Step(STOP, certificate.text))
-    steps += pcare_steps(deliveries)
+    steps += pcare_steps(delivery)
     return steps
 
 
-def pcare_steps(deliveries: Iterable[Delivery]) -> list[Step]:
-    """The last two stations; whatever PCare does, the certificate stays valid and the person need do nothing."""
-    sent = [one for one in deliveries if one.operation != Delivery.Operation.WITHDRAW]
-    if not sent:
-        return [Step(NOW, _("Menunggu dikirim ke PCare"), None, AUTOMATIC)]
-    delivery = sent[-1]
-    if delivery.state == Delivery.SENT:
-        return [
-            Step(DONE, _("Dikirim ke PCare"), delivery.created_at),
-            Step(DONE, _("Diterima PCare"), delivery.finished_at),
-        ]
-    if delivery.state == Delivery.REFUSED:
-        return [
-            Step(NOW, _("Diperiksa petugas"), delivery.created_at, REVIEWED),
-            Step(NEXT, _("Diterima PCare")),
-        ]
-    if delivery.state == Delivery.REPORTED:
-        return [Step(DONE, _("Dilaporkan dengan cara lain"), delivery.finished_at)]
-    if delivery.state == Delivery.WITHDRAWN:
-        return [Step(DONE, _("Tidak perlu dikirim"), delivery.finished_at)]
-    later = delivery.available_at if delivery.available_at > timezone.now() else None
-    return [
-        Step(NOW, _("Menunggu PCare"), delivery.created_at, RETRIED, later),
-        Step(NEXT, _("Diterima PCare")),
-    ]
+def pcare_steps(state: DeliveryState) -> list[Step]:
+    """The last stations, in the words of the PCare pages; the certificate stays valid whatever PCare does."""
+    if state.kind == "ok":
+        return [Step(DONE, _("Dikirim ke PCare"), state.since), Step(DONE, state.text, state.accepted_at)]
+    if state.kind == "info":
+        return [Step(DONE, state.text, None, state.sentence)]
+    delivery = state.delivery
+    later = delivery.available_at if delivery and delivery.state == Delivery.WAITING else None
+    news_at = later if later and later > timezone.now() else None
+    return [Step(NOW, state.text, state.since, state.sentence, news_at), Step(NEXT, _("Diterima PCare"))]
 
 
 def appointments(citizen: Citizen) -> list[Appointment]:
