@@ -99,6 +99,6 @@ def snapshot_response(request: HttpRequest, snapshot: Snapshot) -> HttpResponse:
     else:
         response = HttpResponse(page.body, content_type=page.content_type)
     response.headers["ETag"] = page.etag
-    response.headers["Cache-Control"] = f"public, max-age={max(1, int(snapshot.max_age))}, stale-while-revalidate=30"
+    response.headers["Cache-Control"] = f"public, max-age={max(1, int(snapshot.max_age))}, stale-while-revalidate=5"
     patch_vary_headers(response, ["Accept-Encoding"])
     return response

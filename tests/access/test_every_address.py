@@ -1,20 +1,24 @@
 """Every address of the project has a row in the table, and answers every role as its row says."""
 
 import logging
+from collections.abc import Callable
+from typing import Any
 
 import pytest
-from django.db import transaction
+from django.db import connection, transaction
+from django.test.utils import CaptureQueriesContext
 from django.urls import URLPattern, URLResolver, get_resolver
 
 from tests.access import city
 from tests.access.table import TABLE
+from tests.factories.reference import load_reference
 
 pytestmark = pytest.mark.django_db
 
 
-def addresses() -> list[str]:
-    """Every route as written in urls.py; the stock admin and allauth prove their own."""
-    found = []
+def views() -> dict[str, Callable[..., Any]]:
+    """Every route as written in urls.py with its view; the stock admin and allauth prove their own."""
+    found = {}
 
     def walk(patterns: list[URLPattern | URLResolver], prefix: str) -> None:
         for pattern in patterns:
@@ -23,14 +27,36 @@ def addresses() -> list[str]:
                 if pattern.app_name != "admin":
                     walk(pattern.url_patterns, route)
             elif not pattern.callback.__module__.startswith("allauth."):
-                found.append(route)
+                found[route] = pattern.callback
 
     walk(get_resolver().url_patterns, "")
     return found
 
 
 def test_every_address_has_its_row_and_every_row_its_address():
-    assert set(addresses()) == set(TABLE)
+    assert set(views()) == set(TABLE)
+
+
+def test_every_page_of_the_staff_asks_who_is_there():
+    redirects = {"petugas/masuk/daftar/", "petugas/akun/surel/", "petugas/akun/kata-sandi/atur/"}
+    staff = {route: view for route, view in views().items() if route.lstrip("^").startswith(("petugas/", "dinkes/"))}
+    assert len(staff) > 60
+    unguarded = {route for route, view in staff.items() if not hasattr(view, "capabilities")}
+    assert unguarded <= redirects
+
+
+PUBLIC_PAGES = ["/", "/jadwal/", "/stok/", "/cakupan/", "/verifikasi/", "/status/"]
+
+
+@pytest.mark.parametrize("address", [*PUBLIC_PAGES, *(f"/en{page}" for page in PUBLIC_PAGES)])
+def test_a_public_page_sets_no_cookie_and_writes_nothing(client, address):
+    load_reference()
+    first = client.get(address)
+    assert first.status_code == 200
+    assert not first.cookies
+    with CaptureQueriesContext(connection) as queries:
+        client.get(address)
+    assert not [query for query in queries.captured_queries if not query["sql"].lstrip().startswith("SELECT")]
 
 
 @pytest.mark.timeout(300)

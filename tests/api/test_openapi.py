@@ -1,4 +1,4 @@
-"""/api/v1/ under fire over real HTTP: no input makes the server fail, and every answer is one the OpenAPI text names."""
+"""/api/v1/ under fire over real HTTP: no input makes the server fail, every answer is one the OpenAPI text names."""
 
 import pytest
 import schemathesis
