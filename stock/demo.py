@@ -10,7 +10,7 @@ from accounts.demo import ensure_demo_staff
 from accounts.models import Membership, User
 from programmes.models import Vaccine
 from regions.models import Facility
-from stock import services
+from stock import deliveries, services
 from stock.queries import usable_balances
 
 FACILITIES = (
@@ -45,17 +45,17 @@ def ensure_demo_stock() -> int:
     if not low:
         return 0
     keeper, today = _keeper(), timezone.localdate()
-    deliveries = []
+    lines = []
     for vaccine in {vaccine.pk: vaccine for _facility, vaccine in low}.values():
         for months in MONTHS_LEFT:
             expires = _month_end(today, months)
             lot = services.find_lot(vaccine.pk, f"{vaccine.pk.removeprefix('COV_')[:3]}{expires:%y%m}", expires)
-            deliveries += [
-                services.Delivery(facility.pk, lot.pk, 10 * max(vaccine.doses_per_vial, 6))
+            lines += [
+                deliveries.Delivery(facility.pk, lot.pk, 10 * max(vaccine.doses_per_vial, 6))
                 for facility, wanted in low
                 if wanted.pk == vaccine.pk
             ]
-    return services.receive_many(deliveries, actor=keeper, document="SBBK contoh")
+    return deliveries.receive_many(lines, actor=keeper, document="SBBK contoh")
 
 
 def _keeper() -> User:

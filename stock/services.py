@@ -5,9 +5,7 @@ Lock order of the house: citizen, place, stock balance; so nothing after `_lock`
 
 import secrets
 import uuid
-from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
 from django.core.exceptions import ValidationError
@@ -58,58 +56,6 @@ def receive(
     if balance.doses_on_hand == 0 or vvm_stage > balance.vvm_stage:
         balance.vvm_stage = vvm_stage
     return _write(balance, Kind.RECEIVED, doses, actor, document=document, reason=reason, client_uuid=client_uuid)
-
-
-@dataclass(frozen=True)
-class Delivery:
-    """One line of a delivery of many lots."""
-
-    facility_id: int
-    lot_id: int
-    doses: int
-
-
-@transaction.atomic
-def receive_many(deliveries: Sequence[Delivery], *, actor: User, document: str = "") -> int:
-    """Book in many lots at once, in six statements; returns the number of lines. Locks all balance rows, in order.
-
-    For lots already written down (`find_lot`); raises StockError when one of them has expired.
-    """
-    wanted = Counter({(line.facility_id, line.lot_id): 0 for line in deliveries})
-    for line in deliveries:
-        _positive(line.doses)
-        wanted[line.facility_id, line.lot_id] += line.doses
-    lots = {lot for _facility, lot in wanted}
-    if Lot.objects.filter(pk__in=lots, expiration_date__lt=timezone.localdate()).exists():
-        raise StockError("Salah satu batch sudah kedaluwarsa. Jangan diterima.")
-    StockBalance.objects.bulk_create(
-        [StockBalance(facility_id=facility, lot_id=lot) for facility, lot in wanted], ignore_conflicts=True
-    )
-    rows = StockBalance.objects.select_for_update(no_key=True).filter(
-        facility_id__in={facility for facility, _lot in wanted}, lot_id__in=lots
-    )
-    now, changed, lines = timezone.now(), [], []
-    for balance in rows.order_by("pk"):
-        doses = wanted.get((balance.facility_id, balance.lot_id), 0)
-        if not doses:
-            continue
-        balance.doses_on_hand += doses
-        balance.updated_at = now
-        changed.append(balance)
-        lines.append(
-            StockMovement(
-                facility_id=balance.facility_id,
-                lot_id=balance.lot_id,
-                kind=Kind.RECEIVED,
-                quantity=doses,
-                balance_after=balance.doses_on_hand,
-                actor=actor,
-                document=document,
-            )
-        )
-    StockBalance.objects.bulk_update(changed, ["doses_on_hand", "updated_at"], batch_size=500)
-    StockMovement.objects.bulk_create(lines, batch_size=500)
-    return len(lines)
 
 
 def find_lot(vaccine_code: str, lot_number: str, expiration_date: date) -> Lot:
@@ -379,6 +325,12 @@ def count(
     if not reason.strip():
         raise StockError(f"Menurut catatan ada {balance.doses_on_hand} dosis. Isi alasan selisihnya.")
     return _write(balance, Kind.COUNTED, difference, actor, reason=reason, client_uuid=client_uuid)
+
+
+def lock_balances(facility_id: int, lot_ids: Sequence[int]) -> None:
+    """Lock several balance rows at once, in order: two crossing exchanges of lots must not wait for each other."""
+    rows = StockBalance.objects.select_for_update(no_key=True).filter(facility=facility_id, lot__in=lot_ids)
+    list(rows.order_by("pk").values_list("pk"))
 
 
 def _already(client_uuid: uuid.UUID | None) -> StockMovement | None:

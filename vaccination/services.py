@@ -275,6 +275,7 @@ def correct_dose(
         _mark_in_error(old, actor, reason)
         moved = old.is_primary_source and new.lot_id_used != old.lot_id_used
         if moved and new.lot_id_used and new.facility_id:
+            stock.lock_balances(new.facility_id, [old.lot_id_used or 0, new.lot_id_used])
             stock.give_back(immunization_uuid=stock_uuid(old), actor=actor, reason=f"Perbaikan: {reason}"[:200])
             lot, _movement = stock.take_dose(
                 facility_id=new.facility_id, lot_id=new.lot_id_used, at=new.occurred_at, actor=actor,

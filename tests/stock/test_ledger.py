@@ -9,7 +9,7 @@ from django.db import InternalError
 from django.utils import timezone
 
 from core import audit
-from stock import queries, services
+from stock import deliveries, queries, services
 from stock.models import StockBalance, StockMovement, Transfer, VialOpening
 from tests.stock.shelf import expire, facility, keeper, on_hand, stocked, together
 
@@ -233,12 +233,12 @@ def test_audit_i4_finds_what_was_broken(broken):
 def test_a_delivery_of_many_lots_adds_up():
     first, second = stocked(10), stocked(10)
     here, there = facility(), facility("pkm-miroto")
-    lines = services.receive_many(
+    lines = deliveries.receive_many(
         [
-            services.Delivery(here.pk, first.pk, 5),
-            services.Delivery(there.pk, first.pk, 7),
-            services.Delivery(here.pk, second.pk, 9),
-            services.Delivery(here.pk, second.pk, 1),
+            deliveries.Delivery(here.pk, first.pk, 5),
+            deliveries.Delivery(there.pk, first.pk, 7),
+            deliveries.Delivery(here.pk, second.pk, 9),
+            deliveries.Delivery(here.pk, second.pk, 1),
         ],
         actor=keeper(),
     )
@@ -247,4 +247,4 @@ def test_a_delivery_of_many_lots_adds_up():
     assert i4_violations() == 0
     expire(first)
     with pytest.raises(services.StockError, match="kedaluwarsa"):
-        services.receive_many([services.Delivery(here.pk, first.pk, 1)], actor=keeper())
+        deliveries.receive_many([deliveries.Delivery(here.pk, first.pk, 1)], actor=keeper())

@@ -285,3 +285,22 @@ def test_the_audit_finds_what_was_broken(broken):
     else:
         ReadLog.objects.all().delete()
     assert any(n for check, n in audit.run() if check.id == broken)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_crossing_corrections_of_two_lots_do_not_block_each_other():
+    one, other, actor = stocked(20), stocked(20), nurse()
+    schedule = today_schedule()
+    rows = [
+        give(screened(schedule=schedule, actor=actor), lot, actor=actor).immunization for lot in [one, other] * 4
+    ]  # fmt: skip
+
+    def swap(row):
+        to = other if row.lot_id_used == one.pk else one
+        return services.correct_dose(
+            immunization_id=row.pk, client_uuid=uuid.uuid4(), actor=actor, reason="Batch tertukar", lot_id=to.pk
+        )
+
+    assert [result for result in together(swap, rows) if isinstance(result, Exception)] == []
+    assert (on_hand(one), on_hand(other)) == (16, 16)
+    assert audits_clean() == []
