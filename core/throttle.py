@@ -56,5 +56,5 @@ def _ask(limiter: MovingWindowRateLimiter, item: RateLimitItem, name: str, key: 
 def _redis_limiter(url: str) -> MovingWindowRateLimiter:
     if urlsplit(url).scheme == "unix":
         url = "redis+" + url
-    storage = RedisStorage(url, socket_timeout=1.0, socket_connect_timeout=1.0, key_prefix="victori:limit")
+    storage = RedisStorage(url, socket_timeout=2.0, socket_connect_timeout=1.0, key_prefix="victori:limit")
     return MovingWindowRateLimiter(storage)
