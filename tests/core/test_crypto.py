@@ -2,6 +2,7 @@
 
 import pytest
 from django.db import connection
+from django.utils import timezone
 
 from core import crypto
 from messaging.models import Message
@@ -38,7 +39,12 @@ def test_an_older_key_still_opens_what_it_sealed(settings):
 @pytest.mark.django_db
 def test_the_column_holds_no_plain_text():
     message = Message.objects.create(
-        kind="t", channel="console", recipient="+6281234567890", recipient_index=b"0" * 32, body="kode 123456"
+        kind="t",
+        channel="console",
+        recipient="+6281234567890",
+        recipient_index=b"0" * 32,
+        body="kode 123456",
+        expires_at=timezone.now(),
     )
     with connection.cursor() as cursor:
         cursor.execute("SELECT recipient, body FROM messaging_message WHERE id = %s", [message.pk])
