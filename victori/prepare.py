@@ -17,7 +17,8 @@ def static_stamp() -> str:
     """Changes when any static file, dependency or setting does."""
     digest = hashlib.sha256((ROOT / "requirements" / "runtime.lock").read_bytes())
     files = [ROOT / "victori" / "settings.py"]
-    for folder in [*sorted(ROOT.glob("*/static")), ROOT / "static"]:
+    # Not what was collected: STATE_DIR may stand inside, and pathlib's "*" also finds hidden folders.
+    for folder in [*sorted(ROOT.glob("[a-z]*/static")), ROOT / "static"]:
         files += sorted(path for path in folder.rglob("*") if path.is_file())
     for path in files:
         state = path.stat()
