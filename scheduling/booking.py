@@ -2,7 +2,8 @@
 
 import json
 import time
-from datetime import datetime
+from collections.abc import Sequence
+from datetime import date, datetime
 from typing import Any
 from uuid import UUID, uuid4, uuid5
 
@@ -11,6 +12,9 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from core import outbox, sweeper
+from programmes.history import PastDose
+from programmes.rules import Option
+from regions.models import Facility
 from registration.models import Citizen
 from scheduling import eligibility, errors, places, tickets
 from scheduling.models import Appointment, Place, Schedule, Slot
@@ -50,17 +54,19 @@ def book(
     questionnaire_id: int | None = None,
     booked_via: str = "web",
     held: bool = False,
+    option: Option | None = None,
 ) -> Appointment:
     """Book one place for `citizen` and return the appointment; the same `client_uuid` returns the first answer.
 
     One statement picks a place (the person's held one first), writes the appointment and its news. `held` says that the
-    person was shown a hold, so that a lost place is told as such. Locks the place taken. Raises a subclass of
+    person was shown a hold, so that a lost place is told as such; `option` is the rules' answer when this very request
+    has asked them already. Locks the place taken. Raises a subclass of
     BookingError: SlotFull, HoldExpired, SlotOver, ScheduleClosed, NotReleasedYet, WalkInOnly, AlreadyBooked,
     NotEligible, KeyBelongsToAnother.
     """
     slot = Slot.objects.select_related("schedule").get(pk=slot_id)
     schedule = slot.schedule
-    option = eligibility.for_schedule(citizen, schedule)
+    option = option or eligibility.for_schedule(citizen, schedule)
     if not option.eligible:
         # A repeated request must hear its first answer, even when the dose was given in between.
         return _first_answer(client_uuid, citizen) or _raise(errors.NotEligible(option, schedule.date))
@@ -184,6 +190,33 @@ def fulfil(appointment_id: int) -> Appointment:
     appointment.status = Appointment.Status.FULFILLED
     appointment.arrived_at = appointment.arrived_at or timezone.now()
     appointment.save(update_fields=["status", "arrived_at"])
+    return appointment
+
+
+@transaction.atomic
+def settle_after_dose(
+    citizen: Citizen, programme: str, history: Sequence[PastDose], *, facility_id: int, given_on: date
+) -> Appointment | None:
+    """A dose was given without a ticket: what becomes of the person's booked appointment of that programme.
+
+    Booked for that very place and day, it was this dose: fulfilled. Where the rules, asked with `history` (the new dose
+    in it), no longer allow the booked session, it is cancelled and the person is told. Otherwise it stays, for the dose
+    that is now due. Someone who stands at another desk is left to that desk. Locks the appointment, then its place.
+    """
+    rows = Appointment.objects.select_for_update(no_key=True, of=("self",)).select_related("schedule__vaccine")
+    appointment = rows.filter(citizen=citizen, programme=programme, status=Appointment.Status.BOOKED).first()
+    if appointment is None:
+        return None
+    schedule = appointment.schedule
+    if (schedule.facility_id, schedule.date) == (facility_id, given_on):
+        return fulfil(appointment.pk)
+    option = eligibility.for_schedule(citizen, schedule, eligibility.Case(eligibility.facts_of(citizen), history))
+    if not option.eligible and not option.manual_review:
+        place = Facility.objects.get(pk=facility_id).name
+        cancel_locked(appointment, reason=f"Dosis sudah diberikan di {place}", because=Appointment.Because.DOSE)
+    elif option.eligible and option.dose_code != appointment.dose_code:
+        appointment.dose_code = option.dose_code
+        appointment.save(update_fields=["dose_code"])
     return appointment
 
 

@@ -6,6 +6,7 @@ from datetime import date
 
 from programmes.catalogue import active_ruleset
 from programmes.history import PastDose, past_doses
+from programmes.models import Programme
 from programmes.rules import Facts, Option, evaluate, pick
 from registration.models import Citizen
 from scheduling.models import Schedule
@@ -38,6 +39,48 @@ class Case:
         options = self.options(on_date, programme)
         answers = [pick(options, programme, vaccine, dose_code, ruleset) for dose_code in dose_codes]
         return min(answers, key=_rank)
+
+
+@dataclass(frozen=True)
+class Standing:
+    """Where one person stands in one programme today: what may be had now, what later, what staff must look at."""
+
+    programme: Programme
+    now: list[Option]
+    review: list[Option]
+    later: list[Option]
+
+    @property
+    def next_later(self) -> Option | None:
+        """The dose that becomes possible first, None when none of them ever does."""
+        dated = [option for option in self.later if option.eligible_from]
+        return min(dated, key=lambda option: option.eligible_from or date.max, default=None)
+
+    @property
+    def concerns(self) -> bool:
+        """Whether the programme has anything for this person, now or later."""
+        return bool(self.now or self.review or self.next_later)
+
+    @property
+    def doses_now(self) -> list[str]:
+        """Names of the doses that may be had now, each once whatever the product."""
+        return list(dict.fromkeys(option.dose_label for option in self.now))
+
+
+def standings(case: Case, on_date: date) -> list[Standing]:
+    """The person's standing in each bookable programme; one query."""
+    found = []
+    for programme in Programme.objects.filter(is_bookable=True):
+        options = [option for option in case.options(on_date, programme.code) if option.relevant or option.reason]
+        found.append(
+            Standing(
+                programme,
+                now=[option for option in options if option.eligible],
+                review=[option for option in options if option.manual_review],
+                later=[option for option in options if not option.eligible and not option.manual_review],
+            )
+        )
+    return found
 
 
 def for_schedule(citizen: Citizen, schedule: Schedule, case: Case | None = None) -> Option:

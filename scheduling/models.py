@@ -168,6 +168,7 @@ class Appointment(models.Model):
         STAFF = "petugas", "Dibatalkan petugas"
         CLOSED = "tutup", "Jadwal ditutup"
         MERGED = "gabung", "Data digabung"
+        DOSE = "dosis", "Dosis sudah diberikan di tempat lain"
 
     ACTIVE = ("booked", "arrived")
     # Statuses that keep their place: a place used today is not free again (invariant I1).

@@ -110,6 +110,14 @@ def _cancelled_text(appointment: Appointment, facts: dict[str, str]) -> str:
             )
             % facts
         )
+    if appointment.cancelled_because == Appointment.Because.DOSE:
+        return (
+            _(
+                "Vaksin %(name)s sudah tercatat diberikan di tempat lain. Janji %(code)s di %(facility)s pada %(day)s "
+                "dibatalkan; Anda tidak perlu datang. Bila keliru, hubungi puskesmas."
+            )
+            % facts
+        )
     return (
         _(
             "Janji vaksinasi %(name)s di %(facility)s, %(day)s pukul %(time)s sudah dibatalkan. "

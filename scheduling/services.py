@@ -11,6 +11,7 @@ from scheduling.booking import (
     hold_key,
     hold_place,
     move,
+    settle_after_dose,
     take_walk_in,
     unfulfil,
 )
@@ -38,6 +39,7 @@ __all__ = [
     "publish_from_template",
     "publish_schedule",
     "reopen_schedule",
+    "settle_after_dose",
     "take_walk_in",
     "unfulfil",
 ]

@@ -97,9 +97,9 @@ def _record_dose(client_uuid: uuid.UUID, *, citizen_id: int, facility_id: int, *
     _refuse_wrong_product(lot, programme_code, dose_code)
     refuse_repeat(citizen.pk, programme_code, dose_code)
     past = history.past_doses(citizen.pk)
+    on_date = timezone.localdate(occurred_at)
     verdict = judge(
-        citizen, past, timezone.localdate(occurred_at), programme_code, lot.vaccine_id, dose_code,
-        pregnant=_pregnant(visit),
+        citizen, past, on_date, programme_code, lot.vaccine_id, dose_code, pregnant=_pregnant(visit)
     )  # fmt: skip
     verdict.demand(entry["override_reason"])
     immunization = Immunization(
@@ -120,6 +120,8 @@ def _record_dose(client_uuid: uuid.UUID, *, citizen_id: int, facility_id: int, *
     )
     if visit and visit.appointment_id and visit.step == Visit.Step.SCREENED:  # further doses of a visit come on top
         scheduling.fulfil(visit.appointment_id)
+    given = PastDose(programme_code, lot.vaccine_id, dose_code, on_date, counts=not verdict.invalid_reasons)
+    scheduling.settle_after_dose(citizen, programme_code, (*past, given), facility_id=facility_id, given_on=on_date)
     taken, _movement = stock.take_dose(
         facility_id=facility_id, lot_id=lot.pk, at=occurred_at, actor=entry["recorder"],
         immunization_uuid=immunization.uuid,

@@ -182,6 +182,7 @@ class Migration(migrations.Migration):
                             ("petugas", "Dibatalkan petugas"),
                             ("tutup", "Jadwal ditutup"),
                             ("gabung", "Data digabung"),
+                            ("dosis", "Dosis sudah diberikan di tempat lain"),
                         ],
                         max_length=10,
                         verbose_name="dibatalkan karena",

@@ -53,21 +53,12 @@ def choose_member(request: CitizenRequest) -> HttpResponse:
 def choose_programme(request: CitizenRequest, citizen_id: UUID) -> HttpResponse:
     """What this person may have now, what not, by which rule, from when; and the session chosen before, if any."""
     citizen = _member(request, citizen_id)
-    today = timezone.localdate()
     case = eligibility.Case.of(citizen)
     active = {one.programme_id: one for one in _active_of([citizen]).get(citizen.pk, [])}
-    programmes = []
-    for programme in Programme.objects.filter(is_bookable=True):
-        options = [option for option in case.options(today, programme.code) if option.relevant or option.reason]
-        programmes.append(
-            {
-                "programme": programme,
-                "appointment": active.get(programme.code),
-                "now": [option for option in options if option.eligible],
-                "review": [option for option in options if option.manual_review],
-                "later": [option for option in options if not option.eligible and not option.manual_review],
-            }
-        )
+    programmes = [
+        {"standing": standing, "appointment": active.get(standing.programme.code)}
+        for standing in eligibility.standings(case, timezone.localdate())
+    ]
     slot = _slot_in_query(request)
     context = {
         "citizen": citizen,
@@ -197,6 +188,7 @@ def check_answers(request: CitizenRequest, citizen_id: UUID, slot_id: int) -> Ht
             pre_screening=asked.to_store(answers) if asked and answers is not None else None,
             questionnaire_id=asked.questionnaire.pk if asked else None,
             held=True,
+            option=option,
         )
     except errors.BookingError as error:
         context |= _way_on(citizen, slot.schedule, error)
