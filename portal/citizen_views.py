@@ -25,6 +25,7 @@ def citizen_record(request: CitizenRequest, public_id: UUID) -> HttpResponse:
     context = {
         "citizen": citizen,
         "appointments": record.appointments(citizen),
+        "standings": record.standings(citizen),
         "doses": record.doses(citizen),
         "reads": record.reads(citizen),
     }

@@ -14,7 +14,10 @@ from core.readlog import PURPOSES
 from pcare_bridge.models import Delivery
 from pcare_bridge.queries import DeliveryState, state_of_row
 from programmes.models import DoseRule
+from programmes.reasons import local_label
 from registration.models import Citizen
+from scheduling import eligibility
+from scheduling.eligibility import Standing
 from scheduling.models import Appointment
 from vaccination.models import Immunization
 
@@ -58,7 +61,7 @@ class Read:
 def dose_labels() -> dict[tuple[str, str], str]:
     """What each dose is called on forms, by programme and dose code."""
     rows = DoseRule.objects.exclude(dose_label="").values_list("programme_id", "dose_code", "dose_label").distinct()
-    return {(programme, code): label for programme, code, label in rows}
+    return {(programme, code): local_label(label) for programme, code, label in rows}
 
 
 def doses(citizen: Citizen) -> list[Dose]:
@@ -119,6 +122,12 @@ def pcare_steps(state: DeliveryState) -> list[Step]:
     later = delivery.available_at if delivery and delivery.state == Delivery.WAITING else None
     news_at = later if later and later > timezone.now() else None
     return [Step(NOW, state.text, state.since, state.sentence, news_at), Step(NEXT, _("Diterima PCare"))]
+
+
+def standings(citizen: Citizen) -> list[Standing]:
+    """What is next for this person in each programme that has something for them."""
+    case = eligibility.Case.of(citizen)
+    return [one for one in eligibility.standings(case, timezone.localdate()) if one.concerns]
 
 
 def appointments(citizen: Citizen) -> list[Appointment]:

@@ -9,6 +9,7 @@ from django.http import HttpResponse
 from django.utils import timezone
 
 from certificates.queries import CertificateState
+from core.formats import long_date
 from core.readlog import log_read
 from pcare_bridge.models import Delivery
 from pcare_bridge.queries import DeliveryState, state_of_row
@@ -134,3 +135,14 @@ def test_a_strangers_record_is_not_found_and_a_visitor_is_asked_to_sign_in(clien
     client.cookies.clear()
     answer = client.get(f"/keluarga/{stranger.public_id}/")
     assert answer.status_code == 302 and "/masuk/" in answer.url
+
+
+@pytest.mark.django_db
+def test_the_record_says_what_is_next_by_which_rule_and_from_when(client, family):
+    _account, citizen, _facility = family
+    page = client.get(f"/keluarga/{citizen.public_id}/").text
+    soon = timezone.localdate() + timedelta(days=28)  # RULES C-SINOVAC-2
+    assert "Vaksin berikutnya" in page
+    assert f"Mulai {long_date(soon)}" in page and "Dosis 2" in page
+    assert "Imunisasi rutin anak" not in page  # nothing in it for a grown-up, now or later
+    assert "Dose 2" in client.get(f"/en/keluarga/{citizen.public_id}/").text
