@@ -42,20 +42,20 @@ MONTHS = {
 }
 
 
-def number(value: int) -> str:
-    """Group thousands with points: 503.875."""
-    return f"{value:,}".replace(",", ".")
+def number(value: int, language: str | None = "id") -> str:
+    """Group thousands with points: 503.875; on English pages, where that reads as five hundred, with commas."""
+    return f"{value:,}" if _english(language) else f"{value:,}".replace(",", ".")
 
 
-def percent(value: Decimal, places: int = 2) -> str:
-    """Round half up and write with a comma: 36,21 % (RULES RP-1)."""
+def percent(value: Decimal, places: int = 2, language: str | None = "id") -> str:
+    """Round half up and write with a comma: 36,21 % (RULES RP-1); English 36.21%."""
     rounded = value.quantize(Decimal(1).scaleb(-places), rounding=ROUND_HALF_UP)
-    return f"{rounded}".replace(".", ",") + " %"
+    return f"{rounded}%" if _english(language) else f"{rounded}".replace(".", ",") + " %"
 
 
 def long_date(day: date, language: str | None = "id") -> str:
     """Senin, 24 Januari 2023."""
-    key = "en" if (language or "id").startswith("en") else "id"
+    key = "en" if _english(language) else "id"
     return f"{DAYS[key][day.weekday()]}, {day.day} {MONTHS[key][day.month - 1]} {day.year}"
 
 
@@ -79,3 +79,7 @@ def mask_nik(nik: str) -> str:
 def mask_phone(phone: str) -> str:
     """Keep the prefix and the last four digits."""
     return f"{phone[:6]}****{phone[-4:]}" if len(phone) > 10 else "*" * len(phone)
+
+
+def _english(language: str | None) -> bool:
+    return (language or "id").startswith("en")

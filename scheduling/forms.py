@@ -10,6 +10,7 @@ from django.utils.translation import gettext_lazy as _
 from core.formats import DAYS
 from programmes.catalogue import active_ruleset
 from programmes.models import Programme, Vaccine
+from programmes.reasons import local_label
 from programmes.screening import Item
 from regions.models import Facility, Kecamatan
 from scheduling import queries
@@ -40,7 +41,7 @@ class FilterForm(forms.Form):
         ruleset = active_ruleset()
         on = {(row.schedule.vaccine_id, code) for row in rows for code in row.schedule.dose_codes}
         doses = {
-            rule.dose_code: rule.dose_label
+            rule.dose_code: local_label(rule.dose_label)
             for code in programmes
             for rule in ruleset.of(code)
             if (rule.vaccine, rule.dose_code) in on

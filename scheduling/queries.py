@@ -11,6 +11,7 @@ from django.db import connection
 from django.utils import timezone
 
 from programmes.catalogue import active_ruleset
+from programmes.reasons import local_label
 from regions.models import Kecamatan
 from scheduling.models import Schedule, Slot
 
@@ -254,13 +255,13 @@ def dose_labels(schedule: Schedule) -> list[str]:
     rules = active_ruleset().of(schedule.programme_id)
     labels = {rule.dose_code: rule.dose_label for rule in rules}
     labels |= {rule.dose_code: rule.dose_label for rule in rules if rule.vaccine == schedule.vaccine_id}
-    return [labels.get(code, code) for code in schedule.dose_codes]
+    return [local_label(labels.get(code, code)) for code in schedule.dose_codes]
 
 
 def dose_label(programme: str, dose_code: str) -> str:
     """What one dose is called within its programme."""
     rules = active_ruleset().of(programme)
-    return next((rule.dose_label for rule in rules if rule.dose_code == dose_code), dose_code)
+    return local_label(next((rule.dose_label for rule in rules if rule.dose_code == dose_code), dose_code))
 
 
 def distances_from(kecamatan_code: str) -> dict[str, float]:

@@ -13,14 +13,14 @@ register = template.Library()
 
 @register.filter
 def angka(value: int | None) -> str:
-    """503875 → 503.875."""
-    return "–" if value is None else formats.number(value)
+    """503875 → 503.875 (English: 503,875)."""
+    return "–" if value is None else formats.number(value, translation.get_language())
 
 
 @register.filter
 def persen(value: Decimal | float | None) -> str:
-    """36.2096 → 36,21 %."""
-    return "–" if value is None else formats.percent(Decimal(str(value)))
+    """36.2096 → 36,21 % (English: 36.21%)."""
+    return "–" if value is None else formats.percent(Decimal(str(value)), language=translation.get_language())
 
 
 @register.filter

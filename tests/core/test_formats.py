@@ -15,6 +15,11 @@ def test_thousands_carry_points_and_percentages_a_comma():
     assert siap.persen(Decimal("36.2096")) == "36,21 %"
 
 
+def test_an_english_page_writes_figures_as_its_readers_do():
+    with translation.override("en"):
+        assert (siap.angka(8208), siap.persen(Decimal("36.2096"))) == ("8,208", "36.21%")
+
+
 def test_percentages_round_half_up_not_to_even():
     assert formats.percent(Decimal("0.125")) == "0,13 %"
     assert formats.percent(Decimal("2.665")) == "2,67 %"

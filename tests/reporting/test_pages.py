@@ -76,7 +76,7 @@ def test_a_dose_given_here_moves_the_figure_by_one(client):
 def test_the_page_speaks_english(client):
     text = client.get("/en/cakupan/").content.decode()
     assert '<html lang="en">' in text
-    assert "36,21 %" in text
+    assert "36.21%" in text and "503,875" in text
 
 
 def test_open_data_has_the_columns_of_the_command(client):
