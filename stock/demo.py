@@ -3,7 +3,7 @@
 import calendar
 from datetime import date
 
-from django.db.models import Sum
+from django.db.models import Q, Sum
 from django.utils import timezone
 
 from accounts.demo import ensure_demo_staff
@@ -26,7 +26,10 @@ ENOUGH_DOSES = 60
 
 def ensure_demo_stock() -> int:
     """Receive two lots wherever a demo facility runs low; returns how many lines were written."""
-    facilities = list(Facility.objects.filter(code__in=FACILITIES))
+    keeper = _keeper()
+    # A partner hospital records its doses from its own shelf.
+    partners = Membership.objects.filter(role=Membership.Role.PARTNER).values("facility")
+    facilities = list(Facility.objects.filter(Q(code__in=FACILITIES) | Q(pk__in=partners)))
     vaccines = list(Vaccine.objects.filter(code__in=(*COVID, *ROUTINE)))
     held = {
         (facility, vaccine): doses
@@ -44,7 +47,7 @@ def ensure_demo_stock() -> int:
     ]
     if not low:
         return 0
-    keeper, today = _keeper(), timezone.localdate()
+    today = timezone.localdate()
     lines = []
     for vaccine in {vaccine.pk: vaccine for _facility, vaccine in low}.values():
         for months in MONTHS_LEFT:
