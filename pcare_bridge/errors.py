@@ -159,7 +159,8 @@ _TABLE = [
         Handling.PERSON,
         "Data belum lengkap",
         "Data yang diwajibkan PCare belum lengkap, jadi belum dikirim.",
-        "Lengkapi isian yang disebut di bawah, lalu tekan Kirim ulang.",
+        "NIK dicatat lewat menu Identitas, lalu terkirim sendiri. Isian lain: lengkapi, lalu Dinas Kesehatan menekan "
+        "Kirim ulang.",
         "petugas fasilitas",
     ),
     ErrorClass(

@@ -90,12 +90,19 @@ def _of_delivery(delivery: Delivery) -> DeliveryState:
                 text=_("Diperiksa petugas"),
                 sentence=_("PCare meminta data diperiksa. Petugas menanganinya; sertifikat Anda tetap berlaku."),
                 staff_text=error.title if error else label,
-                staff_sentence=error.todo if error else "",
+                staff_sentence=_todo(delivery, error),
             )
         case Delivery.WITHDRAWN | Delivery.SUPERSEDED:
             sentence = _("Catatan ini sudah diganti atau ditarik.")
             return replace(state, kind="info", text=_("Tidak dikirim"), sentence=sentence, staff_sentence="")
     return state
+
+
+def _todo(delivery: Delivery, error: ErrorClass | None) -> str:
+    """What the desk does about a refusal; what is missing is named first."""
+    if error is None:
+        return ""
+    return f"{delivery.error_message} {error.todo}" if error.key == "incomplete" else error.todo
 
 
 def _without_delivery(immunization: Immunization) -> DeliveryState:

@@ -30,6 +30,17 @@ def retry(deliveries: DeliveryQuerySet, by: User) -> int:
     return len(rows)
 
 
+def release_identified() -> int:
+    """Let deliveries go that lacked only the NIK, once the person's record has one; returns how many."""
+    now_whole = Delivery.objects.filter(
+        state=Delivery.REFUSED, error_class="incomplete", error_field="nik",
+        immunization__citizen__nik_index__isnull=False,
+    )  # fmt: skip
+    return now_whole.update(
+        state=Delivery.WAITING, available_at=timezone.now(), attempts=0, first_attempt_at=None, finished_at=None
+    )
+
+
 @transaction.atomic
 def hand_over(delivery_id: UUID, *, to: User, note: str, by: User) -> Delivery:
     """Give a refused delivery to a person; it stays in the list until it is sent or reported."""

@@ -6,7 +6,7 @@ from celery import shared_task
 from django.db import connection
 from kombu.exceptions import OperationalError
 
-from pcare_bridge import sending
+from pcare_bridge import sending, services
 
 logger = logging.getLogger(__name__)
 
@@ -38,6 +38,7 @@ def hurry() -> int:
 
     Always 0: the sweep has nothing more to do itself, so it must not call itself again on our account.
     """
+    services.release_identified()
     if sending.has_work():
         try:
             send_deliveries.apply_async(retry=False, expires=30)

@@ -12,10 +12,11 @@ import pytest
 from django.utils import timezone
 
 from core import outbox
-from pcare_bridge import health, planning, sending, settling
+from pcare_bridge import health, planning, queries, sending, settling, tasks
 from pcare_bridge.errors import ERROR_CLASSES
 from pcare_bridge.models import Delivery, Incident, Upstream
 from pcare_bridge.simulator.server import Server
+from registration.services import update_citizen
 from tests.pcare_bridge.doses import correct, make_citizen, make_dose, make_facility
 from tests.pcare_bridge.running import in_thread, run, upstream_rows, violations, wait_until
 
@@ -186,6 +187,21 @@ def test_a_dose_without_nik_waits_for_a_person_and_is_not_sent(simulator: Server
     assert (delivery.state, delivery.error_class, delivery.error_field) == ("refused", "incomplete", "nik")
     assert "NIK" in delivery.error_message
     assert simulator.service.total == 0
+    assert violations() == {}
+    assert queries.state_of_row(delivery.immunization).staff_sentence.startswith("Belum ada: NIK.")
+
+
+def test_a_dose_goes_out_by_itself_once_the_nik_is_known(simulator: Server) -> None:
+    citizen = make_citizen("Warga Uji", nik=None)
+    make_dose(make_facility(), citizen)
+    run()
+    tasks.hurry()
+    assert Delivery.objects.get().state == "refused"
+    update_citizen(citizen.pk, by_staff=True, nik="9974010101509999", identity_verified=True)
+    tasks.hurry()
+    run()
+    assert Delivery.objects.get().state == "sent"
+    assert [row["nik"] for row in upstream_rows(simulator)] == ["9974010101509999"]
     assert violations() == {}
 
 
