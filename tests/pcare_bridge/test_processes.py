@@ -13,10 +13,17 @@ from typing import Any
 import httpx
 import pytest
 
+from certificates.models import Certificate
 from core import outbox
 from pcare_bridge import sending
+from pcare_bridge.demo import ensure_accounts
 from pcare_bridge.models import Delivery, Upstream
 from tests.pcare_bridge.doses import correct, make_dose, make_facility
+from tests.pcare_bridge.running import violations
+from tests.registration.people import nik_for
+from tests.scheduling.world import ADULT, make_adult
+from tests.stock.shelf import on_hand, stocked
+from tests.vaccination.desk import arrived, give, nurse, screened, today_schedule
 
 pytestmark = pytest.mark.django_db
 ROOT = Path(__file__).resolve().parents[2]
@@ -94,6 +101,30 @@ def test_doses_recorded_while_the_simulator_is_stopped_arrive_when_it_starts(
     after = records(port)
     assert len(after) == 50, "its memory survived, and the correction found its record"
     assert [row["noBatch"] for row in after].count("UJI-02") == 1
+
+
+def test_fifty_doses_given_at_the_desk_while_the_simulator_is_stopped_are_fifty_records(
+    start: Callable[[], subprocess.Popen[str]], port: int
+) -> None:
+    schedule, lot, staff = today_schedule(places_per_slot=60, walk_in_percent=0), stocked(60), nurse()
+    ensure_accounts()
+    for number in range(50):
+        citizen = make_adult(nik=nik_for(ADULT, "P", serial=9100 + number))
+        visit = screened(arrived(citizen, schedule=schedule, actor=staff), actor=staff)
+        assert give(visit, lot, actor=staff).created, "no nurse noticed"
+    for consumer in ("pcare", "certificates"):
+        while outbox.drain(consumer):
+            pass
+    sending.send_due(1)
+    assert not Delivery.objects.filter(state="sent").exists()
+    assert Certificate.objects.count() == 50, "no citizen noticed"
+    start()
+    drain()
+    arrived_there = records(port)
+    assert len(arrived_there) == len({row["idPengirim"] for row in arrived_there}) == 50
+    assert Delivery.objects.filter(state="sent").count() == 50
+    assert on_hand(lot) == 10
+    assert violations() == {}
 
 
 def test_the_simulator_ends_politely_and_says_when_its_port_is_taken(
