@@ -19,6 +19,10 @@ from vaccination import partner
 from vaccination.models import Immunization
 
 MAX_ROWS = 500
+BATCH_SIZE = {
+    "min_length": "Kirim paling sedikit {min_length} dosis.",
+    "max_length": "Kirim paling banyak {max_length} dosis sekaligus.",
+}
 
 
 def token_of(request: Request) -> PartnerToken:
@@ -32,17 +36,22 @@ class DoseRowSerializer(serializers.Serializer):
     uuid = serializers.UUIDField(
         help_text="Kunci Anda sendiri; kiriman ulang dengan kunci yang sama tidak menggandakan."
     )
-    nik = serializers.RegexField(r"^[0-9]{16}\Z", required=False, allow_blank=True)
+    nik = serializers.RegexField(
+        r"^[0-9]{16}\Z", required=False, allow_blank=True, error_messages={"invalid": "NIK terdiri dari 16 angka."}
+    )
     no_nik_reason = serializers.ChoiceField(Citizen.NoNikReason.choices, required=False, allow_blank=True)
     full_name = serializers.CharField(max_length=100)
     birth_date = serializers.DateField()
     sex = serializers.ChoiceField(Citizen.Sex.choices)
     kelurahan = serializers.RegexField(
-        r"^[0-9]{2}\.[0-9]{2}\.[0-9]{2}\.[0-9]{4}\Z", required=False, help_text="Kode Kemendagri kelurahan sesuai KTP."
-    )
+        r"^[0-9]{2}\.[0-9]{2}\.[0-9]{2}\.[0-9]{4}\Z", required=False, help_text="Kode Kemendagri kelurahan sesuai KTP.",
+        error_messages={"invalid": "Tulis kode kelurahan seperti 33.74.01.1009."},
+    )  # fmt: skip
     phone = serializers.CharField(max_length=20, required=False, allow_blank=True)
     programme = serializers.SlugField(max_length=20)
-    vaccine = serializers.RegexField(r"^[A-Z0-9_]{1,20}\Z")
+    vaccine = serializers.RegexField(
+        r"^[A-Z0-9_]{1,20}\Z", error_messages={"invalid": "Tulis kode vaksin seperti COV_AZ."}
+    )
     dose_code = serializers.SlugField(max_length=20)
     lot_number = serializers.CharField(max_length=20)
     occurred_at = serializers.DateTimeField()
@@ -73,7 +82,9 @@ class BatchSerializer(serializers.Serializer):
 class LooseBatchSerializer(serializers.Serializer):
     """The shape of a batch only, so that one bad row does not refuse the others."""
 
-    doses = serializers.ListField(child=serializers.DictField(), min_length=1, max_length=MAX_ROWS)
+    doses = serializers.ListField(
+        child=serializers.DictField(), min_length=1, max_length=MAX_ROWS, error_messages=BATCH_SIZE
+    )
 
 
 class RowResultSerializer(serializers.Serializer):

@@ -68,6 +68,13 @@ def test_a_batch_gets_one_result_per_row_and_bad_rows_stop_no_other(hospital):
     assert Citizen.objects.count() == 2  # a refused row leaves no person behind
 
 
+def test_problems_are_told_in_the_language_of_the_portal(hospital):
+    (row,) = hospital(dose(stocked(10), nik="123", kelurahan="x", vaccine="az")).json()["results"]
+    assert row["problems"]["nik"] == ["NIK terdiri dari 16 angka."]
+    assert all(texts[0].startswith("Tulis kode") for name, texts in row["problems"].items() if name != "nik")
+    assert hospital().json() == {"doses": ["Kirim paling sedikit 1 dosis."]}
+
+
 def test_sending_again_makes_no_double(hospital):
     lot = stocked(10)
     row = dose(lot)

@@ -120,6 +120,9 @@ def test_a_high_pressure_waits_for_a_second_reading_and_loses_nothing(desk):
     page = desk.post(url, fill(visit, systolic=190, diastolic=115))
     assert "Ukur lagi mulai" in page.content.decode()
     assert not Screening.objects.exists()
+    hasty = desk.post(url, fill(visit, systolic=190, diastolic=115, outcome="lanjut", override_reason="buru-buru"))
+    assert "Belum dapat lanjut" in hasty.content.decode()
+    assert not Screening.objects.exists()
     visit.refresh_from_db()
     first = visit.draft["measurements"][0]
     visit.draft["measurements"][0]["at"] = (timezone.now() - timedelta(minutes=8)).isoformat()
@@ -297,6 +300,13 @@ def test_a_dose_from_a_card_is_recorded_and_changes_what_comes_next(desk):
     desk.post(reverse("desk:past_dose", args=[citizen.public_id]), sent)
     row = Immunization.objects.get()
     assert (row.is_primary_source, row.outside_facility) == (False, "RS di Solo")
+    arrived(citizen)
+    reported = {
+        "client_uuid": str(uuid.uuid4()), "onset_at": "2021-08-02T08:00", "symptoms": ["demam"], "outcome": "pulih",
+    }  # fmt: skip
+    answer = desk.post(reverse("desk:adverse_event", args=[row.uuid]), reported, follow=True)
+    assert answer.status_code == 200
+    assert "Demam" in answer.content.decode()
 
 
 def test_the_printed_list_is_logged_for_everybody_on_it(desk):

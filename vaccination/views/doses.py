@@ -18,14 +18,19 @@ from stock.workplace import StaffRequest
 from vaccination import flow, services
 from vaccination.eligibility import dose_label
 from vaccination.forms import AdverseEventForm, CorrectionForm, ReasonForm
-from vaccination.models import AdverseEvent, Immunization
+from vaccination.models import AdverseEvent, Immunization, ImmunizationQuerySet
+
+
+def doses_for(request: StaffRequest) -> ImmunizationQuerySet:
+    """Doses given in the territory, and those from a card of people the desk may open."""
+    here = Immunization.objects.visible_to(request.user).values("pk")
+    people = Citizen.objects.visible_to(request.user).values("pk")
+    return Immunization.objects.filter(Q(pk__in=here) | Q(is_primary_source=False, citizen__in=people))
 
 
 def dose_or_404(request: StaffRequest, dose_uuid: UUID) -> Immunization:
-    """A dose given in the territory, or one from a card of a person the desk may open."""
-    here = Immunization.objects.visible_to(request.user).values("pk")
-    people = Citizen.objects.visible_to(request.user).values("pk")
-    rows = Immunization.objects.filter(Q(pk__in=here) | Q(is_primary_source=False, citizen__in=people))
+    """One of `doses_for`."""
+    rows = doses_for(request)
     return get_object_or_404(
         rows.select_related("citizen", "vaccine", "facility", "performer", "programme"), uuid=dose_uuid
     )
@@ -110,7 +115,7 @@ def adverse_event(request: StaffRequest, dose_uuid: UUID) -> HttpResponse:
 def adverse_event_done(request: StaffRequest, event_id: int) -> HttpResponse:
     """What to do now, after a KIPI was recorded."""
     rows = AdverseEvent.objects.select_related("immunization__citizen", "immunization__vaccine")
-    event = get_object_or_404(rows, pk=event_id, immunization__in=Immunization.objects.visible_to(request.user))
+    event = get_object_or_404(rows, pk=event_id, immunization__in=doses_for(request))
     log_read(user=request.user, citizen_id=event.immunization.citizen_id, purpose="observation", note="KIPI")
     context = {
         "event": event,

@@ -63,6 +63,8 @@ def screening(request: StaffRequest, public_id: UUID) -> HttpResponse:
             if result.screening:
                 return _after_screening(request, visit, result.screening)
             proposal = result.proposal
+            if data["outcome"] == Screening.Outcome.PROCEED and not proposal.outcome and not proposal.use_form:
+                form.add_error("outcome", "Belum dapat lanjut. Lengkapi jawaban dan pengukuran yang diminta dulu.")
             if proposal.use_form:
                 messages.info(request, "Formulir khusus dipakai. Lanjutkan dengan pertanyaan berikut.")
                 return redirect("desk:screening", public_id=public_id)
