@@ -62,9 +62,11 @@ class HandOverForm(forms.Form):
 
     def __init__(self, data: Any, delivery: Delivery) -> None:
         super().__init__(data)
-        valid = Membership.objects.valid_on(timezone.localdate())
+        # Those who can look at the person's record and do something about it.
+        roles = (Membership.Role.NURSE, Membership.Role.VACCINATOR, Membership.Role.CITY_ADMIN)
+        valid = Membership.objects.valid_on(timezone.localdate()).filter(role__in=roles)
         near = valid.filter(facility_id=delivery.facility_id) | valid.filter(scope="city")
-        people = User.objects.filter(is_active=True, memberships__in=near).exclude(memberships__role="mitra").distinct()
+        people = User.objects.filter(is_active=True, memberships__in=near).distinct()
         field = self.fields["to"]
         assert isinstance(field, forms.ModelChoiceField)
         field.queryset = people

@@ -10,6 +10,7 @@ from django.utils import timezone
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
+from accounts.models import User
 from pcare_bridge import health
 from pcare_bridge.errors import ERROR_CLASSES, ErrorClass
 from pcare_bridge.models import OPEN_STATES, Delivery, FacilityAccount, Incident, Upstream
@@ -50,6 +51,12 @@ def state_of_row(immunization: Immunization) -> DeliveryState:
     if delivery is None:
         return _without_delivery(immunization)
     return _of_delivery(delivery)
+
+
+def handed_to(user: User) -> list[Delivery]:
+    """Refused deliveries in this person's hands, oldest first."""
+    rows = Delivery.objects.filter(state=Delivery.REFUSED, assigned_to=user)
+    return list(rows.select_related("immunization__citizen", "immunization__vaccine").order_by("created_at")[:20])
 
 
 def _of_delivery(delivery: Delivery) -> DeliveryState:

@@ -3,6 +3,7 @@
 from typing import Any
 
 from django import template
+from django.template import RequestContext
 
 from pcare_bridge import queries
 from vaccination.models import Immunization
@@ -21,3 +22,9 @@ def pcare_banner() -> dict[str, Any]:
     """During an outage: entry goes on as usual. Nothing otherwise."""
     is_down, since, waiting = queries.is_down_now()
     return {"is_down": is_down, "since": since, "waiting": waiting}
+
+
+@register.inclusion_tag("pcare_bridge/_tasks.html", takes_context=True)
+def pcare_tasks(context: RequestContext) -> dict[str, Any]:
+    """Refused deliveries that the health office handed to whoever is signed in; nothing when there are none."""
+    return {"tasks": queries.handed_to(context["request"].user)}

@@ -201,6 +201,12 @@ def test_a_refused_delivery_is_handed_over_and_reported_on_paper(office: Client)
     office.post(f"/dinkes/pcare/{delivery.pk}/serahkan/", {"to": nurse.pk, "note": "Cocokkan NIK dengan KTP"})
     delivery.refresh_from_db()
     assert (delivery.assigned_to, delivery.state) == (nurse, "refused")
+    desk = Client()
+    sign_in_staff(desk, nurse)
+    assert "Cocokkan NIK dengan KTP" in desk.get("/petugas/").text, "who got it sees it"
+    keeper = make_staff("pengelola_stok", facility=delivery.facility)
+    unable = office.post(f"/dinkes/pcare/{delivery.pk}/serahkan/", {"to": keeper.pk, "note": "Cocokkan NIK"})
+    assert unable.status_code == 422, "a stock keeper opens no records"
     assert office.post(f"/dinkes/pcare/{delivery.pk}/dilaporkan/", {"evidence": " "}).status_code == 422
     office.post(f"/dinkes/pcare/{delivery.pk}/dilaporkan/", {"evidence": "Formulir 12, 21 November"})
     delivery.refresh_from_db()
