@@ -18,12 +18,14 @@ from core import outbox
 from pcare_bridge import sending
 from pcare_bridge.demo import ensure_accounts
 from pcare_bridge.models import Delivery, Upstream
+from pcare_bridge.simulator.server import Server
 from tests.pcare_bridge.doses import correct, make_dose, make_facility
-from tests.pcare_bridge.running import violations
+from tests.pcare_bridge.running import run, upstream_rows, violations, wait_until
 from tests.registration.people import nik_for
 from tests.scheduling.world import ADULT, make_adult
 from tests.stock.shelf import on_hand, stocked
 from tests.vaccination.desk import arrived, give, nurse, screened, today_schedule
+from victori.embedded import Redis
 
 pytestmark = pytest.mark.django_db
 ROOT = Path(__file__).resolve().parents[2]
@@ -124,6 +126,47 @@ def test_fifty_doses_given_at_the_desk_while_the_simulator_is_stopped_are_fifty_
     assert len(arrived_there) == len({row["idPengirim"] for row in arrived_there}) == 50
     assert Delivery.objects.filter(state="sent").count() == 50
     assert on_hand(lot) == 10
+    assert violations() == {}
+
+
+@pytest.fixture
+def killable(process_env: dict[str, str], simulator: Server, tmp_path: Path) -> Iterator[Callable[[], None]]:
+    """A Celery worker on this test's database, woken as the portal wakes it; calling the fixture kills all of it."""
+    server = Redis(tmp_path / "redis", tmp_path, tmp_path / "redis.log")
+    server.start()
+    env = process_env | {"PCARE_BASE_URL": simulator.base_url, "PCARE_LEASE_SECONDS": "1", "REDIS_URL": server.url}
+    command = [sys.executable, "-m", "celery", "-A", "victori.celery:app", "worker", "-c", "1", "--without-mingle"]
+    wake = "import django; django.setup(); from core import sweeper; sweeper.wake()"
+    with (tmp_path / "worker.log").open("wb") as log:
+        worker = subprocess.Popen(command, cwd=ROOT, env=env, stdout=log, stderr=log, start_new_session=True)
+    subprocess.run([sys.executable, "-c", wake], cwd=ROOT, env=env, check=True)
+
+    def kill() -> None:
+        if worker.poll() is None:
+            os.killpg(worker.pid, signal.SIGKILL)
+            worker.wait()
+
+    yield kill
+    kill()
+    server.stop()
+
+
+@pytest.mark.timeout(120)
+@pytest.mark.usefixtures("bridge")
+@pytest.mark.django_db(transaction=True)
+def test_a_celery_worker_killed_before_it_stored_the_answer_leaves_one_record(
+    request: pytest.FixtureRequest, simulator: Server
+) -> None:
+    make_dose(make_facility())
+    simulator.service.weather.add({"kind": "close_after_commit", "method": "POST", "seconds": 60, "times": 1})
+    kill = request.getfixturevalue("killable")
+    wait_until(lambda: len(upstream_rows(simulator)) == 1, 60)
+    kill()
+    assert Delivery.objects.get().outcome_unknown
+    wait_until(lambda: Delivery.objects.due().exists())
+    run()
+    delivery, (row,) = Delivery.objects.get(), upstream_rows(simulator)
+    assert (delivery.state, delivery.upstream_number) == ("sent", row["noVaksinasi"])
     assert violations() == {}
 
 
