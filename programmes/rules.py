@@ -265,7 +265,7 @@ def _apply(rule: Rule, last: PastDose | None, dose_number: int, case: _Case) -> 
         rule=rule.code,
         eligible=not obstacles,
         eligible_from=case.on_date if not obstacles else None,
-        eligible_until=_last_day(rule, case.facts),
+        eligible_until=_last_day(rule, case),
         reason=reasons.OK,
     )
     if not obstacles:
@@ -426,11 +426,14 @@ def _without_rule(programme: str, reason: str, vaccine: str = "") -> Option:
     )
 
 
-def _last_day(rule: Rule, facts: Facts) -> date | None:
+def _last_day(rule: Rule, case: _Case) -> date | None:
+    """The last day on which neither the rule nor its programme is over for this person."""
     ends = [rule.valid_until] if rule.valid_until else []
     limit = rule.sure_below_age if "max_age" in rule.unverified else rule.below_age
-    if limit and facts.birth_date:
-        ends.append(limit.after(facts.birth_date) - timedelta(days=1))
+    birth = case.facts.birth_date
+    if birth:
+        limits = [limit, case.ruleset.schemes[rule.programme].below_age]
+        ends += [age.after(birth) - timedelta(days=1) for age in limits if age]
     return min(ends, default=None)
 
 

@@ -6,7 +6,6 @@ find them through the environment, with a database each. They end with pytest, e
 
 import atexit
 import base64
-import importlib
 import os
 import secrets
 import shutil
@@ -16,7 +15,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import django
+import hypothesis
 import pytest
+from django.utils import translation
 
 from victori import embedded
 from victori.translations import compile_all
@@ -69,6 +71,7 @@ def _start_servers() -> None:
         # Playwright keeps an event loop in the main thread; the ORM calls of such a test are still synchronous.
         "DJANGO_ALLOW_ASYNC_UNSAFE": "1",
         "VICTORI_TEST_REDIS": redis.url,
+        "VICTORI_TEST_FOLDER": str(folder),
     }
     (folder / "state" / "static").mkdir(parents=True)
 
@@ -77,10 +80,39 @@ _worker = os.environ.get("PYTEST_XDIST_WORKER", "")
 if not _worker:
     compile_all(ROOT)
     _start_servers()
+else:
+    os.environ["STATE_DIR"] += f"-{_worker}"  # signing keys are files: each process has its own
+    Path(os.environ["STATE_DIR"], "static").mkdir(parents=True)
 _database_number = int(_worker.removeprefix("gw") or 0) % 16
 os.environ["REDIS_URL"] = f"{os.environ['VICTORI_TEST_REDIS']}?db={_database_number}"
 os.environ["DJANGO_SETTINGS_MODULE"] = "victori.settings"
-importlib.import_module("django").setup()  # pytest-django looked for settings before this file could name them
+django.setup()  # pytest-django looked for settings before this file could name them
+
+
+# CI repeats the same cases; at a desk every run tries new ones.
+hypothesis.settings.register_profile("ci", derandomize=True, deadline=None)
+if os.environ.get("CI") or os.environ.get("REQUIRE_ALL"):
+    hypothesis.settings.load_profile("ci")
+
+# Tests below these paths share something costly or ordered (one installation, one nginx): one process runs them all.
+TOGETHER = ("tests/journeys/", "tests/victori/test_launcher.py", "tests/deploy/test_nginx.py")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Workers of pytest-xdist must name the settings themselves, after they know their own Redis database."""
+    if not _worker and config.getoption("numprocesses", None):
+        os.environ.pop("DJANGO_SETTINGS_MODULE", None)
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Spread single tests over the processes, and keep those of TOGETHER in one."""
+    from xdist.scheduler import LoadScopeScheduling
+
+    class Scheduling(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            return next((path for path in TOGETHER if nodeid.startswith(path)), nodeid)
+
+    return Scheduling(config, log)
 
 
 def unavailable(reason: str) -> None:
@@ -99,6 +131,12 @@ def django_db_modify_db_settings(django_db_modify_db_settings_parallel_suffix: N
         from tests import template_database
 
         connection.settings_dict["TEST"]["TEMPLATE"] = template_database.ensure()
+
+
+@pytest.fixture(autouse=True)
+def _speak_indonesian() -> None:
+    """A request to an English page leaves its language to the thread; the next test starts from the default."""
+    translation.deactivate()
 
 
 @pytest.fixture(scope="session")

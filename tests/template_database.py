@@ -40,7 +40,7 @@ def _cache_folder() -> Path | None:
 
 def ensure() -> str:
     """Make the template on the test server unless it is there; returns its name."""
-    ready = Path(os.environ["STATE_DIR"]) / "template-ready"
+    ready = Path(os.environ["VICTORI_TEST_FOLDER"]) / "template-ready"
     with ready.with_suffix(".lock").open("w") as guard:
         fcntl.flock(guard, fcntl.LOCK_EX)
         if not ready.exists():

@@ -114,7 +114,7 @@ def main() -> int:
         f"Pemeriksaan tanpa uji: {time.monotonic() - begun:.0f} s. Gagal: {', '.join(failed) or 'tidak ada'}.",
         flush=True,
     )
-    arguments = sys.argv[1:] or ["-n", os.environ.get("TEST_PROCESSES", "2"), "--dist", "loadgroup"]
+    arguments = sys.argv[1:] or ["-n", os.environ.get("TEST_PROCESSES", "2"), "--dist", "load"]
     tests = subprocess.call([str(BIN / "python"), "-m", "pytest", "-q", *arguments], cwd=ROOT)
     return tests or bool(failed)
 

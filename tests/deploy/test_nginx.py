@@ -25,7 +25,7 @@ from cryptography.x509.oid import NameOID
 
 ROOT = Path(__file__).resolve().parents[2]
 HOST = "vaksin.example.go.id"
-pytestmark = [pytest.mark.xdist_group("nginx"), pytest.mark.timeout(240)]
+pytestmark = pytest.mark.timeout(240)
 
 
 def unused_port() -> int:

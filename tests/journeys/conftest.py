@@ -12,10 +12,9 @@ from tests.journeys.visitor import DESKTOP, PHONE, Visitor
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """One process for all journeys (they share one installation), and time for its first start on a busy machine."""
+    """Time for the first start on a busy machine."""
     for item in items:
         if "journeys" in item.path.parts:
-            item.add_marker(pytest.mark.xdist_group("journeys"))
             item.add_marker(pytest.mark.timeout(300))
 
 

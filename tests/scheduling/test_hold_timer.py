@@ -10,7 +10,7 @@ from registration import session
 from tests.registration.people import make_account
 from tests.scheduling.world import make_adult, make_slot
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.xdist_group("hold-timer")]
+pytestmark = pytest.mark.django_db(transaction=True)
 
 
 @pytest.mark.parametrize("javascript", [True, False])

@@ -10,7 +10,7 @@ from registration import session
 from tests.registration.people import make_account
 from tests.scheduling.world import booked, make_adult, make_slot
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.xdist_group("hold-timer")]
+pytestmark = pytest.mark.django_db(transaction=True)
 
 
 def test_the_ticket_fits_one_sheet_of_a6(live_server, browser):

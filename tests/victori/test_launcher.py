@@ -21,7 +21,7 @@ from victori import embedded
 
 ROOT = Path(__file__).resolve().parents[2]
 OURS = ("DATABASE_URL", "REDIS_URL", "PCARE_BASE_URL", "DEMO", "SECRET_KEY", "FIELD_KEY", "INDEX_KEY", "STATE_DIR")
-pytestmark = [pytest.mark.xdist_group("launcher"), pytest.mark.timeout(240)]
+pytestmark = pytest.mark.timeout(240)
 
 
 def unused_port() -> int:
