@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+from typing import Any
 from uuid import UUID
 
 from django.http import HttpRequest, HttpResponse
@@ -22,11 +23,13 @@ logger = logging.getLogger(__name__)
 
 @citizen_required
 def family_list(request: HttpRequest) -> HttpResponse:
-    """Every dose of the family with the state of its certificate."""
-    people: dict[str, list[tuple[Immunization, queries.CertificateState]]] = {}
+    """Each person's doses: those with something to open, then those without, folded away with the reason."""
+    people: dict[int, dict[str, Any]] = {}  # by person, not by name: father and son may share one
     for dose in queries.doses_of_family(access.account_of(request)):
-        people.setdefault(dose.citizen.full_name, []).append((dose, queries.certificate_state(dose)))
-    return render(request, "certificates/list.html", {"people": people})
+        person = people.setdefault(dose.citizen_id, {"name": dose.citizen.full_name, "proofs": [], "others": []})
+        state = queries.certificate_state(dose)
+        person["proofs" if state.url or state.issued_at else "others"].append((dose, state))
+    return render(request, "certificates/list.html", {"people": list(people.values())})
 
 
 @citizen_required

@@ -16,7 +16,7 @@ from django.utils.translation import get_language, gettext_lazy, override
 if TYPE_CHECKING:
     from accounts.models import User
 
-LANGUAGE_NAMES = {"id": "Bahasa Indonesia", "en": "English"}
+LANGUAGE_NAMES = {"id": "Indonesia", "en": "English"}
 
 
 @dataclass(frozen=True)

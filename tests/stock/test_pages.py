@@ -190,3 +190,10 @@ def test_the_city_sees_all_shelves_and_what_needs_somebody(client):
     assert "SOON" in html
     assert "OLD" in html
     assert "Puskesmas Miroto" in html
+
+
+def test_the_public_page_folds_each_facility_until_somebody_asks_for_it(client):
+    stocked(50)
+    stocked(50, at=facility("pkm-genuk"))
+    assert "<details open>" not in public(client).content.decode()
+    assert "<details open>" in public(client, "/stok/?kecamatan=33.74.01").content.decode()
