@@ -12,6 +12,7 @@ from django.utils import timezone
 from messaging.models import Message
 from scheduling.models import Appointment, Place, Schedule
 from scheduling.notify import dedupe_key
+from scheduling.queries import dose_label
 
 COUNTED = {
     "booked": Q(appointments__status="booked"),
@@ -54,7 +55,7 @@ def sessions(schedule: Schedule) -> list[SessionRow]:
         walk_in=Count("places", filter=Q(places__state=Place.FREE, places__pool=Place.Pool.WALK_IN)),
         held=Count("places", filter=Q(places__state=Place.HELD)),
         total=Count("places"),
-    )
+    ).order_by("starts_at")
     names = ("starts_at", "ends_at", "booked", "arrived", "fulfilled", "free", "walk_in", "held", "total")
     return [SessionRow(**{name: getattr(row, name) for name in names}) for row in rows]
 
@@ -109,13 +110,15 @@ def day_list(schedule: Schedule, *, with_names: bool) -> tuple[list[str], list[l
     """Headings, rows and the citizens named in them; names only for the facility that serves these people."""
     rows = schedule.appointments.select_related("slot", "citizen").order_by("slot__starts_at", "pk")
     headings = [*HEADINGS[:2], "Nama", "Tanggal lahir", *HEADINGS[2:]] if with_names else list(HEADINGS)
+    labels = {code: dose_label(schedule.programme_id, code) for code in schedule.dose_codes}
     table, named = [], []
     for row in rows:
         person = [row.citizen.full_name, f"{row.citizen.birth_date:%d-%m-%Y}"] if with_names else []
         starts = timezone.localtime(row.slot.starts_at)
         table.append(
             [
-                f"{starts:%H.%M}", row.code, *person, row.get_status_display(), row.dose_code,
+                f"{starts:%H.%M}", row.code, *person, row.get_status_display(),
+                labels.get(row.dose_code, row.dose_code),
                 VIA.get(row.booked_via, row.booked_via), row.cancel_reason,
             ]
         )  # fmt: skip

@@ -17,6 +17,7 @@ from regions.models import Facility
 from scheduling import errors, publishing, reports
 from scheduling.forms import CloseForm, RangeForm, StaffFilterForm, TemplateForm
 from scheduling.models import Schedule, ScheduleTemplate
+from scheduling.queries import dose_labels
 from scheduling.views.requests import StaffRequest
 
 PER_PAGE = 40
@@ -55,6 +56,7 @@ def _detail(request: StaffRequest, area: str, schedule_id: int) -> HttpResponse:
     context = {
         "schedule": schedule,
         "sessions": sessions,
+        "dose_labels": dose_labels(schedule),
         "totals": {
             name: sum(getattr(row, name) for row in sessions)
             for name in ("booked", "arrived", "fulfilled", "free", "walk_in", "held", "total")

@@ -1,5 +1,5 @@
 import io
-from datetime import timedelta
+from datetime import time, timedelta
 
 import pytest
 from django.urls import reverse
@@ -8,6 +8,7 @@ from python_calamine import CalamineWorkbook
 
 from core.models import ReadLog
 from regions.models import Facility
+from scheduling import reports
 from scheduling.models import Schedule, ScheduleTemplate
 from tests.scheduling.world import booked, make_adult, make_city, make_schedule, make_slot
 from tests.staff import make_staff, sign_in_staff
@@ -148,6 +149,16 @@ def test_a_viewer_may_look_but_not_close(client):
     page = viewer.get(reverse("schedules:dinkes_detail", args=[schedule.pk])).content.decode()
     assert "Tutup jadwal" not in page
     assert viewer.post(reverse("schedules:close", args=[schedule.pk]), {"alasan": "x"}).status_code == 403
+
+
+def test_the_sessions_stand_in_the_order_of_the_day_and_doses_have_names(admin):
+    schedule = make_schedule(close_time=time(14), dose_codes=("primary1", "booster1"))
+    starts = [row.starts_at for row in reports.sessions(schedule)]
+    assert len(starts) == 12
+    assert starts == sorted(starts)
+    page = admin.get(reverse("schedules:dinkes_detail", args=[schedule.pk])).content.decode()
+    assert "Dosis 1, Booster 1" in page
+    assert "primary1" not in page
 
 
 @pytest.mark.parametrize(
