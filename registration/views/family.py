@@ -62,6 +62,8 @@ def add_member(request: CitizenRequest) -> HttpResponse:
     """Add one person. Answers given so far travel in hidden fields, so Back, reload and a second tab all work."""
     wizard = AddWizard(request.citizen_account, request.POST)
     if request.method != "POST":
+        if len(wizard.members) >= settings.FAMILY_LIMIT:  # told before five pages are filled in, not after
+            return HttpResponseRedirect(reverse("registration:family"))
         return wizard.page(request, wizard.first)
     already = wizard.already_saved()
     if already:
