@@ -32,6 +32,8 @@ def certificate_state(immunization: Immunization) -> CertificateState:
     """State of the proof of one dose. No query per row when the caller prefetched `certificates`."""
     certificates = sorted(immunization.certificates.all(), key=lambda row: row.pk)
     valid = next((row for row in certificates if row.status == Certificate.Status.VALID), None)
+    if valid and not immunization.is_given:  # the correction is on its way to the certificate
+        return CertificateState("stop", _("Sertifikat dicabut"), "", valid.issued_at)
     if valid:
         return CertificateState("ok", _("Sertifikat terbit"), _page(immunization), valid.issued_at)
     revoked = next((row for row in reversed(certificates) if row.status == Certificate.Status.REVOKED), None)

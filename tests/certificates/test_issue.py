@@ -18,7 +18,9 @@ from core import audit, outbox
 from messaging.models import Message
 from tests.certificates.doses import make_dose, make_vaccine
 from tests.registration.people import make_citizen
+from tests.staff import make_staff
 from vaccination.models import Immunization
+from vaccination.services import withdraw_dose
 
 pytestmark = pytest.mark.django_db
 
@@ -197,6 +199,14 @@ def test_state_of_a_dose_for_its_journey():
     assert certificate_state(Immunization.objects.get(pk=dose.pk)).kind == "stop"
     assert for_immunization(dose.pk).revoked_at is not None
     assert for_immunization(10**9) is None
+
+
+def test_a_withdrawn_dose_shows_no_living_certificate_even_before_the_worker_has_been_there():
+    dose = make_dose()
+    services.issue(dose.pk)
+    withdraw_dose(immunization_id=dose.pk, actor=make_staff("vaksinator", facility=dose.facility), reason="salah")
+    state = certificate_state(Immunization.objects.get(pk=dose.pk))
+    assert (state.kind, state.text, state.url) == ("stop", "Sertifikat dicabut", "")
 
 
 def test_state_of_many_doses_costs_no_query_each(django_assert_num_queries):
