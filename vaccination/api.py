@@ -19,7 +19,7 @@ from vaccination import partner
 from vaccination.models import Immunization
 
 MAX_ROWS = 500
-BATCH_SIZE = {
+BATCH_SIZE: dict[str, Any] = {
     "min_length": "Kirim paling sedikit {min_length} dosis.",
     "max_length": "Kirim paling banyak {max_length} dosis sekaligus.",
 }
