@@ -63,6 +63,10 @@ def test_the_public_page_tells_up_down_since_when_and_how_many_wait(client: Clie
     outbox.drain("pcare")
     page = client.get("/status/")
     assert page.status_code == 200
+    assert "PCare belum dihubungi" in page.text
+    health.note_success(health.upstream().pk)
+    views.PAGE.clear()
+    page = client.get("/status/")
     assert "PCare terhubung" in page.text
     assert "<strong>1</strong> <span>dosis menunggu PCare" in page.text
     assert not page.cookies
