@@ -215,11 +215,11 @@ def by_class(user: object) -> list[ClassRow]:
 
 
 def by_state(user: object) -> list[tuple[str, str, int]]:
-    """State, its name and how many deliveries are in it."""
+    """State, its name and how many deliveries are in it; states without any are left out."""
     counts = dict(
         Delivery.objects.visible_to(user).values_list("state").annotate(count=Count("pk")).values_list("state", "count")
     )
-    return [(state, name, counts.get(state, 0)) for state, name in Delivery.STATES]
+    return [(state, name, counts[state]) for state, name in Delivery.STATES if counts.get(state)]
 
 
 def troubled_accounts(user: object) -> list[FacilityAccount]:
