@@ -101,9 +101,15 @@ def test_the_queue_shows_causes_with_what_to_do(office: Client) -> None:
     assert "000001010150" not in text
 
 
-def test_the_live_part_comes_alone(office: Client) -> None:
+def test_the_live_part_comes_alone_and_lists_only_states_in_use(office: Client) -> None:
+    empty = office.get("/dinkes/pcare/", headers={"X-Fragment": "live"}).text
+    assert "Menurut keadaan" not in empty
+    make_dose(make_facility())
+    outbox.drain("pcare")
     text = office.get("/dinkes/pcare/", headers={"X-Fragment": "live"}).text
     assert "Menurut keadaan" in text
+    assert "?keadaan=waiting" in text
+    assert "?keadaan=refused" not in text
     assert "<html" not in text
 
 
