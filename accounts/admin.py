@@ -1,27 +1,9 @@
 """Superusers look; accounts change on /dinkes/petugas/, where each change names its author."""
 
-from typing import Any
-
 from django.contrib import admin
-from django.http import HttpRequest
 
 from accounts.models import Membership, PartnerToken, User
-
-
-class ReadOnlyAdmin(admin.ModelAdmin):
-    """A list and its rows, nothing to change."""
-
-    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Never."""
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Never."""
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Never."""
-        return False
+from core.admin import ReadOnlyAdmin
 
 
 @admin.register(User)

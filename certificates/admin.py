@@ -1,24 +1,9 @@
 """Superuser's view of certificates: everything is read-only, since a signed thing is never edited."""
 
-from typing import Any
-
 from django.contrib import admin
-from django.http import HttpRequest
 
 from certificates.models import Certificate, Revocation, SignatureLog, SigningKey
-
-
-class ReadOnlyAdmin(admin.ModelAdmin):
-    """Looking only: keys and revocations change by command, certificates by correction of their dose."""
-
-    def has_add_permission(self, request: HttpRequest, *args: Any) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, *args: Any) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, *args: Any) -> bool:
-        return False
+from core.admin import ReadOnlyAdmin
 
 
 @admin.register(SigningKey)

@@ -1,25 +1,10 @@
 """Stock admin for superusers; the daily work is on /dinkes/pcare/."""
 
-from typing import Any
-
 from django.contrib import admin
-from django.http import HttpRequest
 
+from core.admin import ReadOnlyAdmin
 from pcare_bridge.forms import AccountForm
 from pcare_bridge.models import Delivery, FacilityAccount, Incident, Upstream, VaccineCode
-
-
-class ReadOnly(admin.ModelAdmin):
-    """Rows the machine writes."""
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
 
 
 class NewAccountForm(AccountForm):
@@ -42,10 +27,10 @@ class VaccineCodeAdmin(admin.ModelAdmin):
 
 
 @admin.register(Delivery)
-class DeliveryAdmin(ReadOnly):
+class DeliveryAdmin(ReadOnlyAdmin):
     list_display = ["id", "facility", "profile", "operation", "state", "error_class", "attempts", "created_at"]
     list_filter = ["state", "error_class"]
     show_full_result_count = False
 
 
-admin.site.register([Incident, Upstream], ReadOnly)
+admin.site.register([Incident, Upstream], ReadOnlyAdmin)

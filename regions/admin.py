@@ -7,6 +7,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.html import format_html
 
+from core.admin import ReadOnlyAdmin
 from regions.models import Facility, Kecamatan, Kelurahan, TargetPopulation
 
 
@@ -45,19 +46,10 @@ class FacilityAdmin(admin.ModelAdmin):
         return verification_mark(", ".join(facility.unverified_fields))
 
 
-class CodedPlaceAdmin(admin.ModelAdmin):
+class CodedPlaceAdmin(ReadOnlyAdmin):
     """Codes come from the ministry: to be looked up here, changed by loading the data file."""
 
     search_fields = ["name", "code"]
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
 
 
 @admin.register(Kecamatan)

@@ -1,24 +1,9 @@
 """Coverage figures in the stock admin: to look at; they change by import, dose or recount only."""
 
-from typing import Any
-
 from django.contrib import admin
-from django.http import HttpRequest
 
+from core.admin import ReadOnlyAdmin
 from reporting.models import CoverageBaseline, CoverageRollup
-
-
-class ReadOnlyAdmin(admin.ModelAdmin):
-    """No adding, changing or deleting by hand."""
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
 
 
 @admin.register(CoverageBaseline)

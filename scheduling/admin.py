@@ -1,27 +1,9 @@
 """Superusers look; what happened to a booking is changed by services only."""
 
-from typing import Any
-
 from django.contrib import admin
-from django.http import HttpRequest
 
+from core.admin import ReadOnlyAdmin
 from scheduling.models import Appointment, Place, Schedule, ScheduleTemplate, Slot
-
-
-class ReadOnly(admin.ModelAdmin):
-    """No adding, changing or deleting behind the services' back."""
-
-    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Never."""
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Never."""
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Never."""
-        return False
 
 
 @admin.register(ScheduleTemplate)
@@ -34,7 +16,7 @@ class ScheduleTemplateAdmin(admin.ModelAdmin):
 
 
 @admin.register(Schedule)
-class ScheduleAdmin(ReadOnly):
+class ScheduleAdmin(ReadOnlyAdmin):
     """Published days."""
 
     list_display = ("date", "facility", "vaccine", "state", "release_at", "close_reason")
@@ -43,7 +25,7 @@ class ScheduleAdmin(ReadOnly):
 
 
 @admin.register(Slot)
-class SlotAdmin(ReadOnly):
+class SlotAdmin(ReadOnlyAdmin):
     """Sessions."""
 
     list_display = ("starts_at", "ends_at", "schedule")
@@ -52,7 +34,7 @@ class SlotAdmin(ReadOnly):
 
 
 @admin.register(Appointment)
-class AppointmentAdmin(ReadOnly):
+class AppointmentAdmin(ReadOnlyAdmin):
     """Bookings by code; the person is a number here, the desk opens records with a logged reason."""
 
     list_display = ("code", "status", "schedule", "slot", "booked_at", "booked_via", "cancelled_because")
@@ -63,7 +45,7 @@ class AppointmentAdmin(ReadOnly):
 
 
 @admin.register(Place)
-class PlaceAdmin(ReadOnly):
+class PlaceAdmin(ReadOnlyAdmin):
     """Place rows."""
 
     list_display = ("slot", "number", "pool", "state", "held_until")

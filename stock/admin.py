@@ -1,31 +1,13 @@
 """Superusers look; stock changes through services only, and the ledger never."""
 
-from typing import Any
-
 from django.contrib import admin
-from django.http import HttpRequest
 
+from core.admin import ReadOnlyAdmin
 from stock.models import Lot, StockBalance, StockMovement, Transfer, VialOpening
 
 
-class ReadOnly(admin.ModelAdmin):
-    """No adding, changing or deleting behind the services' back."""
-
-    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Never."""
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Never."""
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Never."""
-        return False
-
-
 @admin.register(Lot)
-class LotAdmin(ReadOnly):
+class LotAdmin(ReadOnlyAdmin):
     """Lots by number."""
 
     list_display = ("lot_number", "vaccine", "expiration_date")
@@ -34,7 +16,7 @@ class LotAdmin(ReadOnly):
 
 
 @admin.register(StockBalance)
-class StockBalanceAdmin(ReadOnly):
+class StockBalanceAdmin(ReadOnlyAdmin):
     """What each facility holds."""
 
     list_display = ("facility", "lot", "doses_on_hand", "vvm_stage", "counted_at", "updated_at")
@@ -43,7 +25,7 @@ class StockBalanceAdmin(ReadOnly):
 
 
 @admin.register(StockMovement)
-class StockMovementAdmin(ReadOnly):
+class StockMovementAdmin(ReadOnlyAdmin):
     """The ledger."""
 
     list_display = ("id", "at", "facility", "lot", "kind", "quantity", "balance_after", "actor")
@@ -53,7 +35,7 @@ class StockMovementAdmin(ReadOnly):
 
 
 @admin.register(Transfer)
-class TransferAdmin(ReadOnly):
+class TransferAdmin(ReadOnlyAdmin):
     """Doses on the way."""
 
     list_display = ("public_code", "lot", "from_facility", "to_facility", "quantity_sent", "quantity_received", "state")
@@ -62,7 +44,7 @@ class TransferAdmin(ReadOnly):
 
 
 @admin.register(VialOpening)
-class VialOpeningAdmin(ReadOnly):
+class VialOpeningAdmin(ReadOnlyAdmin):
     """Opened vials."""
 
     list_display = ("facility", "lot", "opened_at", "discard_at", "doses", "doses_used", "doses_wasted", "closed_at")

@@ -2,12 +2,12 @@
 
 from django.contrib import admin
 
-from stock.admin import ReadOnly
+from core.admin import ReadOnlyAdmin
 from vaccination.models import AdverseEvent, Immunization, Screening, Visit
 
 
 @admin.register(Visit)
-class VisitAdmin(ReadOnly):
+class VisitAdmin(ReadOnlyAdmin):
     """Visits without the person."""
 
     list_display = ("date", "facility", "programme", "queue_number", "step", "arrived_at", "ended_at")
@@ -17,7 +17,7 @@ class VisitAdmin(ReadOnly):
 
 
 @admin.register(Screening)
-class ScreeningAdmin(ReadOnly):
+class ScreeningAdmin(ReadOnlyAdmin):
     """Decisions without answers."""
 
     list_display = ("decided_at", "questionnaire", "proposed_outcome", "outcome", "decided_by")
@@ -27,7 +27,7 @@ class ScreeningAdmin(ReadOnly):
 
 
 @admin.register(Immunization)
-class ImmunizationAdmin(ReadOnly):
+class ImmunizationAdmin(ReadOnlyAdmin):
     """Doses by lot and place, without the person."""
 
     list_display = ("occurred_at", "facility", "vaccine", "dose_code", "lot_number", "status", "performer")
@@ -38,7 +38,7 @@ class ImmunizationAdmin(ReadOnly):
 
 
 @admin.register(AdverseEvent)
-class AdverseEventAdmin(ReadOnly):
+class AdverseEventAdmin(ReadOnlyAdmin):
     """KIPI without the person (RULES K-7: single cases are never published)."""
 
     list_display = ("reported_at", "is_serious", "outcome", "reported_by")
