@@ -168,6 +168,9 @@ class StockMovement(models.Model):
 class VialOpening(models.Model):
     """A vial opened at a time; its doses must be used within the vaccine's open-vial hours (RULES M-6)."""
 
+    client_uuid = models.UUIDField(
+        "kunci permintaan", null=True, blank=True, unique=True, db_comment="The same form sent twice opens one vial."
+    )
     facility = models.ForeignKey(Facility, on_delete=models.PROTECT, related_name="vials")
     lot = models.ForeignKey(Lot, on_delete=models.PROTECT, related_name="vials")
     doses = models.PositiveSmallIntegerField("isi (dosis)")

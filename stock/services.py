@@ -73,13 +73,19 @@ def find_lot(vaccine_code: str, lot_number: str, expiration_date: date) -> Lot:
 
 
 @transaction.atomic
-def open_vial(*, facility_id: int, lot_id: int, actor: User, at: datetime | None = None) -> VialOpening:
-    """Open one vial now; its doses must be used within the open-vial hours of the vaccine. Locks the balance row."""
+def open_vial(
+    *, facility_id: int, lot_id: int, actor: User, at: datetime | None = None, client_uuid: uuid.UUID | None = None
+) -> VialOpening:
+    """Open one vial now; its doses must be used within the open-vial hours of the vaccine.
+
+    The same `client_uuid` again returns the vial it opened. Locks the balance row.
+    """
     balance = _lock(facility_id, lot_id)
-    return _open_vial(balance, actor, at or timezone.now())
+    known = client_uuid and VialOpening.objects.filter(client_uuid=client_uuid).first()
+    return known or _open_vial(balance, actor, at or timezone.now(), client_uuid)
 
 
-def _open_vial(balance: StockBalance, actor: User, at: datetime) -> VialOpening:
+def _open_vial(balance: StockBalance, actor: User, at: datetime, client_uuid: uuid.UUID | None = None) -> VialOpening:
     _usable(balance, at)
     sealed = balance.doses_on_hand - _doses_in_open_vials(balance)
     if sealed <= 0:
@@ -87,6 +93,7 @@ def _open_vial(balance: StockBalance, actor: User, at: datetime) -> VialOpening:
     vaccine = balance.lot.vaccine
     hours = vaccine.open_vial_hours
     return VialOpening.objects.create(
+        client_uuid=client_uuid,
         facility_id=balance.facility_id,
         lot_id=balance.lot_id,
         doses=min(vaccine.doses_per_vial, sealed),

@@ -6,7 +6,6 @@ from datetime import timedelta
 from typing import Any, cast
 
 from django.contrib import messages
-from django.core.cache import cache
 from django.core.exceptions import ValidationError
 from django.core.paginator import Paginator
 from django.db.models import Q, QuerySet
@@ -190,14 +189,9 @@ def open_vial(request: StaffRequest) -> HttpResponse:
     facility = current_facility(request)
 
     def act(data: dict[str, Any]) -> str:
-        key = f"vial-{data['client_uuid']}"
-        if not cache.add(key, 1, timeout=3600):
-            return "Vial sudah dibuka."
-        try:
-            vial = services.open_vial(facility_id=facility.pk, lot_id=data["lot"], actor=request.user)
-        except ValidationError:
-            cache.delete(key)
-            raise
+        vial = services.open_vial(
+            facility_id=facility.pk, lot_id=data["lot"], actor=request.user, client_uuid=data["client_uuid"]
+        )
         until = f", habiskan sebelum {timezone.localtime(vial.discard_at):%d-%m %H.%M}" if vial.discard_at else ""
         return f"Vial dibuka, isi {vial.doses} dosis{until}."
 
