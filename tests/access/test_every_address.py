@@ -45,6 +45,17 @@ def test_every_page_of_the_staff_asks_who_is_there():
     assert unguarded <= redirects
 
 
+def test_every_page_of_a_family_asks_who_is_there():
+    by_link = {"sertifikat/berkas/", "sertifikat/<slug:token>/"}  # opened by a signed key or a code to the phone
+    private = {
+        route: view
+        for route, view in views().items()
+        if route.lstrip("^").startswith(("keluarga/", "janji/", "sertifikat/")) and not route.startswith(tuple(by_link))
+    }
+    assert len(private) > 15
+    assert not {route for route, view in private.items() if not hasattr(view, "citizen_required")}
+
+
 PUBLIC_PAGES = ["/", "/jadwal/", "/stok/", "/cakupan/", "/verifikasi/", "/status/"]
 
 
