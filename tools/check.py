@@ -18,8 +18,8 @@ ROOT = Path(__file__).resolve().parent.parent
 BIN = ROOT / ".venv" / "bin"
 # Everything but tests: what is typed stays typed.
 TYPED = (
-    *("core", "messaging", "regions", "programmes", "accounts", "registration", "stock", "scheduling", "vaccination"),
-    *("certificates", "pcare_bridge", "reporting", "portal", "victori"),
+    *("core", "messaging", "regions", "programmes", "accounts", "registration", "stock", "scheduling", "admission"),
+    *("vaccination", "certificates", "pcare_bridge", "reporting", "portal", "victori"),
 )
 # Debian package of each program the tests use; without it they are skipped, or fail under REQUIRE_ALL=1.
 PROGRAMS = {"chromium": ("chromium", "fonts-dejavu-core"), "nginx": ("nginx-light",)}

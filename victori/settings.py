@@ -61,6 +61,7 @@ LOCAL_APPS = [
     "registration",
     "stock",
     "scheduling",
+    "admission",
     "vaccination",
     "certificates",
     "pcare_bridge",

@@ -7,8 +7,8 @@ from django.urls import include, path
 
 from victori.health import healthz
 
-STAFF = "accounts registration vaccination stock certificates pcare_bridge scheduling reporting"
-PUBLIC = "registration scheduling stock certificates pcare_bridge reporting portal"
+STAFF = "accounts registration vaccination stock certificates pcare_bridge scheduling admission reporting"
+PUBLIC = "registration scheduling admission stock certificates pcare_bridge reporting portal"
 
 urlpatterns = [
     path("healthz", healthz, name="healthz"),
