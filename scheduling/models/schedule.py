@@ -91,6 +91,10 @@ class Schedule(models.Model):
         db_comment="Appointments booked at the moment of closing; the rest is progress.",
     )
     release_at = models.DateTimeField("pendaftaran dibuka", null=True, blank=True, db_comment="NULL: open at once.")
+    draw = models.ForeignKey(
+        "scheduling.Draw", on_delete=models.PROTECT, null=True, blank=True, related_name="schedules",
+        verbose_name="undian", db_comment="Its online places are given by this draw; they lie in the pool draw until then.",
+    )  # fmt: skip
     walk_in_percent = models.PositiveSmallIntegerField("bagian datang langsung (%)", default=20)
     walk_in_at = models.DateTimeField("sisa daring dibuka untuk datang langsung", null=True, blank=True)
     template = models.ForeignKey(
@@ -278,6 +282,7 @@ class Place(models.Model):
         NEXT_DOSE = "next_dose", "Dosis berikutnya"
         OFFERED = "offered", "Ditawarkan ke daftar tunggu"
         LEASED = "leased", "Dibawa petugas keliling"
+        DRAW = "draw", "Diundi"
         CLOSED = "closed", "Ditutup"
 
     FREE, HELD, TAKEN = "free", "held", "taken"
@@ -312,6 +317,7 @@ class Place(models.Model):
             models.Index(fields=["slot", "pool", "number"], name="place_free", condition=Q(state="free")),
             models.Index(fields=["slot", "held_until"], name="place_held", condition=Q(state="held")),
             models.Index(fields=["held_by"], name="place_held_by", condition=Q(state="held")),
+            models.Index(fields=["slot"], name="place_to_offer", condition=Q(state="free", pool="offered")),
         ]
 
     def __str__(self) -> str:

@@ -33,6 +33,14 @@ class WaitlistEntry(models.Model):
         LEFT = "left", _("Keluar dari daftar")
         ENDED = "ended", _("Berakhir")
 
+    class Because(models.TextChoices):
+        LEFT = "left", _("Keluar sendiri")
+        BOOKED = "booked", _("Sudah punya janji")
+        MISSED = "missed", _("Beberapa tawaran tidak dijawab")
+        OVER = "over", _("Tanggal pencarian sudah lewat")
+        DOSE = "dose", _("Dosisnya sudah diberikan atau berubah")
+        MERGED = "merged", _("Data digabung")
+
     ACTIVE = ("waiting", "offered")
     # Whose appointment we took away comes first, then who must come within an interval, then the others in order.
     PRIORITY = {"closed": 0, "next_dose": 1, "draw": 2, "citizen": 3}
@@ -58,6 +66,7 @@ class WaitlistEntry(models.Model):
     joined_at = models.DateTimeField("masuk daftar", default=timezone.now)
     joined_via = models.CharField("melalui", max_length=10, default="web", db_comment="web, desk, kader, system.")
     ended_at = models.DateTimeField("selesai", null=True, blank=True)
+    ended_because = models.CharField("selesai karena", max_length=10, choices=Because, blank=True, default="")
     missed_offers = models.PositiveSmallIntegerField("tawaran tidak dijawab", default=0)
     client_uuid = models.UUIDField("kunci permintaan", unique=True, default=uuid.uuid4)
 
@@ -70,6 +79,12 @@ class WaitlistEntry(models.Model):
         indexes = [
             models.Index(
                 fields=["programme", "priority", "rank", "id"], name="waitlist_order", condition=Q(state="waiting")
+            ),
+            # Who fits one schedule: a facility, else a kecamatan, else the city (both NULL).
+            models.Index(
+                fields=["programme", "facility", "kecamatan", "last_date"],
+                name="waitlist_by_place",
+                condition=Q(state="waiting"),
             ),
         ]
 
