@@ -1,5 +1,6 @@
-"""When and where (schedule), and for whom a place is kept before it is booked (waiting)."""
+"""When and where (schedule), for whom a place is kept before it is booked (waiting), and places by lot (draw)."""
 
+from scheduling.models.draw import Draw, DrawEntry, DrawMember
 from scheduling.models.schedule import (
     Appointment,
     Place,
@@ -13,6 +14,9 @@ from scheduling.models.waiting import Offer, WaitlistEntry, WaitlistMember
 
 __all__ = [
     "Appointment",
+    "Draw",
+    "DrawEntry",
+    "DrawMember",
     "Offer",
     "Place",
     "PlaceQuerySet",

@@ -93,7 +93,7 @@ class Schedule(models.Model):
     release_at = models.DateTimeField("pendaftaran dibuka", null=True, blank=True, db_comment="NULL: open at once.")
     draw = models.ForeignKey(
         "scheduling.Draw", on_delete=models.PROTECT, null=True, blank=True, related_name="schedules",
-        verbose_name="undian", db_comment="Its online places are given by this draw; they lie in the pool draw until then.",
+        verbose_name="undian", db_comment="Who gives its online places; until then they lie in the pool draw.",
     )  # fmt: skip
     walk_in_percent = models.PositiveSmallIntegerField("bagian datang langsung (%)", default=20)
     walk_in_at = models.DateTimeField("sisa daring dibuka untuk datang langsung", null=True, blank=True)
