@@ -11,13 +11,16 @@ from core.formats import long_date
 
 if TYPE_CHECKING:
     from programmes.rules import Option
-    from scheduling.models import Appointment
+    from registration.models import Citizen
+    from scheduling.models import Appointment, Offer, WaitlistEntry
 
 
 class BookingError(ValidationError):
     """Base of all refusals of this app; `code` is stable, the text is in the active language."""
 
     code = "booking"
+    # Whom of a family it concerns; None when it is not about one person.
+    citizen: "Citizen | None" = None
 
     def __init__(self, text: str) -> None:
         super().__init__(text, code=self.code)
@@ -125,3 +128,36 @@ class KeyBelongsToAnother(BookingError):
 
     def __init__(self) -> None:
         super().__init__(_("Formulir ini sudah tidak berlaku. Silakan mulai lagi dari pilihan sesi."))
+
+
+class TooFewTogether(BookingError):
+    """Not enough places side by side: `left` fit together where `wanted` were asked for."""
+
+    code = "too_few_together"
+
+    def __init__(self, left: int, wanted: int) -> None:
+        super().__init__(
+            _("Tinggal %(left)d tempat berdampingan di sesi ini, sedangkan Anda memerlukan %(wanted)d.")
+            % {"left": left, "wanted": wanted}
+        )
+        self.left, self.wanted = left, wanted
+
+
+class AlreadyWaiting(BookingError):
+    """The person waits in this programme already: `entry`."""
+
+    code = "already_waiting"
+
+    def __init__(self, entry: "WaitlistEntry") -> None:
+        super().__init__(_("Orang ini sudah ada di daftar tunggu program ini."))
+        self.entry = entry
+
+
+class OfferOver(BookingError):
+    """The offer can no longer be answered: its time is over, it was declined or withdrawn; `offer`."""
+
+    code = "offer_over"
+
+    def __init__(self, offer: "Offer") -> None:
+        super().__init__(_("Tawaran ini sudah tidak berlaku. Anda tetap dapat mencari tempat lain."))
+        self.offer = offer
