@@ -1,0 +1,81 @@
+"""What a browser carries: its turn, and while it may enter, its pass. Both signed, neither names a person.
+
+The turn's token outlives refresh, a lost connection, a locked phone and restarts of web and Redis: all it names is a row.
+"""
+
+import time
+from dataclasses import dataclass
+from uuid import UUID
+
+from django.conf import settings
+from django.core.signing import BadSignature, Signer
+from django.http import HttpRequest, HttpResponse
+
+TURN_COOKIE, PASS_COOKIE = "giliran", "lewat"
+TURN_AGE = 24 * 3600
+
+
+@dataclass(frozen=True)
+class TurnToken:
+    """A turn of `account` in `room`; `slow` when its address block asks more than its share of polls."""
+
+    room: int
+    turn: str
+    account: int
+    slow: bool = False
+
+
+@dataclass(frozen=True)
+class Pass:
+    """Leave to book until `until` (seconds since 1970)."""
+
+    room: int
+    turn: str
+    account: int
+    until: int
+
+
+def read_turn(request: HttpRequest) -> TurnToken | None:
+    """The browser's turn, or None when it carries none that we signed."""
+    parts = _open(request.COOKIES.get(TURN_COOKIE), "turn", 4)
+    return TurnToken(int(parts[0]), parts[1], int(parts[2]), parts[3] == "1") if parts else None
+
+
+def read_pass(request: HttpRequest) -> Pass | None:
+    """The browser's pass, or None when there is none or its time is over."""
+    parts = _open(request.COOKIES.get(PASS_COOKIE), "pass", 4)
+    if not parts or int(parts[3]) <= time.time():
+        return None
+    return Pass(int(parts[0]), parts[1], int(parts[2]), int(parts[3]))
+
+
+def give_turn(response: HttpResponse, *, room: int, turn: UUID, account: int, slow: bool = False) -> None:
+    """Put the turn on the response."""
+    value = _signer("turn").sign(f"{room}.{turn.hex}.{account}.{int(slow)}")
+    _set(response, TURN_COOKIE, value, TURN_AGE)
+
+
+def give_pass(response: HttpResponse, *, room: int, turn: UUID, account: int, until: float) -> None:
+    """Put the pass on the response."""
+    value = _signer("pass").sign(f"{room}.{turn.hex}.{account}.{int(until)}")
+    _set(response, PASS_COOKIE, value, max(1, int(until - time.time())))
+
+
+def _signer(kind: str) -> Signer:
+    return Signer(salt=f"admission.{kind}")
+
+
+def _open(value: str | None, kind: str, count: int) -> list[str] | None:
+    if not value:
+        return None
+    try:
+        parts = _signer(kind).unsign(value).split(".")
+    except BadSignature:
+        return None
+    return parts if len(parts) == count else None
+
+
+def _set(response: HttpResponse, name: str, value: str, age: int) -> None:
+    response.set_cookie(
+        name, value, max_age=age, httponly=True, samesite="Lax", secure=settings.SESSION_COOKIE_SECURE
+    )
