@@ -258,6 +258,28 @@ LOGGING = logs.configure(json=not DEMO)
 FAMILY_LIMIT = env.int("FAMILY_LIMIT", default=10)
 HOLD_MINUTES = env.int("HOLD_MINUTES", default=5)
 
+# --- waiting room (docs/operations.md) ------------------------------------------------------------------------------
+ADMISSION_MIN_PLACES = env.int("ADMISSION_MIN_PLACES", default=500)  # a release of more places than this has a room
+ADMISSION_ANNOUNCE_HOURS = env.int("ADMISSION_ANNOUNCE_HOURS", default=24)  # room and hash of the seed are public
+ADMISSION_OPEN_MINUTES = env.int("ADMISSION_OPEN_MINUTES", default=30)  # people may gather
+ADMISSION_MINUTES = env.int("ADMISSION_MINUTES", default=15)  # how long a pass lasts
+ADMISSION_CLAIM_MINUTES = env.int("ADMISSION_CLAIM_MINUTES", default=3)  # a pass not taken counts as free after this
+ADMISSION_RATE = env.int("ADMISSION_RATE", default=300)  # people a minute to begin with
+ADMISSION_RATE_LEAST = env.int("ADMISSION_RATE_LEAST", default=30)
+ADMISSION_RATE_MOST = env.int("ADMISSION_RATE_MOST", default=6000)
+ADMISSION_TARGET_P95_MS = env.float("ADMISSION_TARGET_P95_MS", default=1000)
+ADMISSION_TARGET_IN_FLIGHT = env.int("ADMISSION_TARGET_IN_FLIGHT", default=64)
+ADMISSION_OVERSHOOT = env.float("ADMISSION_OVERSHOOT", default=1.5)  # people inside per place left
+ADMISSION_BY_LOAD = env.bool("ADMISSION_BY_LOAD", default=True)
+ADMISSION_ON_P95_MS = env.float("ADMISSION_ON_P95_MS", default=2000)
+ADMISSION_ON_IN_FLIGHT = env.int("ADMISSION_ON_IN_FLIGHT", default=128)
+ADMISSION_ON_SECONDS = env.int("ADMISSION_ON_SECONDS", default=5)
+ADMISSION_CALM_SECONDS = env.int("ADMISSION_CALM_SECONDS", default=120)
+ADMISSION_POLLS_PER_SECOND = env.int("ADMISSION_POLLS_PER_SECOND", default=500)
+LIMIT_TURN_PER_ACCOUNT = env("LIMIT_TURN_PER_ACCOUNT", default="20/minute")
+LIMIT_BOOKING_PER_ACCOUNT = env("LIMIT_BOOKING_PER_ACCOUNT", default="60/minute;300/hour")
+LIMIT_TURN_PER_BLOCK = env("LIMIT_TURN_PER_BLOCK", default="2000/minute")  # over it polls are slower, nobody is refused
+
 # --- sign-in by code, limits (moving windows, "count/period", several joined with ";") --------------------------------
 CODE_MINUTES = env.int("CODE_MINUTES", default=10)
 CODE_TRIES = env.int("CODE_TRIES", default=5)
