@@ -17,6 +17,7 @@ MAX_AGE_SECONDS = 30.0
 
 _lock = threading.Lock()
 _cached: tuple[float, RuleSet] | None = None
+_cached_questionnaires: tuple[float, list[Questionnaire]] | None = None
 
 
 def active_ruleset() -> RuleSet:
@@ -34,8 +35,8 @@ def active_ruleset() -> RuleSet:
 
 def forget() -> None:
     """Drop what this process remembers, after rules were loaded or edited."""
-    global _cached
-    _cached = None
+    global _cached, _cached_questionnaires
+    _cached = _cached_questionnaires = None
 
 
 def load_ruleset() -> RuleSet:
@@ -81,12 +82,14 @@ def questionnaire_for(
 ) -> Questionnaire | None:
     """The form in force on the service date for this age; the programme's own before the general one.
 
-    A woman known to be pregnant gets the pregnancy form; None means the database holds no form at all.
+    A woman known to be pregnant gets the pregnancy form; None means the database holds no form at all. Forms are at
+    most MAX_AGE_SECONDS old and shared by all threads: whoever gets one only reads it.
     """
     valid = [
         form
-        for form in Questionnaire.objects.filter(valid_from__lte=on_date).order_by("-valid_from", "code")
-        if not (form.valid_until and form.valid_until < on_date)
+        for form in _questionnaires()
+        if form.valid_from <= on_date
+        and not (form.valid_until and form.valid_until < on_date)
         and _form_fits(form, birth_date, on_date, bool(pregnant))
     ]
     own = [form for form in valid if form.programme_id == programme_code]
@@ -101,6 +104,17 @@ def form_of(questionnaire: Questionnaire) -> Form:
         items=tuple(_item(question) for question in questionnaire.questions.all()),
         limits=questionnaire.measurement_limits,
     )
+
+
+def _questionnaires() -> list[Questionnaire]:
+    """All forms with their questions, the newest first; two queries when read anew, none otherwise."""
+    global _cached_questionnaires
+    cached = _cached_questionnaires
+    if cached and time.monotonic() - cached[0] < MAX_AGE_SECONDS:
+        return cached[1]
+    forms = list(Questionnaire.objects.order_by("-valid_from", "code").prefetch_related("questions"))
+    _cached_questionnaires = (time.monotonic(), forms) if forms else None
+    return forms
 
 
 def _form_fits(form: Questionnaire, birth_date: date, on_date: date, pregnant: bool) -> bool:

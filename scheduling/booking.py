@@ -16,7 +16,7 @@ from programmes.history import PastDose
 from programmes.rules import Option
 from regions.models import Facility
 from registration.models import Citizen
-from scheduling import eligibility, errors, places, tickets
+from scheduling import eligibility, errors, places, queries, tickets
 from scheduling.models import Appointment, Place, Schedule, Slot
 
 HOLD_NAMESPACE = UUID("5d0f4c52-9a52-4c2e-8a3c-61a2a5f5a0b1")
@@ -41,7 +41,7 @@ def hold_place(slot_id: int, key: UUID) -> datetime:
             return until
         if not _pause_if_free(slot_id, now, attempt):
             break
-    _check_bookable(Slot.objects.select_related("schedule").get(pk=slot_id), timezone.now())
+    _check_bookable(slot_id, timezone.now())
     raise errors.SlotFull
 
 
@@ -64,7 +64,9 @@ def book(
     BookingError: SlotFull, HoldExpired, SlotOver, ScheduleClosed, NotReleasedYet, WalkInOnly, AlreadyBooked,
     NotEligible, KeyBelongsToAnother.
     """
-    slot = Slot.objects.select_related("schedule").get(pk=slot_id)
+    slot = queries.slot_with_schedule(slot_id)
+    if slot is None:
+        raise Slot.DoesNotExist
     schedule = slot.schedule
     option = option or eligibility.for_schedule(citizen, schedule)
     if not option.eligible:
@@ -79,7 +81,7 @@ def book(
             "client_uuid": client_uuid,
             "booked_via": booked_via,
         }
-        rows = places.run(
+        rows = places.run_hot(
             places.BOOK,
             slot=slot_id,
             hold=hold_key(citizen, schedule.programme_id),
@@ -105,8 +107,7 @@ def book(
         if not _pause_if_free(slot_id, now, attempt):
             break
     # Last, so that a schedule closed meanwhile is called closed and not full.
-    schedule.refresh_from_db()
-    _check_bookable(slot, timezone.now())
+    _check_bookable(slot_id, timezone.now())
     raise errors.HoldExpired if held else errors.SlotFull
 
 
@@ -353,12 +354,12 @@ def _pick_online(slot: Slot, key: UUID, now: datetime) -> int:
             return int(rows[0][0])
         if not _pause_if_free(slot.pk, now, attempt):
             break
-    slot.schedule.refresh_from_db()
-    _check_bookable(slot, timezone.now())
+    _check_bookable(slot.pk, timezone.now())
     raise errors.SlotFull
 
 
-def _check_bookable(slot: Slot, now: datetime) -> None:
+def _check_bookable(slot_id: int, now: datetime) -> None:
+    slot = Slot.objects.select_related("schedule").get(pk=slot_id)
     schedule = slot.schedule
     if schedule.state != Schedule.State.OPEN:
         raise errors.ScheduleClosed(schedule.close_reason)

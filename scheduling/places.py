@@ -13,7 +13,9 @@ from django.conf import settings
 from django.db import connection
 from django.utils import timezone
 
+from core.prepared import Prepared
 from scheduling.models import Place
+from scheduling.offer_statements import GIVE_BACK
 
 # The slot when citizens may book it now: released, open, not over, and not yet handed to the gate.
 OPEN_SLOT = """
@@ -50,17 +52,19 @@ def _with(*steps: str, last: str) -> str:
     return "WITH " + ",".join(steps) + last
 
 
-BOOK = _with(
-    OPEN_SLOT,
-    PICK_PLACE,
-    """
+BOOK = Prepared(
+    "book_place",
+    _with(
+        OPEN_SLOT,
+        PICK_PLACE,
+        """
 booked AS (
     INSERT INTO scheduling_appointment (
         public_id, code, citizen_id, programme_id, schedule_id, slot_id, dose_code, status, client_uuid, pre_screening,
         questionnaire_id, booked_at, changed_at, sequence, cancel_reason, cancelled_because, booked_via)
-    SELECT %(public_id)s, %(code)s, %(citizen)s, open_slot.programme_id, open_slot.schedule_id, open_slot.id,
-        %(dose_code)s, 'booked', %(client_uuid)s, %(pre_screening)s::jsonb,
-        %(questionnaire)s::bigint, %(now)s, %(now)s, 0, '', '', %(booked_via)s
+    SELECT %(public_id)s::uuid, %(code)s, %(citizen)s::bigint, open_slot.programme_id, open_slot.schedule_id,
+        open_slot.id, %(dose_code)s, 'booked', %(client_uuid)s::uuid, %(pre_screening)s::jsonb,
+        %(questionnaire)s::bigint, %(now)s::timestamptz, %(now)s, 0, '', '', %(booked_via)s
     FROM picked JOIN open_slot ON open_slot.id = picked.slot_id
     -- One active appointment per citizen and programme, one answer per request key: the indexes decide, and the
     -- place stays free when they say no.
@@ -77,13 +81,16 @@ booked AS (
         0, ''
     FROM booked, unnest(%(consumers)s::text[]) AS consumer
 )""",
-    last=" SELECT id, programme_id, schedule_id FROM booked",
+        last=" SELECT id, programme_id, schedule_id FROM booked",
+    ),
 )
 
-HOLD = _with(
-    OPEN_SLOT,
-    PICK_PLACE,
-    """
+HOLD = Prepared(
+    "hold_place",
+    _with(
+        OPEN_SLOT,
+        PICK_PLACE,
+        """
 held AS (
     UPDATE scheduling_place place
     SET state = 'held', held_by = %(hold)s,
@@ -97,7 +104,8 @@ held AS (
     UPDATE scheduling_place place SET state = 'free', held_by = NULL, held_until = NULL
     FROM held WHERE place.state = 'held' AND place.held_by = %(hold)s AND place.id <> held.id
 )""",
-    last=" SELECT held_until FROM held",
+        last=" SELECT held_until FROM held",
+    ),
 )
 
 TAKE_ONLINE = _with(OPEN_SLOT, PICK_PLACE, last=" SELECT id FROM picked")
@@ -115,9 +123,11 @@ WHERE slot.schedule_id = %(schedule)s AND schedule.state = 'open'
 ORDER BY (slot.ends_at > %(now)s) DESC, slot.starts_at, place.number
 LIMIT 1 FOR UPDATE OF place SKIP LOCKED"""
 
+# The places of an offer end with the offer (offer_statements.EXPIRE), never apart from it.
 RELEASE_EXPIRED = """
 UPDATE scheduling_place SET state = 'free', held_until = NULL, held_by = NULL
 WHERE id IN (SELECT id FROM scheduling_place WHERE state = 'held' AND held_until < %(now)s
+               AND pool NOT IN ('offered', 'next_dose')
              ORDER BY id FOR UPDATE SKIP LOCKED)"""
 
 FALL_TO_WALK_IN = """
@@ -166,6 +176,13 @@ UPDATE scheduling_place place SET state = 'free', appointment_id = NULL
 FROM gone WHERE place.appointment_id = gone.id"""
 
 
+def run_hot(statement: Prepared, **values: Any) -> list[tuple[Any, ...]]:
+    """Run a statement that this connection keeps ready, and return its rows."""
+    with connection.cursor() as cursor:
+        cursor.execute(statement.ready_on(connection), values)
+        return cursor.fetchall()
+
+
 def run(statement: str, **values: Any) -> list[tuple[Any, ...]]:
     """Run one of the statements above and return its rows, or nothing for one without rows."""
     with connection.cursor() as cursor:
@@ -188,7 +205,7 @@ def hold(slot_id: int, key: UUID, now: datetime | None = None) -> datetime | Non
     """
     now = now or timezone.now()
     until = now + timedelta(minutes=settings.HOLD_MINUTES)
-    rows = run(HOLD, slot=slot_id, hold=key, now=now, until=until)
+    rows = run_hot(HOLD, slot=slot_id, hold=key, now=now, until=until)
     return rows[0][0] if rows else None
 
 
@@ -202,11 +219,17 @@ def held_until(slot_id: int, key: UUID) -> datetime | None:
 
 
 def give_back(appointment_id: int, pool: str | None = None) -> None:
-    """Free the place of an appointment, into `pool` when one is named; runs in the caller's transaction."""
-    changes: dict[str, Any] = {"state": Place.FREE, "appointment": None}
-    if pool:
-        changes["pool"] = pool
-    Place.objects.filter(appointment_id=appointment_id).update(**changes)
+    """Free the place of an appointment, into `pool` when one is named; runs in the caller's transaction.
+
+    A place for which somebody waits goes to the waiting list in the same statement, before anybody else can see it.
+    """
+    now = timezone.now()
+    count(GIVE_BACK, appointment=appointment_id, pool=pool and str(pool), now=now, soon=soon(now))
+
+
+def soon(now: datetime) -> datetime:
+    """Sessions that start before this leave no time to answer an offer."""
+    return now + timedelta(minutes=settings.OFFER_LEAST_MINUTES)
 
 
 def release_expired_holds(now: datetime | None = None) -> int:

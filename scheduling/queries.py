@@ -17,6 +17,8 @@ from scheduling.models import Schedule, Slot
 
 HORIZON_DAYS = 60
 MAX_AGE_SECONDS = 1.0
+SLOT_MAX_AGE_SECONDS = 5.0
+SLOTS_KEPT = 10_000
 OPEN, LATER, WALK_IN, FULL, CLOSED = "open", "later", "walk_in", "full", "closed"
 RANK = {OPEN: 0, LATER: 1, WALK_IN: 2, FULL: 3, CLOSED: 4}
 
@@ -138,6 +140,7 @@ _overview = _Kept(_read_overview)
 def forget() -> None:
     """Drop what this process remembers; tests and demo loading call it."""
     _overview.forget()
+    _slots.clear()
 
 
 def to_row(schedule: Schedule, online_left: int, walk_in_left: int, now: datetime) -> Row:
@@ -299,7 +302,22 @@ def _soonest(row: Row) -> tuple[date, object, str, str]:
     return row.schedule.date, row.schedule.open_time, row.schedule.facility.name, row.schedule.vaccine.short_name
 
 
+_slots: dict[int, tuple[float, Slot]] = {}
+
+
 def slot_with_schedule(slot_id: int) -> Slot | None:
-    """One session with everything a page says about it."""
+    """One session with everything a page says about it, shared by all threads and at most some seconds old.
+
+    Good for words and for the dose rules, whose day and vaccine never change. Whether a place may still be had, the
+    statements in `places` decide for themselves. One query for all sessions of the day, none while they are known.
+    """
+    kept = _slots.get(slot_id)
+    if kept and clock.monotonic() - kept[0] < SLOT_MAX_AGE_SECONDS:
+        return kept[1]
+    if len(_slots) > SLOTS_KEPT:
+        _slots.clear()
     rows = Slot.objects.select_related("schedule__facility__kecamatan", "schedule__programme", "schedule__vaccine")
-    return rows.filter(pk=slot_id).exclude(schedule__state=Schedule.State.DRAFT).first()
+    found = list(rows.filter(schedule__slots=slot_id).exclude(schedule__state=Schedule.State.DRAFT))
+    now = clock.monotonic()
+    _slots.update((slot.pk, (now, slot)) for slot in found)
+    return next((slot for slot in found if slot.pk == slot_id), None)

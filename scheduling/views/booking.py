@@ -168,6 +168,10 @@ def check_answers(request: CitizenRequest, citizen_id: UUID, slot_id: int) -> Ht
     if asked and answers is None and not _made_before(key, citizen):
         questions = reverse("scheduling:questions", args=[citizen.public_id, slot.pk])
         return HttpResponseRedirect(flow.with_query(questions, kunci=key))
+    if request.method == "POST":
+        return _confirm(request, citizen, slot, option, key, asked, answers)
+    if made := _made_before(key, citizen):  # back button after confirming
+        return HttpResponseRedirect(reverse("scheduling:ticket", args=[made.public_id]))
     context = _about(citizen, slot, option) | {"key": key, "sealed": sealed}
     if asked and answers is not None:
         context["proposal"] = asked.propose(answers)
@@ -175,11 +179,19 @@ def check_answers(request: CitizenRequest, citizen_id: UUID, slot_id: int) -> Ht
         context["questions_link"] = flow.with_query(
             reverse("scheduling:questions", args=[citizen.public_id, slot.pk]), kunci=key, isi=sealed
         )
-    if request.method != "POST":
-        made = _made_before(key, citizen)
-        if made:  # back button after confirming
-            return HttpResponseRedirect(reverse("scheduling:ticket", args=[made.public_id]))
-        return render(request, "scheduling/check.html", context)
+    return render(request, "scheduling/check.html", context)
+
+
+def _confirm(
+    request: CitizenRequest,
+    citizen: Citizen,
+    slot: Slot,
+    option: Option,
+    key: UUID,
+    asked: flow.PreScreening | None,
+    answers: dict[str, bool] | None,
+) -> HttpResponse:
+    """Book, and only then read what a refusal would have to show: this is the request a rush is made of."""
     try:
         made = booking.book(
             citizen=citizen,
@@ -191,7 +203,7 @@ def check_answers(request: CitizenRequest, citizen_id: UUID, slot_id: int) -> Ht
             option=option,
         )
     except errors.BookingError as error:
-        context |= _way_on(citizen, slot.schedule, error)
+        context = _about(citizen, slot, option) | {"key": key} | _way_on(citizen, slot.schedule, error)
         return render(request, "scheduling/refused.html", context, status=409)
     return HttpResponseRedirect(flow.with_query(reverse("scheduling:ticket", args=[made.public_id]), baru=1))
 
@@ -249,7 +261,7 @@ def _about(citizen: Citizen, slot: Slot, option: Option) -> dict[str, Any]:
 
 def _member(request: CitizenRequest, citizen_id: UUID) -> Citizen:
     rows = Citizen.objects.of_account(request.citizen_account)
-    return get_object_or_404(rows.select_related("kelurahan", "domicile_kelurahan"), public_id=citizen_id)
+    return get_object_or_404(rows, public_id=citizen_id)
 
 
 def _home_kecamatan(citizen: Citizen) -> str:
