@@ -5,7 +5,7 @@ A missing secret stops the start with one sentence: nothing runs on a default ke
 
 import base64
 import binascii
-from datetime import timedelta
+from datetime import time, timedelta
 from pathlib import Path
 
 import environ
@@ -249,6 +249,7 @@ SWEEP_SECONDS = env.float("SWEEP_SECONDS", default=2.0 if DEMO else 5.0)
 CELERY_BEAT_SCHEDULE = {
     "sweep": {"task": "core.tasks.sweep", "schedule": SWEEP_SECONDS, "options": {"expires": 30}},
     "check-coverage": {"task": "reporting.tasks.check_coverage", "schedule": 6 * 3600.0},
+    "public-copy": {"task": "portal.tasks.write_public_copy", "schedule": 60.0, "options": {"expires": 50}},
 }
 
 # --- logs -----------------------------------------------------------------------------------------------------------
@@ -257,6 +258,22 @@ LOGGING = logs.configure(json=not DEMO)
 # --- portal ---------------------------------------------------------------------------------------------------------
 FAMILY_LIMIT = env.int("FAMILY_LIMIT", default=10)
 HOLD_MINUTES = env.int("HOLD_MINUTES", default=5)
+# Where the worker leaves the copy of schedule and stock that nginx shows while the application is away.
+PUBLIC_COPY_DIR = Path(env("PUBLIC_COPY_DIR", default=str(STATE_DIR / "public")))
+# A delivery counts for places from this many days after the day it is expected or was sent.
+DELIVERY_LEAD_DAYS = env.int("DELIVERY_LEAD_DAYS", default=1)
+# A transfer between facilities that nobody has signed for after this many days no longer counts for places.
+TRANSFER_DAYS = env.int("TRANSFER_DAYS", default=3)
+# For how many days after a closed or shrunk schedule another place is sought for its people.
+REOFFER_DAYS = env.int("REOFFER_DAYS", default=21)
+# An offered place waits this long for an answer; in quiet hours (local) nobody is woken and the time starts afterwards.
+OFFER_MINUTES = env.int("OFFER_MINUTES", default=30)
+OFFER_LEAST_MINUTES = env.int("OFFER_LEAST_MINUTES", default=10)  # shorter than this is no offer
+QUIET_FROM = time.fromisoformat(env("QUIET_FROM", default="21:00"))
+QUIET_UNTIL = time.fromisoformat(env("QUIET_UNTIL", default="06:00"))
+MISSED_OFFERS_LIMIT = env.int("MISSED_OFFERS_LIMIT", default=3)  # silent this often, the wait ends and the person is told
+NEXT_DOSE_OFFER_HOURS = env.int("NEXT_DOSE_OFFER_HOURS", default=48)  # never past 24 hours before the session
+NEXT_DOSE_WINDOW_DAYS = env.int("NEXT_DOSE_WINDOW_DAYS", default=14)  # from the first day the rules allow
 
 # --- waiting room (docs/operations.md) ------------------------------------------------------------------------------
 ADMISSION_MIN_PLACES = env.int("ADMISSION_MIN_PLACES", default=500)  # a release of more places than this has a room
@@ -329,6 +346,13 @@ PCARE_POST_CONTENT_TYPE = env("PCARE_POST_CONTENT_TYPE", default="text/plain")
 PCARE_PUT_CONTENT_TYPE = env("PCARE_PUT_CONTENT_TYPE", default="application/x-www-form-urlencoded")
 PCARE_PROXY = env("PCARE_PROXY", default="")
 PCARE_CA_FILE = env("PCARE_CA_FILE", default="")
+# Upstream rules, as far as they are known (PROTOCOL 7.6, 8): entry ends at this time (WIB) of the day of the dose.
+PCARE_SAME_DAY_UNTIL = env("PCARE_SAME_DAY_UNTIL", default="23.59")
+PCARE_DEADLINE_WARNING = env("PCARE_DEADLINE_WARNING", default="20.00")
+PCARE_BACKDATING_DAYS = env.int("PCARE_BACKDATING_DAYS", default=30)
+# SATUSEHAT: FHIR and OAuth addresses of the Ministry's exchange; empty: doses for it wait.
+SATUSEHAT_BASE_URL = env("SATUSEHAT_BASE_URL", default="")
+SATUSEHAT_OAUTH_URL = env("SATUSEHAT_OAUTH_URL", default="")
 
 # --- interfaces -----------------------------------------------------------------------------------------------------
 REST_FRAMEWORK = {
