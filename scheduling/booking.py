@@ -131,13 +131,18 @@ def move(appointment_id: int, slot_id: int) -> Appointment:
         raise errors.NotEligible(option, slot.schedule.date)
     now = timezone.now()
     place_id = _pick_online(slot, hold_key(appointment.citizen, appointment.programme_id), now)
+    move_locked(appointment, slot, option, place_id, now)
+    return appointment
+
+
+def move_locked(appointment: Appointment, slot: Slot, option: Option, place_id: int, now: datetime) -> None:
+    """Move an appointment to a place, both of which the caller has locked in this transaction."""
     places.give_back(appointment.pk)
     Place.objects.filter(pk=place_id).update(state=Place.TAKEN, appointment=appointment, held_until=None, held_by=None)
     appointment.slot, appointment.schedule = slot, slot.schedule
     appointment.dose_code = option.dose_code
     _changed(appointment, now, "slot", "schedule", "dose_code")
     outbox.add("appointment.moved", appointment_id=appointment.pk, sequence=appointment.sequence)
-    return appointment
 
 
 @transaction.atomic
