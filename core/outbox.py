@@ -8,7 +8,7 @@ import logging
 from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import connection, transaction
@@ -63,6 +63,17 @@ def add(topic: str, **payload: Any) -> None:
         raise transaction.TransactionManagementError("outbox.add() belongs in the transaction of the fact it reports")
     OutboxMessage.objects.bulk_create(
         OutboxMessage(topic=topic, consumer=subscription.consumer, payload=payload) for subscription in _by_topic[topic]
+    )
+    transaction.on_commit(sweeper.wake, robust=True)
+
+
+def add_later(topic: str, at: datetime, **payload: Any) -> None:
+    """As `add`, for news that is to be handled from `at` on and not before."""
+    if not connection.in_atomic_block:
+        raise transaction.TransactionManagementError("outbox.add_later() belongs in the transaction of its fact")
+    OutboxMessage.objects.bulk_create(
+        OutboxMessage(topic=topic, consumer=subscription.consumer, payload=payload, available_at=at)
+        for subscription in _by_topic[topic]
     )
     transaction.on_commit(sweeper.wake, robust=True)
 

@@ -10,14 +10,17 @@ from django.utils.translation import gettext as _
 from core.formats import long_date
 from messaging import services as messaging
 from registration.queries import notification_phone
-from scheduling import publishing
+from scheduling import publishing, waitlist
 from scheduling.models import Appointment
 
 CONSUMER = "scheduling.notify"
 
 
 def told_booked(payload: dict[str, Any]) -> None:
-    """The ticket by message."""
+    """The ticket by message; who has one no longer waits for one."""
+    appointment = Appointment.objects.filter(pk=payload["appointment_id"]).first()
+    if appointment and appointment.is_active:
+        waitlist.settle_booked(appointment.citizen_id, appointment.programme_id)
     _tell(payload, "appointment_booked", _booked_text)
 
 

@@ -7,25 +7,30 @@ from django.utils import timezone
 
 from accounts.territory import Territory
 from regions.models import Facility
-from scheduling import places
+from scheduling import offers, places, waitlist
 from scheduling.models import Appointment
 
 _day_ended_for: date | None = None
 
 
 def tidy() -> int:
-    """Return lapsed holds, hand unclaimed places to the gate, end past days; returns 0, since no more is left to do.
+    """Return lapsed holds and unanswered offers, hand unclaimed places to the gate, end past days, offer what is free.
 
-    Each is one statement that is harmless to run twice or in two workers. Past days only need ending once a day.
+    Each step is harmless to run twice or in two workers. Past days only need ending once a day. Returns 0, since no
+    more is left to do.
     """
     global _day_ended_for
     now = timezone.now()
+    offers.expire_due(now)
+    offers.withdraw_lost()
     places.release_expired_holds(now)
     places.fall_to_walk_in(now)
     today = timezone.localdate(now)
     if _day_ended_for != today:
         places.end_past_days(now)
+        waitlist.end_past(today)
         _day_ended_for = today
+    offers.offer_everywhere()
     return 0
 
 

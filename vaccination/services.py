@@ -131,7 +131,7 @@ def _record_dose(client_uuid: uuid.UUID, *, citizen_id: int, facility_id: int, *
     immunization.save(force_insert=True)
     if visit:
         _step_vaccinated(visit, occurred_at, entry["observe_minutes"])
-    outbox.add("immunization.recorded", immunization_id=immunization.pk)
+    _tell("immunization.recorded", immunization)
     return Recorded(immunization, created=True)
 
 
@@ -172,6 +172,14 @@ def refuse_repeat(citizen_id: int, programme_code: str, dose_code: str) -> None:
             f"Dosis ini sudah diberikan pada {timezone.localdate(given.occurred_at):%d-%m-%Y}{where}.",
             code="already_given",
         )
+
+
+def _tell(topic: str, row: Immunization, **more: int | None) -> None:
+    """News of a dose, with what an app that may not know this one needs to act on it."""
+    outbox.add(
+        topic, immunization_id=row.pk, citizen_id=row.citizen_id, programme=row.programme_id,
+        facility_id=row.facility_id if row.is_primary_source else None, **more,
+    )  # fmt: skip
 
 
 def _answered(client_uuid: uuid.UUID, citizen_id: int) -> Recorded | None:
@@ -286,7 +294,7 @@ def correct_dose(
             _copy_lot(new, lot)
         new.validate_constraints()
         new.save(force_insert=True)
-        outbox.add("immunization.corrected", immunization_id=old.pk, replacement_id=new.pk)
+        _tell("immunization.corrected", old, replacement_id=new.pk)
         return Recorded(new, created=True)
 
 
@@ -307,7 +315,7 @@ def withdraw_dose(*, immunization_id: int, actor: User, reason: str) -> Immuniza
         _step_back(row)
         if row.is_primary_source:
             stock.give_back(immunization_uuid=stock_uuid(row), actor=actor, reason=f"Salah catat: {reason}"[:200])
-        outbox.add("immunization.corrected", immunization_id=row.pk, replacement_id=None)
+        _tell("immunization.corrected", row, replacement_id=None)
         return row
 
 
@@ -446,5 +454,5 @@ def record_past_dose(
         except ValidationError as error:
             raise VaccinationError("; ".join(error.messages)) from error
         row.save(force_insert=True)
-        outbox.add("immunization.recorded", immunization_id=row.pk)
+        _tell("immunization.recorded", row)
         return Recorded(row, created=True)

@@ -39,7 +39,7 @@ def test_a_dose_moves_stock_appointment_visit_and_news_together():
     assert visit.step == Visit.Step.VACCINATED
     assert visit.observe_until == row.occurred_at + timedelta(minutes=15)
     assert visit.appointment.status == Appointment.Status.FULFILLED
-    assert OutboxMessage.objects.filter(topic="immunization.recorded", payload={"immunization_id": row.pk}).exists()
+    assert OutboxMessage.objects.filter(topic="immunization.recorded", payload__immunization_id=row.pk).exists()
     assert history.past_doses(visit.citizen_id)[0].dose_code == "primary1"
     assert audits_clean() == []
 
@@ -202,7 +202,7 @@ def test_a_correction_keeps_both_versions_and_moves_stock():
     kinds = StockMovement.objects.filter(immunization_uuid__in=[old.uuid, new.uuid]).values_list("kind", flat=True)
     assert sorted(kinds) == ["given", "given", "given_reversed"]
     assert OutboxMessage.objects.filter(
-        topic="immunization.corrected", payload={"immunization_id": old.pk, "replacement_id": new.pk}
+        topic="immunization.corrected", payload__immunization_id=old.pk, payload__replacement_id=new.pk
     ).exists()
     assert audits_clean() == []
 

@@ -1,0 +1,177 @@
+"""The waiting list: join, leave, end. The row of an entry is its lock (see `offer_statements`)."""
+
+from collections.abc import Iterable, Sequence
+from datetime import date
+from uuid import UUID, uuid4
+
+from django.db import IntegrityError, transaction
+from django.utils import timezone
+
+from core import outbox, sweeper
+from programmes.models import Programme, Vaccine
+from regions.models import Facility, Kecamatan
+from registration.models import Citizen
+from scheduling import errors, places
+from scheduling.models import Appointment, Offer, WaitlistEntry, WaitlistMember
+from scheduling.offer_statements import END_OPEN_OFFER, PAST_ENTRIES
+from scheduling.waitlist_standing import Standing, standing
+
+__all__ = ["Standing", "end_past", "join", "leave", "move_entries", "settle_booked", "standing"]
+
+State, Because = WaitlistEntry.State, WaitlistEntry.Because
+
+
+@transaction.atomic
+def join(
+    *,
+    citizens: Sequence[Citizen],
+    programme: Programme | str,
+    first: date,
+    last: date,
+    facility: Facility | None = None,
+    kecamatan: Kecamatan | None = None,
+    vaccine: Vaccine | None = None,
+    source: str = WaitlistEntry.Source.CITIZEN,
+    rank: int = 0,
+    joined_via: str = "web",
+    client_uuid: UUID | None = None,
+) -> WaitlistEntry:
+    """Put one person, or a family that wants to be served together, on the list of one programme.
+
+    Without `facility` any of the `kecamatan`, without both any of the city; `first` to `last` are local dates. The same
+    `client_uuid` returns the first answer. Raises AlreadyWaiting (with the entry) and AlreadyBooked (with the
+    appointment), each with `citizen`, KeyBelongsToAnother, and ValueError without people.
+    """
+    if not citizens:
+        raise ValueError("nobody to wait")
+    key = client_uuid or uuid4()
+    code = programme if isinstance(programme, str) else programme.pk
+    if answer := _first_answer(key, citizens):
+        return answer
+    _refuse_booked(citizens, code)
+    try:
+        with transaction.atomic():
+            entry = WaitlistEntry.objects.create(
+                programme_id=code, vaccine=vaccine, facility=facility, kecamatan=None if facility else kecamatan,
+                first_date=first, last_date=last, source=source, priority=WaitlistEntry.PRIORITY[source], rank=rank,
+                joined_via=joined_via, client_uuid=key,
+            )  # fmt: skip
+            # In one order for everybody, so that two families with a person in common cannot wait for each other.
+            WaitlistMember.objects.bulk_create(
+                WaitlistMember(entry=entry, citizen=citizen, programme_id=code)
+                for citizen in sorted(citizens, key=lambda one: one.pk)
+            )
+    except IntegrityError:
+        if answer := _first_answer(key, citizens):
+            return answer
+        _refuse_waiting(citizens, code)
+        raise
+    transaction.on_commit(sweeper.wake, robust=True)
+    return entry
+
+
+@transaction.atomic
+def leave(entry_id: int) -> WaitlistEntry:
+    """Take an entry off the list; an open offer is withdrawn. Leaving twice is leaving once. Locks the entry."""
+    entry = locked(entry_id)
+    if entry.is_active:
+        end(entry, State.LEFT, Because.LEFT)
+    return entry
+
+
+def locked(entry_id: int) -> WaitlistEntry:
+    """The entry, locked until commit; first of all locks here, after those of citizens and appointments."""
+    return WaitlistEntry.objects.select_for_update(no_key=True).get(pk=entry_id)
+
+
+def end(entry: WaitlistEntry, state: str, because: str, *, tell: bool = False) -> None:
+    """End an entry the caller has locked: an open offer is withdrawn and its places go to the next."""
+    now = timezone.now()
+    places.count(END_OPEN_OFFER, entry=entry.pk, state=Offer.State.WITHDRAWN, now=now)
+    entry.state, entry.ended_because, entry.ended_at = state, because, now
+    entry.save(update_fields=["state", "ended_because", "ended_at"])
+    entry.members.filter(is_active=True).update(is_active=False)
+    if tell:
+        outbox.add("waitlist.ended", entry_id=entry.pk)
+    transaction.on_commit(sweeper.wake, robust=True)
+
+
+def take_out(entry: WaitlistEntry, citizen_id: int, state: str, because: str) -> None:
+    """One person of an entry the caller has locked no longer waits; the others wait on, with a new offer to come."""
+    entry.members.filter(citizen=citizen_id, is_active=True).update(is_active=False)
+    if not entry.members.filter(is_active=True).exists():
+        end(entry, state, because)
+    elif entry.state == State.OFFERED:
+        places.count(END_OPEN_OFFER, entry=entry.pk, state=Offer.State.WITHDRAWN, now=timezone.now())
+        entry.state = State.WAITING
+        entry.save(update_fields=["state"])
+
+
+@transaction.atomic
+def settle_booked(citizen_id: int, programme: str) -> None:
+    """Somebody has an appointment: they no longer wait in its programme. Again is harmless. Locks the entry."""
+    for entry_id in _active_ids([citizen_id], programme):
+        entry = locked(entry_id)
+        if entry.is_active and _has_appointment(citizen_id, programme):
+            take_out(entry, citizen_id, State.SERVED, Because.BOOKED)
+
+
+@transaction.atomic
+def end_past(today: date | None = None) -> int:
+    """End entries whose last date is over and tell the people; returns how many."""
+    ended = 0
+    for (entry_id,) in places.run(PAST_ENTRIES, today=today or timezone.localdate()):
+        entry = locked(entry_id)
+        if entry.is_active:
+            end(entry, State.ENDED, Because.OVER, tell=True)
+            ended += 1
+    return ended
+
+
+def move_entries(kept: Citizen, merged: Citizen) -> None:
+    """Two records of one person became one: waiting follows; who waits or is booked twice in one programme waits once.
+
+    Runs inside the merge, which has both citizens locked.
+    """
+    for member in WaitlistMember.objects.filter(citizen=merged, is_active=True).order_by("entry_id"):
+        entry = locked(member.entry_id)
+        double = WaitlistMember.objects.filter(citizen=kept, programme=member.programme, is_active=True).exists()
+        if entry.is_active and (double or _has_appointment(kept.pk, member.programme_id)):
+            take_out(entry, merged.pk, State.ENDED, Because.MERGED)
+    both = WaitlistMember.objects.filter(citizen=kept).values("entry")
+    WaitlistMember.objects.filter(citizen=merged, entry__in=both).delete()
+    WaitlistMember.objects.filter(citizen=merged).update(citizen=kept)
+
+
+def _active_ids(citizen_ids: Iterable[int], programme: str) -> list[int]:
+    rows = WaitlistMember.objects.filter(citizen__in=citizen_ids, programme=programme, is_active=True)
+    return list(rows.order_by("entry_id").values_list("entry_id", flat=True).distinct())
+
+
+def _has_appointment(citizen_id: int, programme: str) -> bool:
+    rows = Appointment.objects.filter(citizen=citizen_id, programme=programme, status__in=Appointment.ACTIVE)
+    return rows.exists()
+
+
+def _first_answer(key: UUID, citizens: Sequence[Citizen]) -> WaitlistEntry | None:
+    found = WaitlistEntry.objects.filter(client_uuid=key).first()
+    if found and set(found.members.values_list("citizen_id", flat=True)) != {one.pk for one in citizens}:
+        raise errors.KeyBelongsToAnother
+    return found
+
+
+def _refuse_booked(citizens: Sequence[Citizen], programme: str) -> None:
+    booked = Appointment.objects.filter(citizen__in=citizens, programme=programme, status__in=Appointment.ACTIVE)
+    if appointment := booked.select_related("citizen").first():
+        raise _about(errors.AlreadyBooked(appointment), appointment.citizen)
+
+
+def _refuse_waiting(citizens: Sequence[Citizen], programme: str) -> None:
+    waiting = WaitlistMember.objects.filter(citizen__in=citizens, programme=programme, is_active=True)
+    if member := waiting.select_related("entry", "citizen").first():
+        raise _about(errors.AlreadyWaiting(member.entry), member.citizen)
+
+
+def _about(error: errors.BookingError, citizen: Citizen) -> errors.BookingError:
+    error.citizen = citizen
+    return error
