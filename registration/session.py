@@ -90,6 +90,12 @@ def citizen_required(view: View) -> View:
     return wrapped
 
 
+def account_id(request: HttpRequest) -> int | None:
+    """The account this browser's signed cookie names; without a query, so a cookie ended elsewhere still names one."""
+    claims = _claims(request)
+    return claims[0] if claims else None
+
+
 def _claims(request: HttpRequest) -> tuple[int, int] | None:
     raw = request.COOKIES.get(COOKIE)
     if not raw:
