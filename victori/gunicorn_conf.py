@@ -4,7 +4,9 @@ Everything an operator may want to change comes from the environment.
 """
 
 import os
+import resource
 from pathlib import Path
+from typing import Any
 
 _cores = os.cpu_count() or 2
 bind = os.environ.get("BIND") or f"127.0.0.1:{os.environ.get('PORT', '8000')}"
@@ -16,7 +18,11 @@ timeout = 60
 graceful_timeout = 5
 # Phones reconnect cheaply; behind nginx (which keeps its connections) set more: WEB_KEEPALIVE=75.
 keepalive = int(os.environ.get("WEB_KEEPALIVE") or 5)
-backlog = 2048
+# A crowd waits in the accept queue and in the worker, where it is told so (core.express), and is never reset.
+backlog = 4096
+worker_connections = int(os.environ.get("WEB_CONNECTIONS") or 4000)
+_files, _most_files = resource.getrlimit(resource.RLIMIT_NOFILE)
+resource.setrlimit(resource.RLIMIT_NOFILE, (_most_files, _most_files))
 max_requests = 20000
 max_requests_jitter = 2000
 # Heartbeat files on memory: on a slow disk they make the master kill healthy workers.
@@ -33,3 +39,10 @@ def pre_fork(server: object, worker: object) -> None:
     from django.db import connections
 
     connections.close_all()
+
+
+def post_worker_init(worker: Any) -> None:
+    """Tell the express lane how many requests wait for a thread of this process."""
+    from core import express
+
+    express.queue_length = worker.tpool._work_queue.qsize

@@ -96,6 +96,7 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    "core.express.ExpressMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
@@ -258,6 +259,8 @@ LOGGING = logs.configure(json=not DEMO)
 # --- portal ---------------------------------------------------------------------------------------------------------
 FAMILY_LIMIT = env.int("FAMILY_LIMIT", default=10)
 HOLD_MINUTES = env.int("HOLD_MINUTES", default=5)
+# The list of a draw is public this long before its seed is used and shown.
+DRAW_PAUSE_MINUTES = env.int("DRAW_PAUSE_MINUTES", default=5)
 # Where the worker leaves the copy of schedule and stock that nginx shows while the application is away.
 PUBLIC_COPY_DIR = Path(env("PUBLIC_COPY_DIR", default=str(STATE_DIR / "public")))
 # A delivery counts for places from this many days after the day it is expected or was sent.
@@ -274,6 +277,7 @@ QUIET_UNTIL = time.fromisoformat(env("QUIET_UNTIL", default="06:00"))
 MISSED_OFFERS_LIMIT = env.int("MISSED_OFFERS_LIMIT", default=3)  # silent this often, the wait ends and the person is told
 NEXT_DOSE_OFFER_HOURS = env.int("NEXT_DOSE_OFFER_HOURS", default=48)  # never past 24 hours before the session
 NEXT_DOSE_WINDOW_DAYS = env.int("NEXT_DOSE_WINDOW_DAYS", default=14)  # from the first day the rules allow
+QUEUE_LIMIT = env.int("QUEUE_LIMIT", default=100)  # requests waiting in one web process; more hear "sedang ramai"
 
 # --- waiting room (docs/operations.md) ------------------------------------------------------------------------------
 ADMISSION_MIN_PLACES = env.int("ADMISSION_MIN_PLACES", default=500)  # a release of more places than this has a room
