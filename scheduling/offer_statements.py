@@ -31,6 +31,9 @@ def _filled(statement: str) -> str:
     return statement.replace("@somebody_waits", f"({_WAITS})").replace("@wanted", _WANTED).replace("@serves", _SERVES)
 
 
+# Needs `schedule` and `facility` in scope.
+SOMEBODY_WAITS = _filled("@somebody_waits")
+
 # The place of an appointment comes free: to the waiting list when somebody waits for it and there is time to come, so
 # that nobody is quicker than the queue; else where the caller says, else where it was.
 GIVE_BACK = _filled("""
