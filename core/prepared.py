@@ -15,7 +15,7 @@ class Prepared:
 
     def __init__(self, name: str, text: str) -> None:
         """`name` is unique in the portal; every parameter's type must follow from its place in the statement."""
-        self.name = name
+        self.name, self.sql = name, text
         names = list(dict.fromkeys(PARAMETER.findall(text)))
         numbers = {parameter: f"${number}" for number, parameter in enumerate(names, 1)}
         self._prepare = f"PREPARE {name} AS {PARAMETER.sub(lambda found: numbers[found[1]], text)}"
