@@ -1,0 +1,148 @@
+"""What people of a draw are told, and the way on for those who got no place: consumers of the outbox, in batches."""
+
+from typing import Any
+
+from django.conf import settings
+from django.db import transaction
+from django.urls import reverse
+from django.utils import timezone, translation
+from django.utils.translation import gettext as _
+
+from core import outbox
+from core.formats import long_date
+from messaging import services as messaging
+from registration.queries import notification_phone
+from scheduling import errors, waitlist
+from scheduling.models import Draw, DrawEntry, DrawMember, Schedule, WaitlistEntry
+
+CONSUMER = "scheduling.draw"
+BATCH = 100
+
+
+def told_entered(payload: dict[str, Any]) -> None:
+    """The number, so that it can be found in the published list."""
+    entry = DrawEntry.objects.select_related("draw").filter(pk=payload["entry_id"]).first()
+    if entry and entry.outcome == DrawEntry.Outcome.WAITING:
+        _tell(entry, "draw_entered", _entered_text)
+
+
+def settle_batch(payload: dict[str, Any]) -> None:
+    """Tell the next people of a draw that ended, put the losers on the waiting list, and queue the following batch.
+
+    Locks the entries of the batch; runs in the transaction of its message, so a crash repeats none of it.
+    """
+    draw = Draw.objects.defer("seed").get(pk=payload["draw_id"])
+    rows = DrawEntry.objects.filter(draw=draw, told_at__isnull=True).order_by("rank", "pk")
+    batch = list(rows.select_for_update(no_key=True, skip_locked=True)[:BATCH])
+    for entry in batch:
+        _settle(draw, entry)
+    DrawEntry.objects.filter(pk__in=[entry.pk for entry in batch]).update(told_at=timezone.now())
+    if len(batch) == BATCH:
+        outbox.add("draw.ended", draw_id=draw.pk)
+
+
+def _settle(draw: Draw, entry: DrawEntry) -> None:
+    entry.draw = draw
+    if entry.outcome == DrawEntry.Outcome.WITHDRAWN:
+        return
+    if draw.state == Draw.State.CANCELLED:
+        _tell(entry, "draw_cancelled", _cancelled_text)
+    elif entry.outcome == DrawEntry.Outcome.LOST:
+        waits = _join_waiting_list(draw, entry)
+        _tell(entry, "draw_lost", _lost_text if waits else _lost_only_text)
+    elif entry.outcome == DrawEntry.Outcome.INELIGIBLE:
+        _tell(entry, "draw_ineligible", _ineligible_text)
+    # Winners have the message of their appointment, with the ticket.
+
+
+def _join_waiting_list(draw: Draw, entry: DrawEntry) -> bool:
+    """Whoever lost waits on in drawn order, for the same days; False when they wait or are booked already."""
+    wished = list(Schedule.objects.filter(pk__in=entry.wishes).select_related("facility"))
+    members = DrawMember.objects.filter(entry=entry, is_active=True, citizen__merged_into__isnull=True)
+    citizens = [member.citizen for member in members.select_related("citizen").order_by("pk")]
+    if not citizens or not wished:
+        return False
+    facilities = {one.facility_id: one.facility for one in wished}
+    vaccines = {one.vaccine_id for one in wished}
+    try:
+        with transaction.atomic():
+            waitlist.join(
+                citizens=citizens, programme=draw.programme_id, first=min(one.date for one in wished),
+                last=max(one.date for one in wished),
+                facility=next(iter(facilities.values())) if len(facilities) == 1 else None,
+                vaccine=wished[0].vaccine if len(vaccines) == 1 else None,
+                source=WaitlistEntry.Source.DRAW, rank=entry.rank or 0, joined_via=entry.channel,
+                client_uuid=entry.client_uuid,
+            )  # fmt: skip
+    except errors.BookingError:
+        return False
+    return True
+
+
+def _tell(entry: DrawEntry, kind: str, text: Any) -> None:
+    members = list(entry.members.select_related("citizen__account").order_by("pk"))
+    # One message per phone: a family of five is told once.
+    phones = {phone: member.citizen for member in reversed(members) if (phone := notification_phone(member.citizen))}
+    for position, (phone, citizen) in enumerate(sorted(phones.items(), key=lambda pair: pair[1].pk)):
+        language = citizen.account.language if citizen.account else "id"
+        with translation.override(language):
+            facts = _facts(entry, [member.citizen.full_name for member in members])
+            messaging.send(
+                kind=kind, to=phone, text=text() % facts, subject=_("Undian vaksinasi %(number)s") % facts,
+                language=language,
+                parameters=[facts["names"], facts["title"], facts["number"], facts["day"], facts["url"]],
+                dedupe_key=f"{kind}:{entry.pk}:{position}",
+            )  # fmt: skip
+
+
+def _facts(entry: DrawEntry, names: list[str]) -> dict[str, str]:
+    base = settings.PUBLIC_BASE_URL.rstrip("/")
+    closes, rest = timezone.localtime(entry.draw.closes_at), timezone.localtime(entry.draw.rest_at)
+    language = translation.get_language()
+    return {
+        "names": ", ".join(names),
+        "title": entry.draw.title,
+        "number": entry.ticket,
+        "day": f"{long_date(closes.date(), language)} {closes:%H.%M} WIB",
+        "rest": f"{long_date(rest.date(), language)} {rest:%H.%M} WIB",
+        "reason": entry.draw.cancel_reason,
+        "url": base + reverse("scheduling:draw", args=[entry.draw_id]),
+        "mine": base + reverse("scheduling:appointments"),
+        "list": base + reverse("scheduling:list"),
+    }
+
+
+def _entered_text() -> str:
+    return _(
+        "%(names)s ikut undian %(title)s. Nomor undian: %(number)s. Pendaftaran ditutup %(day)s, hasilnya diumumkan "
+        "setelah itu di %(url)s dan lewat pesan."
+    )
+
+
+def _lost_text() -> str:
+    return _(
+        "Undian %(title)s sudah selesai. Nomor %(number)s (%(names)s) kali ini belum dapat tempat. Anda otomatis masuk "
+        "daftar tunggu menurut urutan undian; bila ada tempat, kami kirim tawaran. Tidak perlu mendaftar lagi. "
+        "Lihat: %(mine)s"
+    )
+
+
+def _lost_only_text() -> str:
+    return _(
+        "Undian %(title)s sudah selesai. Nomor %(number)s (%(names)s) kali ini belum dapat tempat. Janji atau daftar "
+        "tunggu yang sudah Anda punya tetap berlaku. Lihat: %(mine)s"
+    )
+
+
+def _ineligible_text() -> str:
+    return _(
+        "Undian %(title)s sudah selesai. Nomor %(number)s (%(names)s) terundi, tetapi tidak dapat dipakai: sudah ada "
+        "janji lain atau menurut aturan dosis belum waktunya. Jadwal lain: %(list)s"
+    )
+
+
+def _cancelled_text() -> str:
+    return _(
+        "Mohon maaf, undian %(title)s dibatalkan: %(reason)s. Nomor %(number)s tidak berlaku lagi. Tempatnya dibuka "
+        "untuk semua pada %(rest)s: %(list)s"
+    )

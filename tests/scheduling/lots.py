@@ -1,0 +1,75 @@
+"""A draw in the small city: schedules not yet open, people who enter, and a clock that can be moved on."""
+
+import uuid
+from datetime import timedelta
+
+from django.utils import timezone
+
+from programmes.models import Programme
+from scheduling import draw_run, draws
+from scheduling.models import Draw, Slot
+from tests.scheduling.world import make_adult, make_city, make_slot
+
+
+def make_draw(*schedules, places=3, **options):
+    """An open draw over one schedule with one session of `places`, unless schedules are given."""
+    make_city()
+    now = timezone.now()
+    if not schedules:
+        slot = make_slot(places=places, days=3, release_at=now + timedelta(hours=3))
+        schedules = (slot.schedule,)
+    options = {
+        "title": "Booster akhir pekan",
+        "opens_at": now - timedelta(hours=1),
+        "closes_at": now + timedelta(hours=1),
+        "rest_at": now + timedelta(hours=2),
+    } | options
+    return draws.announce(
+        programme=Programme.objects.get(code=schedules[0].programme_id),
+        schedule_ids=[one.pk for one in schedules],
+        **options,
+    )
+
+
+def enter(draw, *citizens, wishes=None, channel="web", key=None):
+    """Somebody's number; a fresh adult unless told otherwise."""
+    return draws.enter(
+        draw_id=draw.pk,
+        citizens=citizens or [make_adult()],
+        wishes=wishes or list(draw.schedules.order_by("pk").values_list("pk", flat=True)),
+        client_uuid=key or uuid.uuid4(),
+        channel=channel,
+    )
+
+
+def let_time_pass(draw, *, frozen=True):
+    """The window is over; with `frozen` the pause after freezing as well."""
+    past = timezone.now() - timedelta(minutes=1)
+    Draw.objects.filter(pk=draw.pk).update(
+        opens_at=past - timedelta(hours=2), closes_at=past, rest_at=past + timedelta(minutes=30)
+    )
+    if frozen:
+        draw_run.run(draw.pk)
+        Draw.objects.filter(pk=draw.pk, state="frozen").update(frozen_at=timezone.now() - timedelta(hours=1))
+    draw.refresh_from_db()
+
+
+def hold_draw(draw):
+    """From the end of the window to the result."""
+    let_time_pass(draw)
+    draw_run.run(draw.pk)
+    draw.refresh_from_db()
+    return draw
+
+
+def slot_of(draw):
+    """The first session of the draw."""
+    return Slot.objects.select_related("schedule").filter(schedule__draw=draw).order_by("starts_at", "pk").first()
+
+
+def by_outcome(draw):
+    """Outcome → numbers in drawn order."""
+    found = {}
+    for entry in draw.entries.order_by("rank", "pk"):
+        found.setdefault(entry.outcome, []).append(entry.ticket)
+    return found

@@ -1,0 +1,526 @@
+"""Places by lot: equal odds, one person one number, a list that cannot change, and a result anybody can repeat."""
+
+import uuid
+from datetime import date, timedelta
+from decimal import Decimal
+from io import StringIO
+
+import pytest
+from django.core.management import CommandError, call_command
+from django.db import IntegrityError, transaction
+from django.utils import timezone
+
+from core import audit, outbox
+from messaging.models import Message
+from scheduling import draw_audits, draw_files, draw_run, draw_weights, draws, errors, fair_order, places
+from scheduling.draw_rooms import Rooms, Seat
+from scheduling.models import Appointment, DrawEntry, DrawMember, Place, Schedule, WaitlistEntry
+from scheduling.services import book, hold_place
+from tests.registration.people import make_account, make_citizen
+from tests.scheduling.lots import by_outcome, enter, hold_draw, let_time_pass, make_draw, slot_of
+from tests.scheduling.world import at_once, booked, make_adult, make_schedule, make_slot
+
+pytestmark = pytest.mark.django_db
+
+
+def complaints():
+    return {check.title: count for check, count in audit.run() if check.id in ("I1", "I2", "I3") and count}
+
+
+# --- odds -----------------------------------------------------------------------------------------------------------
+
+DRAWS = 2000
+
+
+def winners(weights):
+    """Name → how often it came first in DRAWS draws with fixed seeds."""
+    first = dict.fromkeys(weights, 0)
+    tickets = [draw_files.Ticket(name, weight, 1, (1,)) for name, weight in weights.items()]
+    for number in range(DRAWS):
+        first[draw_files.drawn_order(f"seed {number}", "f" * 64, tickets)[0]] += 1
+    return first
+
+
+def chi_square(found, expected):
+    return sum((found[name] - expected[name]) ** 2 / expected[name] for name in expected)
+
+
+def test_equal_tickets_have_equal_odds():
+    found = winners({f"N{number}": 1 for number in range(10)})
+    # 9 degrees of freedom, 1 in 1000 by chance; the seeds are fixed, so this never flickers.
+    assert chi_square(found, dict.fromkeys(found, DRAWS / 10)) < 27.9
+
+
+def test_two_tickets_win_twice_as_often_as_one():
+    weights = {"A": 2} | {f"N{number}": 1 for number in range(8)}
+    found = winners(weights)
+    assert chi_square(found, {name: DRAWS * weight / 10 for name, weight in weights.items()}) < 26.1
+    assert 1.7 < found["A"] / (sum(found.values()) - found["A"]) * 8 < 2.3
+
+
+def test_every_rank_is_fair_not_only_the_first():
+    tickets = [draw_files.Ticket(f"N{number}", 1, 1, (1,)) for number in range(6)]
+    ranks = dict.fromkeys(range(6), 0)
+    for number in range(DRAWS):
+        ranks[draw_files.drawn_order(f"seed {number}", "", tickets).index("N3")] += 1
+    assert chi_square(ranks, dict.fromkeys(ranks, DRAWS / 6)) < 20.5
+
+
+def test_the_order_in_which_people_entered_has_no_say():
+    tickets = [draw_files.Ticket(f"N{number}", number % 3 + 1, 1, (1,)) for number in range(50)]
+    assert draw_files.drawn_order("s", "h", tickets) == draw_files.drawn_order("s", "h", tickets[::-1])
+
+
+def test_one_more_entry_changes_everybodys_tickets():
+    """Whoever knew the seed could not add a number that wins and leave the others where they were."""
+    tickets = [draw_files.Ticket(f"N{number:02}", 1, 1, (1,)) for number in range(20)]
+    more = [*tickets, draw_files.Ticket("ZZ", 1, 1, (1,))]
+    before, after = (
+        draw_files.drawn_order("s", draw_files.hash_of(draw_files.participants_file(one)), one)
+        for one in (tickets, more)
+    )
+    assert before != [name for name in after if name != "ZZ"]
+
+
+# --- weights --------------------------------------------------------------------------------------------------------
+
+
+def test_tickets_add_up_as_the_table_says():
+    rules = [
+        draw_weights.age_rule(60, 2),
+        draw_weights.missed_rule(1, 3),
+        {"kind": "coverage", "below": "50", "dose": "booster1", "codes": ["33.74.13"], "extra": 1},
+    ]
+    count = lambda age, missed, home: draw_weights.tickets_of(rules, draw_weights.Person(age, missed, home))  # noqa: E731
+    assert count(30, 0, None) == 1
+    assert count(59, 0, None) == 1
+    assert count(60, 0, None) == 3
+    assert count(30, 2, None) == 3
+    assert count(30, 9, None) == 4
+    assert count(30, 0, "33.74.13") == 2
+    assert count(70, 5, "33.74.13") == 7
+
+
+def test_the_favoured_kecamatan_are_fixed_when_the_draw_is_announced(monkeypatch):
+    reached = {"33.74.01": Decimal("49.99"), "33.74.02": Decimal("50"), "33.74.03": Decimal("12")}
+    monkeypatch.setattr(draw_weights, "_coverage", [lambda _programme, _dose: reached])
+    rule = draw_weights.coverage_rule("covid19", "booster1", Decimal(50), 1)
+    assert rule["codes"] == ["33.74.01", "33.74.03"]
+
+
+def test_who_went_without_before_has_more_tickets_the_next_time():
+    unlucky = make_adult()
+    before = make_draw(places=1)
+    lucky = enter(before, make_adult())
+    enter(before, unlucky)
+    DrawEntry.objects.exclude(pk=lucky.pk).update(entered_at=timezone.now())
+    hold_draw(before)
+    draw = make_draw(weights=[draw_weights.missed_rule(2, 3)])
+    lost = DrawMember.objects.get(draw=before, entry__outcome="lost").citizen
+    entry = enter(draw, lost)
+    let_time_pass(draw)
+    entry.refresh_from_db()
+    assert entry.weight == 3
+    assert entry.members.get().reasons == ["missed"]
+
+
+def test_the_way_somebody_came_has_no_effect():
+    """The list that is drawn from has no column for it, and changing it changes nothing."""
+    draw = make_draw(places=2, weights=[draw_weights.age_rule(60, 1)])
+    entries = [enter(draw, channel=channel) for channel in ("web", "desk", "kader", "web", "desk", "kader")]
+    let_time_pass(draw)
+    assert {entry.weight for entry in DrawEntry.objects.filter(draw=draw)} == {2}
+    before = draw_run.tickets_of(draw)
+    draw.entries.update(channel="kader")
+    assert sorted(draw_run.tickets_of(draw), key=str) == sorted(before, key=str)
+    order = draw_files.drawn_order(draw.seed, draw.list_hash, before)
+    draw_run.run(draw.pk)
+    assert by_outcome(draw) == {"won": order[:2], "lost": order[2:]}
+    assert len(entries) == len(order)
+
+
+# --- before the draw nobody books -----------------------------------------------------------------------------------
+
+
+def test_nobody_books_a_place_that_is_to_be_drawn():
+    draw = make_draw()
+    slot, citizen = slot_of(draw), make_adult()
+    for when in (None, timezone.now() - timedelta(minutes=5)):  # not even when the hour has come and no worker has
+        Schedule.objects.filter(pk=slot.schedule_id).update(release_at=when)
+        with pytest.raises(errors.BookingError):
+            book(citizen=citizen, slot_id=slot.pk, client_uuid=uuid.uuid4())
+        with pytest.raises(errors.BookingError):
+            hold_place(slot.pk, uuid.uuid4())
+        assert not places.run(places.TAKE_ONLINE, slot=slot.pk, hold=uuid.uuid4(), now=timezone.now())
+        with pytest.raises(errors.BookingError):
+            from scheduling.services import move
+
+            move(booked(make_slot(days=5), citizen=make_adult()).pk, slot.pk)
+    assert not Place.objects.bookable(timezone.now()).filter(slot=slot).exists()
+    assert complaints() == {}
+
+
+def test_a_place_to_be_drawn_that_became_bookable_is_found():
+    draw = make_draw()
+    Place.objects.filter(slot=slot_of(draw), number=1).update(pool="online")
+    assert complaints() == {"tempat undian tidak dapat dipesan sebelum diundi": 1}
+
+
+def test_what_the_draw_leaves_opens_to_everybody_at_the_hour():
+    draw = make_draw(places=3)
+    enter(draw)
+    hold_draw(draw)
+    slot = slot_of(draw)
+    assert Place.objects.filter(slot=slot, pool="online", state="free").count() == 2
+    with pytest.raises(errors.NotReleasedYet):
+        booked(slot)
+    Schedule.objects.filter(pk=slot.schedule_id).update(release_at=timezone.now())
+    assert booked(slot).status == "booked"
+    assert complaints() == {}
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        {"release_at": None},
+        {"release_at": timezone.now() - timedelta(days=1)},
+        {"state": "closed"},
+        {"programme_id": "rutin"},
+    ],
+)
+def test_a_schedule_that_is_open_already_cannot_be_drawn(spoil):
+    schedule = make_slot(days=3, release_at=timezone.now() + timedelta(hours=3)).schedule
+    other = make_slot(days=4, release_at=timezone.now() + timedelta(hours=3)).schedule
+    Schedule.objects.filter(pk=schedule.pk).update(**spoil)
+    with pytest.raises(draws.NotDrawable):
+        make_draw(other, schedule)
+    assert not Place.objects.filter(pool="draw").exists()
+
+
+def test_a_schedule_belongs_to_one_draw_at_a_time():
+    draw = make_draw()
+    with pytest.raises(draws.NotDrawable):
+        make_draw(draw.schedules.get())
+    draws.cancel(draw.pk, "salah tanggal")
+    again = make_draw(Schedule.objects.get(draw=draw))
+    assert again.schedules.count() == 1
+
+
+# --- entering -------------------------------------------------------------------------------------------------------
+
+
+def test_one_person_one_number_through_whatever_door():
+    draw, citizen = make_draw(), make_adult()
+    first = enter(draw, citizen, channel="kader")
+    with pytest.raises(draws.AlreadyEntered) as caught:
+        enter(draw, citizen)
+    assert caught.value.entry == first
+    with pytest.raises(IntegrityError), transaction.atomic():
+        other = DrawEntry.objects.create(draw=draw, ticket="ABCDEFGH", wishes=[1])
+        DrawMember.objects.create(draw=draw, entry=other, citizen=citizen)
+
+
+def test_a_form_sent_twice_is_one_number():
+    draw, citizen, key = make_draw(), make_adult(), uuid.uuid4()
+    assert enter(draw, citizen, key=key) == enter(draw, citizen, key=key)
+    with pytest.raises(errors.KeyBelongsToAnother):
+        enter(draw, make_adult(), key=key)
+
+
+def test_outside_the_window_nobody_enters_or_leaves():
+    early = make_draw(opens_at=timezone.now() + timedelta(minutes=10))
+    with pytest.raises(draws.DrawNotOpen, match="dibuka"):
+        enter(early)
+    draw = make_draw()
+    entry = enter(draw)
+    let_time_pass(draw, frozen=False)
+    for late in (lambda: enter(draw), lambda: draws.withdraw(entry.pk)):
+        with pytest.raises(draws.DrawNotOpen, match="sudah ditutup"):
+            late()
+
+
+def test_who_withdrew_is_not_in_the_list_and_may_enter_again():
+    draw, citizen = make_draw(), make_adult()
+    gone = enter(draw, citizen)
+    assert draws.withdraw(gone.pk).outcome == "withdrawn"
+    assert draws.withdraw(gone.pk).outcome == "withdrawn"
+    again = enter(draw, citizen)
+    let_time_pass(draw)
+    assert [one.number for one in draw_run.tickets_of(draw)] == [again.ticket]
+
+
+def test_the_dose_rules_and_the_one_appointment_rule_hold_at_the_door():
+    draw = make_draw()
+    with pytest.raises(errors.NotEligible):
+        enter(draw, make_citizen(birth_date=timezone.localdate() - timedelta(days=40)))
+    citizen = make_adult()
+    booked(make_slot(days=2), citizen=citizen)
+    with pytest.raises(errors.AlreadyBooked):
+        enter(draw, citizen)
+    with pytest.raises(errors.BookingError):
+        enter(draw, wishes=[make_schedule(days=6).pk])  # a schedule that is not drawn for
+
+
+def test_two_records_that_become_one_have_one_number():
+    draw = make_draw()
+    kept, merged, alone = make_adult(), make_adult(), make_adult()
+    first, second, third = enter(draw, kept), enter(draw, merged), enter(draw, alone)
+    draws.move_entries(kept, merged)
+    draws.move_entries(kept, alone)
+    assert set(draw.entries.filter(outcome="waiting")) == {first}
+    fresh = make_adult()
+    follows = enter(draw, fresh)
+    heir = make_adult()
+    draws.move_entries(heir, fresh)
+    assert follows.members.get().citizen == heir
+    assert {second.pk, third.pk} == set(draw.entries.filter(outcome="withdrawn").values_list("pk", flat=True))
+
+
+# --- freezing, drawing, replaying -----------------------------------------------------------------------------------
+
+
+def test_the_list_is_public_before_the_seed_and_cannot_change_any_more():
+    draw = make_draw()
+    assert fair_order.commitment(draw.seed) == draw.seed_hash
+    assert draw.revealed_seed == ""
+    for _ in range(4):
+        enter(draw)
+    let_time_pass(draw, frozen=False)
+    draw_run.run(draw.pk)
+    draw.refresh_from_db()
+    assert (draw.state, draw.list_count, draw.revealed_seed) == ("frozen", 4, "")
+    assert draw_files.hash_of(draw_files.participants_file(draw_run.tickets_of(draw))) == draw.list_hash
+    with pytest.raises(draws.DrawNotOpen):
+        enter(draw)
+    with pytest.raises(draws.NotDrawable):
+        draws.cancel(draw.pk, "hasilnya tidak berkenan")
+    assert draw_run.run(draw.pk) == 0, "the list has not been public for the pause yet"
+    hold_draw(draw)
+    assert draw.revealed_seed == draw.seed
+    assert draw_run.run(draw.pk) == 0
+
+
+def test_nobody_slips_in_while_the_list_is_being_frozen(transactional_db):
+    draw = make_draw(places=2)
+    citizens = [make_adult() for _ in range(12)]
+
+    def one(citizen):
+        if citizen is None:
+            let_time_pass(draw)
+            return None
+        return enter(draw, citizen)
+
+    answers = at_once(one, [*citizens[:6], None, *citizens[6:]], threads=8)
+    let_time_pass(draw)
+    inside = {answer.ticket for answer in answers if isinstance(answer, DrawEntry)}
+    assert all(isinstance(answer, DrawEntry | draws.DrawNotOpen | None) for answer in answers)
+    assert {one.number for one in draw_run.tickets_of(draw)} == inside
+    assert draw_audits.is_as_published(draw)
+
+
+def test_winners_have_appointments_losers_wait_in_drawn_order_and_all_are_told(client):
+    draw = make_draw(places=2)
+    for number in range(5):
+        enter(draw, make_adult(make_account(), full_name=f"Peserta {number}"))
+    hold_draw(draw)
+    found = by_outcome(draw)
+    assert [len(found["won"]), len(found["lost"])] == [2, 3]
+    assert Appointment.objects.filter(schedule__draw=draw, status="booked").count() == 2
+    while outbox.drain():
+        pass
+    kinds = list(Message.objects.values_list("kind", flat=True))
+    assert [kinds.count(kind) for kind in ("draw_entered", "appointment_booked", "draw_lost")] == [5, 2, 3]
+    waiting = WaitlistEntry.objects.filter(source="draw").order_by("priority", "rank", "id")
+    names = [one.members.get().citizen.full_name for one in waiting]
+    assert names == [
+        DrawMember.objects.get(entry__ticket=number).citizen.full_name for number in found["lost"]
+    ]  # fmt: skip
+    text = Message.objects.filter(kind="draw_lost").first().body
+    assert "belum dapat tempat" in text and "daftar tunggu" in text and "Tidak perlu mendaftar lagi" in text
+    assert complaints() == {}
+    assert draw.entries.filter(told_at__isnull=True).count() == 0
+
+
+def test_wishes_are_served_in_the_order_named():
+    release = timezone.now() + timedelta(hours=3)
+    first, second = (make_slot(places=1, days=days, release_at=release).schedule for days in (3, 4))
+    draw = make_draw(first, second)
+    for _ in range(3):
+        enter(draw, wishes=[second.pk, first.pk])
+    hold_draw(draw)
+    served = list(draw.entries.order_by("rank").values_list("schedule_id", flat=True))
+    assert served == [second.pk, first.pk, None]
+
+
+def test_a_family_gets_places_together_or_not_at_all():
+    draw = make_draw(places=3)
+    families = [enter(draw, make_adult(), make_adult()) for _ in range(4)]
+    hold_draw(draw)
+    won = draw.entries.get(outcome="won")
+    assert won.rank == 1
+    assert [member.appointment.slot_id for member in won.members.all()] == [slot_of(draw).pk] * 2
+    assert not DrawMember.objects.exclude(entry=won).filter(appointment__isnull=False).exists()
+    assert len(families) == 4
+    assert Place.objects.filter(slot=slot_of(draw), state="free").count() == 1
+    assert complaints() == {}
+
+
+def test_a_family_has_the_tickets_of_the_member_who_has_most():
+    draw = make_draw(weights=[draw_weights.age_rule(60, 2)])
+    young = make_citizen(birth_date=date(1995, 1, 2))
+    pair, single = enter(draw, make_adult(), young), enter(draw, make_citizen(birth_date=date(1995, 1, 3)))
+    let_time_pass(draw)
+    pair.refresh_from_db()
+    single.refresh_from_db()
+    assert (pair.weight, single.weight) == (3, 1)
+
+
+def test_side_by_side_is_one_session_or_neighbours():
+    def seats(*positions):
+        return {1: [Seat(position, number, position, number) for number, position in enumerate(positions)]}
+
+    assert [seat.position for seat in Rooms(seats(0, 1, 1, 2)).take(1, 2)] == [0, 1]
+    assert not Rooms(seats(0, 2, 4)).has_room(1, 2)
+    assert not Rooms(seats(0, 1, 2, 3)).has_room(1, 4)
+    assert Rooms(seats(0, 3, 3)).take(1, 2) == [Seat(3, 1, 3, 1), Seat(3, 2, 3, 2)]
+
+
+def test_who_found_a_place_elsewhere_meanwhile_leaves_it_to_the_next():
+    draw = make_draw(places=1)
+    entries = [enter(draw) for _ in range(3)]
+    let_time_pass(draw)
+    order = draw_files.drawn_order(draw.seed, draw.list_hash, draw_run.tickets_of(draw))
+    first = next(entry for entry in entries if entry.ticket == order[0])
+    booked(make_slot(days=2), citizen=first.members.get().citizen)
+    draw_run.run(draw.pk)
+    assert by_outcome(draw) == {"ineligible": [order[0]], "won": [order[1]], "lost": [order[2]]}
+    draw.refresh_from_db()
+    assert draw_audits.is_as_published(draw)
+
+
+def test_a_closed_schedule_gives_no_places_and_hurts_nobody():
+    from scheduling.services import close_schedule
+
+    draw = make_draw(places=2)
+    enter(draw)
+    close_schedule(draw.schedules.get().pk, "petugas sakit")
+    hold_draw(draw)
+    assert list(by_outcome(draw)) == ["lost"]
+    assert draw.state == "drawn"
+
+
+def test_a_cancelled_draw_tells_everybody_and_gives_its_places_back():
+    draw = make_draw()
+    enter(draw, make_adult(make_account()))
+    draws.cancel(draw.pk, "vaksin belum datang")
+    draws.cancel(draw.pk, "lagi")
+    while outbox.drain():
+        pass
+    body = Message.objects.get(kind="draw_cancelled").body
+    assert "vaksin belum datang" in body and "dibuka untuk semua" in body
+    assert Place.objects.filter(slot=slot_of(draw), pool="online").count() == 3
+    assert complaints() == {}
+
+
+# --- replay ---------------------------------------------------------------------------------------------------------
+
+
+def replay(*arguments):
+    """(exit code, text) of `manage.py draw replay`."""
+    out = StringIO()
+    try:
+        call_command("draw", "replay", *arguments, stdout=out)
+    except SystemExit as ended:
+        return ended.code, out.getvalue()
+    return 0, out.getvalue()
+
+
+@pytest.fixture
+def drawn():
+    draw = make_draw(places=3, weights=[draw_weights.age_rule(60, 1)])
+    for year in range(8):
+        enter(draw, make_citizen(birth_date=date(1950 + year * 6, 3, 4)))
+    return hold_draw(draw)
+
+
+def test_a_replay_gives_the_same_result_and_the_same_words(drawn):
+    code, text = replay(str(drawn.pk))
+    assert code == 0
+    assert text.endswith("\nSAMA\n")
+    assert drawn.list_hash in text and drawn.seed_hash in text
+    assert replay(str(drawn.pk)) == (code, text)
+
+
+def test_a_replay_from_the_published_file_needs_nothing_else(drawn, tmp_path, django_db_blocker):
+    file = tmp_path / "hasil.csv"
+    file.write_bytes(draw_files.result_file(draw_run.results_of(drawn)))
+    hashes = [f"--seed-hash={drawn.seed_hash}", f"--list-hash={drawn.list_hash}"]
+    seed = drawn.revealed_seed
+    with django_db_blocker.block():
+        code, text = replay(f"--csv={file}", f"--seed={seed}", *hashes)
+    assert (code, text.splitlines()[-1]) == (0, "SAMA")
+
+
+@pytest.mark.parametrize("change", ["weight", "swap", "remove", "add", "seed", "winner"])
+def test_a_changed_file_is_found(drawn, tmp_path, change):
+    lines = draw_files.result_file(draw_run.results_of(drawn)).decode().splitlines()
+    seed = drawn.revealed_seed
+    match change:
+        case "weight":
+            lines[3] = lines[3].replace(",1,1,", ",3,1,").replace(",2,1,", ",5,1,")
+        case "swap":
+            one, two = lines[1].split(","), lines[2].split(",")
+            one[0], two[0] = two[0], one[0]
+            lines[1:3] = [",".join(two), ",".join(one)]
+        case "remove":
+            del lines[5]
+        case "add":
+            lines.append(lines[1].replace(lines[1].split(",")[1], "AAAAAAAA").replace("1,", "9,", 1))
+        case "seed":
+            seed = "0" * 64
+        case "winner":
+            # The third gives its place to the last: the order is right, somebody was passed over.
+            won, lost = lines[3].split(","), lines[-1].split(",")
+            won[5:7], lost[5:7] = lost[5:7], won[5:7]
+            lines[3], lines[-1] = ",".join(won), ",".join(lost)
+    file = tmp_path / "hasil.csv"
+    file.write_text("\n".join(lines) + "\n")
+    code, text = replay(
+        f"--csv={file}", f"--seed={seed}", f"--seed-hash={drawn.seed_hash}", f"--list-hash={drawn.list_hash}"
+    )
+    assert (code, text.splitlines()[-1]) == (1, "BERBEDA")
+
+
+def test_rows_changed_behind_the_back_are_found_by_replay_and_audit(drawn):
+    lucky = drawn.entries.get(rank=1)
+    DrawEntry.objects.filter(pk=lucky.pk).update(weight=lucky.weight + 1)
+    assert replay(str(drawn.pk))[0] == 1
+    assert complaints() == {"daftar, benih, dan urutan undian sama dengan yang diumumkan": 1}
+
+
+def test_a_number_added_after_the_draw_is_found(drawn):
+    DrawEntry.objects.create(draw=drawn, ticket="ABCDEFGH", wishes=[drawn.schedules.get().pk], weight=1)
+    assert replay(str(drawn.pk))[0] == 1
+    assert complaints()
+
+
+def test_a_winner_who_lost_the_appointment_row_is_found(drawn):
+    DrawMember.objects.filter(entry__rank=1).update(appointment=None)
+    assert complaints() == {"setiap pemenang undian punya satu janji, yang lain tidak": 1}
+
+
+def test_the_command_says_what_is_missing(drawn, tmp_path):
+    waiting = make_draw(make_slot(days=5, release_at=timezone.now() + timedelta(hours=3)).schedule)
+    for arguments in ([str(waiting.pk)], ["0"], [], [f"--csv={tmp_path / 'x.csv'}"], [f"--csv={tmp_path}", "--seed=1"]):
+        with pytest.raises(CommandError):
+            replay(*arguments)
+    bad = tmp_path / "bad.csv"
+    bad.write_text("apa saja\n")
+    with pytest.raises(CommandError, match="baris 1"):
+        replay(f"--csv={bad}", "--seed=1")
+    out = StringIO()
+    call_command("draw", "list", stdout=out)
+    assert f"{drawn.pk}\tdrawn\t" in out.getvalue() and f"{waiting.pk}\topen\t" in out.getvalue()
+    out = StringIO()
+    call_command("draw", "run", str(drawn.pk), stdout=out)
+    assert out.getvalue() == "keadaan: drawn\nnomor: 8\ndapat tempat: 3\n"
