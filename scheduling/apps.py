@@ -23,3 +23,15 @@ class SchedulingConfig(AppConfig):
         merging.register(waitlist.move_entries)
         visibility.extend(sweeps.expected_citizens)
         audits.register()
+        self._draws()
+
+    def _draws(self) -> None:
+        from core import outbox, sweeper
+        from registration import merging
+        from scheduling import draw_audits, draw_notify, draw_run, draws
+
+        outbox.subscribe("draw.entered", draw_notify.CONSUMER, draw_notify.told_entered)
+        outbox.subscribe("draw.ended", draw_notify.CONSUMER, draw_notify.settle_batch)
+        sweeper.register("draws", draw_run.run_due)
+        merging.register(draws.move_entries)
+        draw_audits.register()
