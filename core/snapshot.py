@@ -116,7 +116,9 @@ def snapshot_response(request: HttpRequest, snapshot: Snapshot) -> HttpResponse:
         if encoding:
             response.headers["Content-Encoding"] = encoding
     response.headers["ETag"] = page.etag
-    response.headers["Cache-Control"] = f"public, max-age={max(1, int(snapshot.max_age))}, stale-while-revalidate=5"
+    # A cache in front may answer a little longer while a new page is made, or while we cannot be reached at all.
+    ages = f"max-age={max(1, int(snapshot.max_age))}, stale-while-revalidate=5, stale-if-error=30"
+    response.headers["Cache-Control"] = f"public, {ages}"
     patch_vary_headers(response, ["Accept-Encoding"])
     response.snapshot_page = page  # type: ignore[attr-defined]  # core.express keeps the finished answer beside it
     return response

@@ -69,5 +69,5 @@ class ScheduleList(APIView):
             rows = [row for row in rows if row.schedule.facility.code == wanted["facility"]]
         results = ScheduleSerializer(rows, many=True).data
         response = Response({"count": len(results), "results": results})
-        response.headers["Cache-Control"] = "public, max-age=1, stale-while-revalidate=5"
+        response.headers["Cache-Control"] = "public, max-age=1, stale-while-revalidate=5, stale-if-error=30"
         return response
