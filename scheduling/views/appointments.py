@@ -15,6 +15,7 @@ from scheduling import booking, eligibility, errors, flow, ics, queries, tickets
 from scheduling.forms import CancelForm
 from scheduling.models import Appointment, Schedule
 from scheduling.views.requests import CitizenRequest
+from scheduling.views.waiting import waiting_of
 
 PAST_SHOWN = 20
 SCHEDULES_TO_MOVE_TO = 6
@@ -29,6 +30,7 @@ def appointment_list(request: CitizenRequest) -> HttpResponse:
         "active": rows.filter(status__in=Appointment.ACTIVE).order_by("slot__starts_at"),
         "past": rows.exclude(status__in=Appointment.ACTIVE).order_by("-slot__starts_at")[:PAST_SHOWN],
         "has_family": bool(family(request.citizen_account)),
+        **waiting_of(request),
     }
     return render(request, "scheduling/appointments.html", context)
 

@@ -96,6 +96,7 @@ def choose_schedule(request: CitizenRequest, citizen_id: UUID, programme: str) -
         "page_obj": page,
         "rows": [(row, distance.get(row.schedule.facility.kecamatan_id), option) for row, option in page],
         "next_release": queries.next_release([row for row, _ in rows]),
+        "nothing_free": not any(row.state == queries.OPEN for row, _ in rows),
         "reasons": list({option.reason + option.vaccine: option for _, option in refused}.values())[:6],
     }
     return render(request, "scheduling/choose_schedule.html", context)

@@ -13,7 +13,8 @@ from core import sweeper
 from pcare_bridge.demo import ensure_accounts
 from pcare_bridge.models import Delivery, FacilityAccount
 from registration import claims
-from scheduling.models import ScheduleTemplate
+from scheduling import waitlist
+from scheduling.models import Offer, ScheduleTemplate
 from scheduling.publishing import publish_schedule
 from stock import services as stock
 from tests.registration.people import make_account, make_citizen, nik_for, sign_in_citizen
@@ -75,6 +76,13 @@ def build() -> City:
         name="Uji", facility=here, programme=lot.vaccine.programme, vaccine=lot.vaccine, dose_codes=["primary1"],
         weekdays=[0], open_time=booking.schedule.open_time, close_time=booking.schedule.close_time,
     )  # fmt: skip
+    seeker = make_citizen(account, birth_date=date(1935, 5, 17))
+    entry = waitlist.join(
+        citizens=[seeker], programme=lot.vaccine.programme, first=tomorrow.date, last=tomorrow.date + timedelta(days=9)
+    )
+    offer = Offer.objects.create(
+        entry=entry, schedule=tomorrow, slot=tomorrow.slots.first(), state="declined", expires_at=timezone.now()
+    )
     return City(
         clients={
             "tamu": Client(),
@@ -87,6 +95,7 @@ def build() -> City:
             "visit": visit, "waiting": waiting, "booking": booking, "free": free, "schedule": tomorrow,
             "slot": tomorrow.slots.first(), "template": template, "nowhere": uuid.UUID(int=0), "vial": vial,
             "transfer": transfer, "staff": staff["stok"],
+            "entry": entry, "offer": offer,
             "membership": staff["stok"].memberships.get(), "claim": claim,
             "delivery": Delivery.objects.get(immunization=dose), "pcare": FacilityAccount.objects.get(facility=here),
         },

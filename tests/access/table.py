@@ -182,6 +182,9 @@ TABLE: dict[str, Row] = {
     "janji/baru/<uuid:citizen_id>/program/<slug:programme>/": Row(
         FAMILY, "janji/baru/{free.public_id}/program/covid19/"
     ),
+    "janji/tunggu/baru/": Row(CITIZEN),
+    "janji/tunggu/<uuid:public_id>/keluar/": Row(FAMILY, "janji/tunggu/{entry.public_id}/keluar/", method="POST"),
+    "janji/tawaran/<uuid:public_id>/": Row(FAMILY, "janji/tawaran/{offer.public_id}/"),
     "janji/<uuid:public_id>/": Row(FAMILY, "janji/{booking.public_id}/"),
     "janji/<uuid:public_id>/kalender.ics": Row(FAMILY, "janji/{booking.public_id}/kalender.ics"),
     "janji/<uuid:public_id>/pindah/": Row(FAMILY, "janji/{booking.public_id}/pindah/"),
