@@ -163,7 +163,7 @@ def put_turn(room_id: int, turn: str, number: int | None) -> None:
 def fill(room_id: int, *, force: bool = False) -> bool:
     """Write the whole board from Postgres; True when this process did it.
 
-    One process at a time: the lock is a key that ends by itself. The board appears at once (RENAME), never half written.
+    One process at a time: the lock is a key that ends by itself. The board appears at once (RENAME), never in part.
     """
     store = client()
     if store is None:

@@ -67,7 +67,7 @@ def minutes_to_go(ahead: int, rate: int) -> tuple[int, int]:
 def interval(*, ahead: int | None, waiting: int, rate: int, seconds_to_release: float, polls_per_second: int) -> int:
     """Seconds until the next poll, jittered; who is far back asks less often.
 
-    The farthest wait so long that all together ask `polls_per_second` times at most; who is near is told within seconds.
+    The farthest wait so long that all together ask `polls_per_second` times at most; who is near hears within seconds.
     Before the release (`ahead` None) everybody asks about as often as the farthest, and again soon after the shuffle.
     """
     longest = max(20.0, min(120.0, waiting / max(1, polls_per_second)))

@@ -1,6 +1,6 @@
 """What a browser carries: its turn, and while it may enter, its pass. Both signed, neither names a person.
 
-The turn's token outlives refresh, a lost connection, a locked phone and restarts of web and Redis: all it names is a row.
+The turn's token outlives refresh, a lost connection, a locked phone and restarts of web and Redis: it names a row.
 """
 
 import time
@@ -76,6 +76,4 @@ def _open(value: str | None, kind: str, count: int) -> list[str] | None:
 
 
 def _set(response: HttpResponse, name: str, value: str, age: int) -> None:
-    response.set_cookie(
-        name, value, max_age=age, httponly=True, samesite="Lax", secure=settings.SESSION_COOKIE_SECURE
-    )
+    response.set_cookie(name, value, max_age=age, httponly=True, samesite="Lax", secure=settings.SESSION_COOKIE_SECURE)

@@ -1,0 +1,37 @@
+"""The poll: one signed cookie, one HMGET, a few hundred bytes; runs before all middleware where that is possible."""
+
+import json
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse
+from django.utils import translation
+
+from admission import board, clock, tokens, words
+
+ADDRESS = "/antrean/keadaan.json"
+
+
+def answer(request: HttpRequest, language: str) -> HttpResponse:
+    """Where this browser's turn stands, as JSON; 403 when it carries none. Sets no cookie and reads no session."""
+    token = tokens.read_turn(request)
+    seen = board.look(token.room, token.turn) if token else None
+    if token is None or seen is None or not seen.known:
+        return _json({"phase": "unknown"}, 403)
+    clock.nudge(token.room)
+    with translation.override(language):
+        return _json(words.tell(seen, slow=token.slow).as_json(), 200)
+
+
+def express(request: HttpRequest) -> HttpResponse | None:
+    """The same for a request that has been through no middleware; None sends it the whole way."""
+    if request.method != "GET":
+        return None
+    return answer(request, "en" if request.path_info.startswith("/en/") else settings.LANGUAGE_CODE)
+
+
+def _json(content: dict[str, object], status: int) -> HttpResponse:
+    body = json.dumps(content, ensure_ascii=False, separators=(",", ":"))
+    response = HttpResponse(body, status=status, content_type="application/json")
+    response.headers["Cache-Control"] = "private, no-store"
+    response.headers["X-Content-Type-Options"] = "nosniff"
+    return response
