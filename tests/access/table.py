@@ -147,6 +147,11 @@ TABLE: dict[str, Row] = {
         OFFICE_ADMIN, "dinkes/jadwal/pola/{template.pk}/hapus/", method="POST"
     ),
     "dinkes/jadwal/pola/<int:template_id>/terbit/": Row(OFFICE_ADMIN, "dinkes/jadwal/pola/{template.pk}/terbit/"),
+    "dinkes/antrean/": Row(OFFICE),
+    "dinkes/antrean/nyalakan/": Row(OFFICE_ADMIN, method="POST"),
+    "^dinkes/antrean/(?P<room_id>[0-9]{1,18})/(?P<action>mati|cepat|lambat|jeda|lanjut|pesan)/$": Row(
+        OFFICE_ADMIN, "dinkes/antrean/{room.pk}/jeda/", method="POST"
+    ),
     "petugas/jadwal/": Row(DESK_READ),
     "petugas/jadwal/<int:schedule_id>/": Row(OWN_PLACE, "petugas/jadwal/{schedule.pk}/"),
     "petugas/jadwal/<int:schedule_id>/daftar.<schedule_file:kind>": Row(
@@ -189,6 +194,12 @@ TABLE: dict[str, Row] = {
     "janji/<uuid:public_id>/kalender.ics": Row(FAMILY, "janji/{booking.public_id}/kalender.ics"),
     "janji/<uuid:public_id>/pindah/": Row(FAMILY, "janji/{booking.public_id}/pindah/"),
     "janji/<uuid:public_id>/batal/": Row(FAMILY, "janji/{booking.public_id}/batal/"),
+    "antrean/": Row(PUBLIC),
+    "antrean/keadaan.json": Row("403 403 403 403 403 403 403 403 403"),  # no turn in this browser
+    "antrean/<int:room_id>/": Row(PUBLIC, "antrean/{room.pk}/"),
+    "antrean/<int:room_id>/ikut/": Row(CITIZEN, "antrean/{room.pk}/ikut/", method="POST"),
+    "antrean/<int:room_id>/masuk/": Row(CITIZEN, "antrean/{room.pk}/masuk/", method="POST"),
+    "antrean/<int:room_id>/urutan.csv": Row(PUBLIC, "antrean/{room.pk}/urutan.csv"),
     "stok/": Row(PUBLIC),
     "verifikasi/": Row(PUBLIC),
     "sertifikat/": Row(CITIZEN),
