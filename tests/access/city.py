@@ -8,6 +8,7 @@ from typing import Any
 from django.test import Client
 from django.utils import timezone
 
+from admission.models import Room
 from certificates import services as certificates
 from core import sweeper
 from pcare_bridge.demo import ensure_accounts
@@ -95,6 +96,10 @@ def build() -> City:
             "visit": visit, "waiting": waiting, "booking": booking, "free": free, "schedule": tomorrow,
             "slot": tomorrow.slots.first(), "template": template, "nowhere": uuid.UUID(int=0), "vial": vial,
             "transfer": transfer, "staff": staff["stok"],
+            "room": Room.objects.create(
+                name="Uji", reason="admin", state="closed", seed="x", seed_hash="x", rate=1, closed_at=timezone.now(),
+                seed_revealed_at=timezone.now(), shuffled_count=1,
+            ),
             "entry": entry, "offer": offer,
             "membership": staff["stok"].memberships.get(), "claim": claim,
             "delivery": Delivery.objects.get(immunization=dose), "pcare": FacilityAccount.objects.get(facility=here),
