@@ -101,6 +101,7 @@ MIDDLEWARE = [
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
     "core.middleware.PrivatePagesMiddleware",
+    "admission.guard.AdmissionMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -292,9 +293,9 @@ ADMISSION_TARGET_P95_MS = env.float("ADMISSION_TARGET_P95_MS", default=1000)
 ADMISSION_TARGET_IN_FLIGHT = env.int("ADMISSION_TARGET_IN_FLIGHT", default=64)
 ADMISSION_OVERSHOOT = env.float("ADMISSION_OVERSHOOT", default=1.5)  # people inside per place left
 ADMISSION_BY_LOAD = env.bool("ADMISSION_BY_LOAD", default=True)
-ADMISSION_ON_P95_MS = env.float("ADMISSION_ON_P95_MS", default=2000)
-ADMISSION_ON_IN_FLIGHT = env.int("ADMISSION_ON_IN_FLIGHT", default=128)
-ADMISSION_ON_SECONDS = env.int("ADMISSION_ON_SECONDS", default=5)
+ADMISSION_ON_P95_MS = env.float("ADMISSION_ON_P95_MS", default=3000)
+ADMISSION_ON_IN_FLIGHT = env.int("ADMISSION_ON_IN_FLIGHT", default=256)  # with those who wait for a thread
+ADMISSION_ON_SECONDS = env.int("ADMISSION_ON_SECONDS", default=15)  # shorter crowds are the gate's
 ADMISSION_CALM_SECONDS = env.int("ADMISSION_CALM_SECONDS", default=120)
 ADMISSION_POLLS_PER_SECOND = env.int("ADMISSION_POLLS_PER_SECOND", default=500)
 LIMIT_TURN_PER_ACCOUNT = env("LIMIT_TURN_PER_ACCOUNT", default="20/minute")
