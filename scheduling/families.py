@@ -21,118 +21,13 @@ from core import outbox, sweeper
 from programmes.rules import Option
 from registration.models import Citizen
 from scheduling import booking, eligibility, errors, places, queries, tickets
+from scheduling import family_statements as statements
 from scheduling.models import Appointment, Place, Slot
 
 # How many sessions before or after the chosen one still count as coming together.
 REACH = 2
 LARGEST = 10
 TRIES = 5
-
-# A place for these people: free, lapsed, or already held under one of their keys.
-_USABLE = """place.pool = ANY(%(pools)s) AND (
-    place.state = 'free' OR (place.state = 'held' AND (place.held_until < %(now)s
-                                                       OR place.held_by = ANY(%(keys)s::uuid[]))))"""
-
-# `near` are the sessions that can be reached from the chosen one over sessions that all have a place. What another
-# statement has locked is skipped, which may tear a hole, so `enough` judges what was really picked.
-_PICK = """
-sessions AS MATERIALIZED (
-    SELECT slot.id, row_number() OVER (ORDER BY slot.starts_at) AS ordinal,
-           EXISTS (SELECT FROM scheduling_place place WHERE place.slot_id = slot.id AND USABLE) AS has_place
-    FROM scheduling_slot slot JOIN scheduling_schedule schedule ON schedule.id = slot.schedule_id
-    WHERE slot.schedule_id = (SELECT schedule_id FROM scheduling_slot WHERE id = %(slot)s)
-      AND schedule.state = 'open' AND slot.ends_at > %(now)s
-      AND (%(anytime)s OR ((schedule.release_at IS NULL OR schedule.release_at <= %(now)s)
-                           AND (schedule.walk_in_at IS NULL OR schedule.walk_in_at > %(now)s)))
-), near AS MATERIALIZED (
-    SELECT session.id, session.ordinal - chosen.ordinal AS step
-    FROM sessions session JOIN sessions chosen ON chosen.id = %(slot)s
-    WHERE abs(session.ordinal - chosen.ordinal) <= %(reach)s
-      AND NOT EXISTS (SELECT FROM sessions gap WHERE NOT gap.has_place AND gap.ordinal
-                      BETWEEN least(session.ordinal, chosen.ordinal) AND greatest(session.ordinal, chosen.ordinal))
-), picked AS MATERIALIZED (
-    SELECT place.id, place.slot_id, place.number, near.step,
-           coalesce(place.held_by = ANY(%(keys)s::uuid[]) AND place.held_until >= %(now)s, false) AS running
-    FROM near JOIN scheduling_place place ON place.slot_id = near.id
-    WHERE USABLE
-    ORDER BY %(keep)s AND place.state = 'held' AND place.held_by = ANY(%(keys)s::uuid[]) DESC,
-             abs(near.step), near.step DESC,
-             coalesce(place.held_by = ANY(%(keys)s::uuid[]), false) DESC, place.number
-    LIMIT %(wanted)s FOR UPDATE OF place SKIP LOCKED
-), enough AS (
-    SELECT FROM picked
-    HAVING count(*) = %(wanted)s AND count(DISTINCT step) = max(step) - min(step) + 1
-       AND min(step) <= 0 AND max(step) >= 0
-)""".replace("USABLE", _USABLE)
-
-PICK = places._with(
-    _PICK, last=" SELECT picked.id, picked.slot_id FROM picked, enough ORDER BY picked.step, picked.number"
-)
-
-# Keys get the places in the order of the day, as members will when they are booked. A hold that runs is not made longer
-# by asking again; a family that has one place too few gets a new time for all of them.
-HOLD = places._with(
-    _PICK,
-    """
-keyed AS (
-    SELECT picked.id, (%(keys)s::uuid[])[row_number() OVER (ORDER BY picked.step, picked.number)] AS key,
-           bool_and(picked.running) OVER () AS running
-    FROM picked, enough
-), held AS (
-    UPDATE scheduling_place place
-    SET state = 'held', held_by = keyed.key,
-        held_until = CASE WHEN keyed.running THEN place.held_until ELSE %(until)s END
-    FROM keyed WHERE place.id = keyed.id
-    RETURNING place.id, place.slot_id, place.held_by, place.held_until
-), others AS (
-    UPDATE scheduling_place place SET state = 'free', held_by = NULL, held_until = NULL
-    WHERE place.id IN (
-        SELECT old.id FROM scheduling_place old
-        WHERE old.state = 'held' AND old.held_by = ANY(%(keys)s::uuid[])
-          AND EXISTS (SELECT FROM held) AND old.id NOT IN (SELECT id FROM held)
-        FOR UPDATE SKIP LOCKED)
-)""",
-    last=" SELECT held_by, slot_id, held_until FROM held",
-)
-
-BOOK = """
-WITH wanted AS (
-    SELECT * FROM unnest(
-        %(places)s::bigint[], %(slots)s::bigint[], %(citizens)s::bigint[], %(public_ids)s::uuid[], %(codes)s::text[],
-        %(dose_codes)s::text[], %(client_uuids)s::uuid[], %(pre_screenings)s::text[], %(questionnaires)s::bigint[])
-    AS wanted (place_id, slot_id, citizen_id, public_id, code, dose_code, client_uuid, pre_screening, questionnaire_id)
-), booked AS (
-    INSERT INTO scheduling_appointment (
-        public_id, code, citizen_id, programme_id, schedule_id, slot_id, dose_code, status, client_uuid, pre_screening,
-        questionnaire_id, booked_at, changed_at, sequence, cancel_reason, cancelled_because, booked_via)
-    SELECT wanted.public_id, wanted.code, wanted.citizen_id, schedule.programme_id, schedule.id, slot.id,
-        wanted.dose_code, 'booked', wanted.client_uuid, wanted.pre_screening::jsonb,
-        wanted.questionnaire_id, %(now)s, %(now)s, 0, '', '', %(booked_via)s
-    FROM wanted JOIN scheduling_slot slot ON slot.id = wanted.slot_id
-    JOIN scheduling_schedule schedule ON schedule.id = slot.schedule_id
-    ORDER BY wanted.citizen_id
-    ON CONFLICT DO NOTHING
-    RETURNING id, citizen_id
-), taken AS (
-    UPDATE scheduling_place place
-    SET state = 'taken', appointment_id = booked.id, held_until = NULL, held_by = NULL
-    FROM booked JOIN wanted ON wanted.citizen_id = booked.citizen_id WHERE place.id = wanted.place_id
-), others AS (
-    -- What a second tab still held for these people. Locked is in use: waiting here could be for one who waits for us.
-    UPDATE scheduling_place place SET state = 'free', held_by = NULL, held_until = NULL
-    WHERE place.id IN (
-        SELECT old.id FROM scheduling_place old
-        WHERE old.state = 'held' AND old.held_by = ANY(%(keys)s::uuid[]) AND old.pool = 'online'
-          AND old.id <> ALL(%(places)s::bigint[])
-        FOR UPDATE SKIP LOCKED)
-), news AS (
-    INSERT INTO core_outboxmessage (
-        topic, consumer, payload, created_at, state, available_at, attempts, last_error)
-    SELECT 'appointment.booked', consumer, json_build_object('appointment_id', booked.id), %(now)s, 'waiting', %(now)s,
-        0, ''
-    FROM booked, unnest(%(consumers)s::text[]) AS consumer
-)
-SELECT id, citizen_id FROM booked"""
 
 T = TypeVar("T")
 
@@ -182,7 +77,7 @@ def pick(
     before any other. One statement; must run in a transaction, which keeps the locks. Waits for nobody.
     """
     rows = places.run(
-        PICK, slot=slot_id, wanted=wanted, pools=[str(pool) for pool in pools], keys=list(keys),
+        statements.PICK, slot=slot_id, wanted=wanted, pools=[str(pool) for pool in pools], keys=list(keys),
         now=now or timezone.now(), anytime=anytime, keep=keep, reach=REACH,
     )  # fmt: skip
     return [Picked(*row) for row in rows]
@@ -198,7 +93,7 @@ def hold_family(*, slot_id: int, keys: Sequence[UUID]) -> Held:
     def attempt() -> Held:
         now = timezone.now()
         rows = places.run(
-            HOLD, slot=slot_id, wanted=len(keys), pools=[str(Place.Pool.ONLINE)], keys=list(keys), now=now,
+            statements.HOLD, slot=slot_id, wanted=len(keys), pools=[str(Place.Pool.ONLINE)], keys=list(keys), now=now,
             anytime=False, keep=False, reach=REACH, until=now + timedelta(minutes=settings.HOLD_MINUTES),
         )  # fmt: skip
         if not rows:
@@ -207,9 +102,20 @@ def hold_family(*, slot_id: int, keys: Sequence[UUID]) -> Held:
 
     slot = Slot.objects.select_related("schedule").get(pk=slot_id)
     try:
-        return _until_it_fits(slot, len(keys), attempt, alone=keys[0])
+        return _until_it_fits(slot, len(keys), attempt, first=lambda: _lock_form(keys))
     except _Short:
         raise _why_not(slot, len(keys)) from None
+
+
+def held(keys: Sequence[UUID], schedule_id: int, now: datetime) -> Held | None:
+    """What these keys hold on one day; None unless every one of them has a place there whose time still runs."""
+    rows = Place.objects.filter(
+        state=Place.HELD, held_by__in=keys, held_until__gt=now, pool=Place.Pool.ONLINE, slot__schedule=schedule_id
+    ).values_list("held_by", "slot_id", "held_until")
+    found = {key: (slot_id, until) for key, slot_id, until in rows}
+    if len(found) < len(keys):
+        return None
+    return Held(min(until for _, until in found.values()), {key: slot_id for key, (slot_id, _) in found.items()})
 
 
 def book_family(
@@ -238,11 +144,10 @@ def book_family(
     for citizen in citizens:
         option = found.setdefault(citizen.pk, eligibility.for_schedule(citizen, schedule))
         if not option.eligible:
-            raise _about(errors.NotEligible(option, schedule.date), citizen)
+            raise about(errors.NotEligible(option, schedule.date), citizen)
     keys = [booking.hold_key(citizen, schedule.programme_id) for citizen in citizens]
 
     def attempt() -> list[Appointment]:
-        list(_citizens_locked(citizens))
         if answer := first_answer(client_uuid, citizens):
             return answer
         now = timezone.now()
@@ -256,7 +161,7 @@ def book_family(
         )  # fmt: skip
 
     try:
-        return _until_it_fits(slot, len(citizens), attempt)
+        return _until_it_fits(slot, len(citizens), attempt, first=lambda: _lock(citizens))
     except _Short:
         problem = _why_not(slot, len(citizens))
         full = isinstance(problem, errors.SlotFull | errors.TooFewTogether)
@@ -283,7 +188,7 @@ def book_places(
     given = answers or {}
     forms = [given.get(citizen.pk, Answers()) for citizen in citizens]
     rows = places.run(
-        BOOK,
+        statements.BOOK,
         places=[one.place_id for one in picked],
         slots=[one.slot_id for one in picked],
         citizens=[citizen.pk for citizen in citizens],
@@ -302,6 +207,52 @@ def book_places(
         raise _conflict(citizens, programme, {citizen_id for _, citizen_id in rows})
     transaction.on_commit(sweeper.wake, robust=True)
     return first_answer(client_uuid, citizens)
+
+
+def move_family(appointment_ids: Sequence[int], slot_id: int, *, sequence: int) -> list[Appointment]:
+    """Move all of them side by side to another session; rows, codes and links stay.
+
+    `sequence` is what `sequence_of` said when the page was shown: when it is another by now, the same form was sent
+    before and nothing changes. Raises a subclass of BookingError. Locks the citizens, the schedule for families, the
+    appointments, then the new and the old places.
+    """
+    slot = Slot.objects.select_related("schedule__vaccine").get(pk=slot_id)
+    rows = Appointment.objects.filter(pk__in=appointment_ids).select_related("citizen", "schedule")
+    citizens = [one.citizen for one in rows]
+
+    def attempt() -> list[Appointment]:
+        locked = list(rows.select_for_update(no_key=True, of=("self",)).order_by("pk"))
+        if sequence_of(locked) != sequence:
+            return locked
+        found = [_may_move(one, slot) for one in locked]
+        now = timezone.now()
+        picked = pick(slot_id=slot_id, wanted=len(locked), now=now)
+        if not picked:
+            raise _Short
+        slots = {one.pk: one for one in Slot.objects.select_related("schedule").filter(schedule=slot.schedule_id)}
+        for one, option, place in zip(locked, found, picked, strict=True):
+            booking.move_locked(one, slots[place.slot_id], option, place.place_id, now)
+        return locked
+
+    try:
+        return _until_it_fits(slot, len(citizens), attempt, first=lambda: _lock(citizens))
+    except _Short:
+        raise _why_not(slot, len(citizens)) from None
+
+
+@transaction.atomic
+def cancel_family(appointment_ids: Sequence[int], *, reason: str = "") -> None:
+    """Cancel all of them or none; cancelling twice changes nothing. Raises NotChangeable.
+
+    Locks the appointments in order, then their places.
+    """
+    for pk in sorted(appointment_ids):
+        booking.cancel(pk, reason=reason)
+
+
+def sequence_of(appointments: Sequence[Appointment]) -> int:
+    """A number that rises with every change of any of them."""
+    return sum(one.sequence for one in appointments)
 
 
 def key_of(client_uuid: UUID, citizen: Citizen) -> UUID:
@@ -343,7 +294,7 @@ def most_together(slots: Sequence[queries.SlotRow], most: int = LARGEST) -> int:
     )
 
 
-def _until_it_fits(slot: Slot, wanted: int, attempt: Callable[[], T], *, alone: UUID | None = None) -> T:
+def _until_it_fits(slot: Slot, wanted: int, attempt: Callable[[], T], *, first: Callable[[], None]) -> T:
     """Run `attempt` in a transaction until it no longer comes up short; raises _Short when places really are too few.
 
     The first time families share the schedule; afterwards one at a time, so that two halves do not keep each other out.
@@ -351,8 +302,7 @@ def _until_it_fits(slot: Slot, wanted: int, attempt: Callable[[], T], *, alone: 
     for number in range(TRIES):
         try:
             with transaction.atomic():
-                if alone:  # the same form sent twice at once holds once
-                    places.run("SELECT pg_advisory_xact_lock(hashtextextended(%(key)s, 1))", key=str(alone))
+                first()
                 shared = "_shared" if number == 0 else ""
                 places.run(
                     f"SELECT pg_advisory_xact_lock{shared}(hashtextextended(%(key)s, 2))", key=f"{slot.schedule_id}"
@@ -365,16 +315,30 @@ def _until_it_fits(slot: Slot, wanted: int, attempt: Callable[[], T], *, alone: 
     raise _Short
 
 
-def _citizens_locked(citizens: Sequence[Citizen]) -> Any:
+def _may_move(appointment: Appointment, slot: Slot) -> Option:
+    if appointment.status != Appointment.Status.BOOKED:
+        raise about(errors.NotChangeable(str(appointment.status_text)), appointment.citizen)
+    option = eligibility.for_schedule(appointment.citizen, slot.schedule)
+    if not option.eligible or slot.schedule.programme_id != appointment.programme_id:
+        raise about(errors.NotEligible(option, slot.schedule.date), appointment.citizen)
+    return option
+
+
+def _lock(citizens: Sequence[Citizen]) -> None:
     rows = Citizen.objects.select_for_update(no_key=True).filter(pk__in=[citizen.pk for citizen in citizens])
-    return rows.order_by("pk").values_list("pk", flat=True)
+    list(rows.order_by("pk").values_list("pk", flat=True))
+
+
+def _lock_form(keys: Sequence[UUID]) -> None:
+    # The same form sent twice at once holds once.
+    places.run("SELECT pg_advisory_xact_lock(hashtextextended(%(key)s, 1))", key=str(min(keys)))
 
 
 def _why_not(slot: Slot, wanted: int) -> errors.BookingError:
     """The reason in one error: closed before over before full, as for a single booking."""
     slot.schedule.refresh_from_db()
     try:
-        booking._check_bookable(slot, timezone.now())
+        booking._check_bookable(slot.pk, timezone.now())
     except errors.BookingError as problem:
         return problem
     slots = queries.slots_of(slot.schedule_id)
@@ -385,10 +349,11 @@ def _why_not(slot: Slot, wanted: int) -> errors.BookingError:
 def _conflict(citizens: Sequence[Citizen], programme: str, made: set[int]) -> errors.BookingError:
     for citizen in citizens:
         if citizen.pk not in made and (active := booking.active_appointment(citizen, programme)):
-            return _about(errors.AlreadyBooked(active), citizen)
+            return about(errors.AlreadyBooked(active), citizen)
     return errors.KeyBelongsToAnother()
 
 
-def _about(error: errors.BookingError, citizen: Citizen) -> errors.BookingError:
+def about(error: errors.BookingError, citizen: Citizen) -> errors.BookingError:
+    """The same error, saying whom of a family it concerns."""
     error.citizen = citizen
     return error

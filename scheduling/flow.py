@@ -6,6 +6,7 @@ Answers about health are encrypted and bound to person and session: an address b
 import base64
 import json
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
@@ -95,9 +96,52 @@ def request_key(request: HttpRequest) -> UUID:
 
 
 def with_query(path: str, **values: Any) -> str:
-    """A path with the flow's values that are there."""
-    present = {name: str(value) for name, value in values.items() if value}
-    return f"{path}?{urlencode(present)}" if present else path
+    """A path with the flow's values that are there; a list gives its name once for each."""
+    present = {name: value for name, value in values.items() if value}
+    return f"{path}?{urlencode(present, doseq=True)}" if present else path
+
+
+@dataclass(frozen=True)
+class FamilyAnswers:
+    """What the members of a family answered so far, by position; travels as one sealed word.
+
+    Only the questions answered with yes are kept: the address of a page has to stay short.
+    """
+
+    of: tuple[Citizen, ...]
+    slot_id: int
+    yes: dict[int, tuple[int, list[str]]]
+
+    @classmethod
+    def unseal(cls, word: str, citizens: Sequence[Citizen], slot_id: int) -> "FamilyAnswers":
+        """The answers; none of them when the word is damaged, old, or of other people or another session."""
+        blank = cls(tuple(citizens), slot_id, {})
+        try:
+            blob = base64.urlsafe_b64decode(word + "=" * (-len(word) % 4))
+            found = json.loads(decrypt(blob, blank._context()))
+        except ValueError:
+            return blank
+        if time.time() - found["t"] > ANSWERS_LAST_SECONDS:
+            return blank
+        return cls(blank.of, slot_id, {int(key): (form, keys) for key, (form, keys) in found["a"].items()})
+
+    def seal(self) -> str:
+        """All of it as one opaque word for the address."""
+        text = json.dumps({"t": int(time.time()), "a": self.yes}, separators=(",", ":"))
+        return base64.urlsafe_b64encode(encrypt(text, self._context())).decode().rstrip("=")
+
+    def of_member(self, position: int, asked: PreScreening) -> dict[str, bool] | None:
+        """Question key → yes for one member; None when not answered, or another form was."""
+        form, keys = self.yes.get(position, (None, []))
+        return {item.key: item.key in keys for item in asked.items} if form == asked.questionnaire.pk else None
+
+    def with_member(self, position: int, asked: PreScreening, answers: dict[str, bool]) -> "FamilyAnswers":
+        """The same with what one member has just answered."""
+        new = asked.questionnaire.pk, [key for key, yes in answers.items() if yes]
+        return FamilyAnswers(self.of, self.slot_id, self.yes | {position: new})
+
+    def _context(self) -> str:
+        return f"scheduling.family:{','.join(citizen.public_id.hex for citizen in self.of)}:{self.slot_id}"
 
 
 def _context(citizen: Citizen, slot_id: int) -> str:

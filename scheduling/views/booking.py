@@ -35,17 +35,24 @@ def choose_member(request: CitizenRequest) -> HttpResponse:
         return HttpResponseRedirect(
             flow.with_query(reverse("scheduling:new_for", args=[members[0].public_id]), sesi=slot and slot.pk)
         )
-    active = _active_of(members)
+    active = active_of(members)
     rows = [
         {
             "citizen": member,
+            "key": str(member.public_id),
             "appointments": active.get(member.pk, []),
             "option": eligibility.for_schedule(member, slot.schedule) if slot else None,
             "link": flow.with_query(reverse("scheduling:new_for", args=[member.public_id]), sesi=slot and slot.pk),
         }
         for member in members
     ]
-    return render(request, "scheduling/choose_member.html", {"rows": rows, "slot": slot})
+    context = {
+        "rows": rows,
+        "slot": slot,
+        "ticked": set(request.GET.getlist("warga")),
+        "nobody_ticked": "kosong" in request.GET,
+    }
+    return render(request, "scheduling/choose_member.html", context)
 
 
 @require_safe
@@ -54,7 +61,7 @@ def choose_programme(request: CitizenRequest, citizen_id: UUID) -> HttpResponse:
     """What this person may have now, what not, by which rule, from when; and the session chosen before, if any."""
     citizen = _member(request, citizen_id)
     case = eligibility.Case.of(citizen)
-    active = {one.programme_id: one for one in _active_of([citizen]).get(citizen.pk, [])}
+    active = {one.programme_id: one for one in active_of([citizen]).get(citizen.pk, [])}
     programmes = [
         {"standing": standing, "appointment": active.get(standing.programme.code)}
         for standing in eligibility.standings(case, timezone.localdate())
@@ -77,7 +84,7 @@ def choose_schedule(request: CitizenRequest, citizen_id: UUID, programme: str) -
     citizen = _member(request, citizen_id)
     subject = get_object_or_404(Programme, code=programme, is_bookable=True)
     case = eligibility.Case.of(citizen)
-    home = _home_kecamatan(citizen)
+    home = home_kecamatan(citizen)
     rows: list[tuple[queries.Row, Option]] = []
     refused: list[tuple[queries.Row, Option]] = []
     verdicts: dict[tuple[str, tuple[str, ...], date], Option] = {}
@@ -112,7 +119,7 @@ def choose_slot(request: CitizenRequest, citizen_id: UUID, schedule_id: int) -> 
         raise Http404
     problem: errors.BookingError | None = None
     if request.method == "POST":
-        slot = _slot(request.POST.get("sesi"))
+        slot = slot_from(request.POST.get("sesi"))
         if slot is None or slot.schedule_id != schedule_id:
             return HttpResponseRedirect(request.path)
         try:
@@ -217,11 +224,10 @@ def _hold_and_go(request: CitizenRequest, citizen: Citizen, slot: Slot) -> HttpR
     if not option.eligible:
         raise errors.NotEligible(option, slot.schedule.date)
     booking.hold_place(slot.pk, booking.hold_key(citizen, slot.schedule.programme_id))
-    return HttpResponseRedirect(
-        flow.with_query(
-            reverse("scheduling:questions", args=[citizen.public_id, slot.pk]), kunci=flow.request_key(request)
-        )
-    )
+    # Who holds again after the time ran out has answered before: back to where it ran out.
+    sealed = request.POST.get("isi")
+    page = reverse("scheduling:check" if sealed else "scheduling:questions", args=[citizen.public_id, slot.pk])
+    return HttpResponseRedirect(flow.with_query(page, kunci=flow.request_key(request), isi=sealed))
 
 
 def _way_on(citizen: Citizen, schedule: Any, problem: errors.BookingError | None) -> dict[str, Any]:
@@ -257,6 +263,7 @@ def _about(citizen: Citizen, slot: Slot, option: Option) -> dict[str, Any]:
         "held_until": until if until and until > now else None,
         "hold_lapsed": until is None or until <= now,
         "seconds_left": max(0, int((until - now).total_seconds())) if until else 0,
+        "hold_again": reverse("scheduling:choose_slot", args=[citizen.public_id, slot.schedule_id]),
     }
 
 
@@ -265,12 +272,14 @@ def _member(request: CitizenRequest, citizen_id: UUID) -> Citizen:
     return get_object_or_404(rows, public_id=citizen_id)
 
 
-def _home_kecamatan(citizen: Citizen) -> str:
+def home_kecamatan(citizen: Citizen) -> str:
+    """Kecamatan code where this person lives, empty when nobody said."""
     place = citizen.domicile_kelurahan or citizen.kelurahan
     return place.kecamatan_id if place else ""
 
 
-def _active_of(members: list[Citizen]) -> dict[int, list[Appointment]]:
+def active_of(members: list[Citizen]) -> dict[int, list[Appointment]]:
+    """Active appointments by person; one query."""
     rows = Appointment.objects.filter(citizen__in=members, status__in=Appointment.ACTIVE)
     found: dict[int, list[Appointment]] = {}
     for row in rows.select_related("programme", "slot", "schedule__facility"):
@@ -282,18 +291,19 @@ def _made_before(key: UUID, citizen: Citizen) -> Appointment | None:
     return Appointment.objects.filter(client_uuid=key, citizen=citizen).first()
 
 
-def _slot(raw: str | None) -> Slot | None:
+def slot_from(raw: str | None) -> Slot | None:
+    """The session an address or a form names; None for a missing one, a draft or no number."""
     if not raw or not raw.isascii() or not raw.isdigit() or len(raw) > 18:
         return None
     return queries.slot_with_schedule(int(raw))
 
 
 def _slot_or_404(slot_id: int) -> Slot:
-    slot = _slot(str(slot_id))
+    slot = slot_from(str(slot_id))
     if slot is None:
         raise Http404
     return slot
 
 
 def _slot_in_query(request: CitizenRequest) -> Slot | None:
-    return _slot(request.GET.get("sesi"))
+    return slot_from(request.GET.get("sesi"))

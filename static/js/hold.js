@@ -5,6 +5,7 @@
   if (!box) return;
   var clock = box.querySelector("[data-hold-clock]");
   var warning = box.querySelector("[data-hold-warning]");
+  var runs = box.querySelector("[data-hold-runs]");
   var over = box.querySelector("[data-hold-over]");
   /* Measured against the monotonic clock: the phone's own time may be wrong. */
   var end = performance.now() + 1000 * Number(box.dataset.holdSeconds);
@@ -15,6 +16,7 @@
     clock.textContent = Math.floor(left / 60) + ":" + String(left % 60).padStart(2, "0");
     warning.hidden = left > 60 || left === 0;
     over.hidden = left > 0;
+    runs.hidden = left === 0;
     if (left === 0) {
       box.classList.replace("notice--info", "notice--warn");
       window.clearInterval(timer);

@@ -187,6 +187,24 @@ TABLE: dict[str, Row] = {
     "janji/baru/<uuid:citizen_id>/program/<slug:programme>/": Row(
         FAMILY, "janji/baru/{free.public_id}/program/covid19/"
     ),
+    "janji/baru/keluarga/": Row(FAMILY, "janji/baru/keluarga/?warga={free.public_id}&warga={vaccinated.public_id}"),
+    "janji/baru/keluarga/program/<slug:programme>/": Row(
+        FAMILY, "janji/baru/keluarga/program/covid19/?warga={free.public_id}&warga={vaccinated.public_id}"
+    ),
+    "janji/baru/keluarga/jadwal/<int:schedule_id>/": Row(
+        FAMILY, "janji/baru/keluarga/jadwal/{schedule.pk}/?warga={free.public_id}&warga={vaccinated.public_id}"
+    ),
+    "janji/baru/keluarga/sesi/<int:slot_id>/": Row(
+        FAMILY, "janji/baru/keluarga/sesi/{slot.pk}/?warga={free.public_id}&warga={vaccinated.public_id}"
+    ),
+    # Questions first: the page to check sends whoever has not answered to them.
+    "janji/baru/keluarga/sesi/<int:slot_id>/periksa/": Row(
+        FAMILY.replace("200", "302"),
+        "janji/baru/keluarga/sesi/{slot.pk}/periksa/?warga={free.public_id}&warga={vaccinated.public_id}",
+    ),
+    "janji/<uuid:public_id>/keluarga/": Row(FAMILY, "janji/{booking.public_id}/keluarga/"),
+    "janji/<uuid:public_id>/keluarga/pindah/": Row(FAMILY, "janji/{booking.public_id}/keluarga/pindah/"),
+    "janji/<uuid:public_id>/keluarga/batal/": Row(FAMILY, "janji/{booking.public_id}/keluarga/batal/"),
     "janji/tunggu/baru/": Row(CITIZEN),
     "janji/tunggu/<uuid:public_id>/keluar/": Row(FAMILY, "janji/tunggu/{entry.public_id}/keluar/", method="POST"),
     "janji/tawaran/<uuid:public_id>/": Row(FAMILY, "janji/tawaran/{offer.public_id}/"),
