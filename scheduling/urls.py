@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from scheduling.views import appointments, booking, family, family_tickets, public
+from scheduling.views import appointments, booking, family, family_tickets, public, waiting
 
 app_name = "scheduling"
 urlpatterns = [
@@ -23,6 +23,9 @@ urlpatterns = [
     path("janji/<uuid:public_id>/keluarga/", family_tickets.all_tickets, name="family_tickets"),
     path("janji/<uuid:public_id>/keluarga/pindah/", family_tickets.move, name="family_move"),
     path("janji/<uuid:public_id>/keluarga/batal/", family_tickets.cancel, name="family_cancel"),
+    path("janji/tunggu/baru/", waiting.join, name="join_waitlist"),
+    path("janji/tunggu/<uuid:public_id>/keluar/", waiting.leave, name="leave_waitlist"),
+    path("janji/tawaran/<uuid:public_id>/", waiting.offer, name="offer"),
     path("janji/<uuid:public_id>/", appointments.ticket, name="ticket"),
     path("janji/<uuid:public_id>/kalender.ics", appointments.calendar_entry, name="calendar"),
     path("janji/<uuid:public_id>/pindah/", appointments.move, name="move"),
