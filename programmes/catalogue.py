@@ -97,7 +97,15 @@ def questionnaire_for(
 
 
 def form_of(questionnaire: Questionnaire) -> Form:
-    """One questionnaire as the pure functions see it, texts in the active language."""
+    """One questionnaire as the pure functions see it, texts in the active language; made once per row and language."""
+    made: dict[str | None, Form] = questionnaire.__dict__.setdefault("_forms", {})
+    language = get_language()
+    if language not in made:
+        made[language] = _form(questionnaire)
+    return made[language]
+
+
+def _form(questionnaire: Questionnaire) -> Form:
     return Form(
         code=questionnaire.code,
         version=questionnaire.version,

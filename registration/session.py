@@ -7,16 +7,18 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Any
 from urllib.parse import urlencode
+from uuid import UUID
 
 from django.conf import settings
 from django.core import signing
 from django.db.models import F
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils.functional import SimpleLazyObject
 from django.utils.http import url_has_allowed_host_and_scheme
 
-from registration.models import CitizenAccount
+from core.prepared import Prepared
+from registration.models import Citizen, CitizenAccount
 
 COOKIE = "warga"
 SALT = "registration.session"
@@ -90,6 +92,27 @@ def citizen_required(view: View) -> View:
     return wrapped
 
 
+def member_required(view: View) -> View:
+    """Like `citizen_required`, for a page of one person of the family: the view gets `citizen` in place of its id.
+
+    Account and person come with one query; 404 for a person of somebody else.
+    """
+
+    def for_member(request: CitizenRequest, citizen: Citizen | None, **kwargs: Any) -> HttpResponse:
+        if citizen is None:
+            raise Http404
+        return view(request, citizen, **kwargs)
+
+    signed_in = citizen_required(for_member)
+
+    @wraps(view)
+    def wrapped(request: CitizenRequest, citizen_id: UUID, **kwargs: Any) -> HttpResponse:
+        return signed_in(request, citizen=_member(request, citizen_id), **kwargs)
+
+    wrapped.citizen_required = True  # type: ignore[attr-defined]
+    return wrapped
+
+
 def account_id(request: HttpRequest) -> int | None:
     """The account this browser's signed cookie names; without a query, so a cookie ended elsewhere still names one."""
     claims = _claims(request)
@@ -105,6 +128,37 @@ def _claims(request: HttpRequest) -> tuple[int, int] | None:
         return int(account_id), int(version)
     except (signing.BadSignature, TypeError, ValueError):
         return None
+
+
+# The first question of every step of a booking; what is not read here is fetched when somebody asks for it.
+MEMBER = Prepared(
+    "signed_in_member",
+    """
+    SELECT account.id, account.language, account.session_version,
+        citizen.id, citizen.public_id, citizen.account_id, citizen.relation, citizen.full_name, citizen.birth_date,
+        citizen.sex, citizen.kelurahan_id, citizen.domicile_kelurahan_id, citizen.merged_into_id
+    FROM registration_citizenaccount account JOIN registration_citizen citizen ON citizen.account_id = account.id
+    WHERE account.id = %(account)s AND account.session_version = %(version)s
+      AND citizen.public_id = %(member)s AND citizen.merged_into_id IS NULL""",
+)
+ACCOUNT_FIELDS = ("id", "language", "session_version")
+MEMBER_FIELDS = (
+    "id", "public_id", "account_id", "relation", "full_name", "birth_date", "sex", "kelurahan_id",
+    "domicile_kelurahan_id", "merged_into_id",
+)  # fmt: skip
+
+
+def _member(request: CitizenRequest, citizen_id: UUID) -> Citizen | None:
+    """The person of the signed-in family, whose account is then known as well; None when there is no such person."""
+    claims = _claims(request)
+    rows = MEMBER.rows(account=claims[0], version=claims[1], member=citizen_id) if claims else []
+    if not rows:
+        return None
+    cut = len(ACCOUNT_FIELDS)
+    request.citizen_account = CitizenAccount.from_db("default", ACCOUNT_FIELDS, rows[0][:cut])
+    citizen = Citizen.from_db("default", MEMBER_FIELDS, rows[0][cut:])
+    citizen.account = request.citizen_account
+    return citizen
 
 
 def _account(claims: tuple[int, int]) -> CitizenAccount | None:

@@ -81,8 +81,7 @@ def book(
             "client_uuid": client_uuid,
             "booked_via": booked_via,
         }
-        rows = places.run_hot(
-            places.BOOK,
+        rows = places.BOOK.rows(
             slot=slot_id,
             hold=hold_key(citizen, schedule.programme_id),
             now=now,

@@ -27,22 +27,24 @@ open_slot AS (
       AND (schedule.walk_in_at IS NULL OR schedule.walk_in_at > %(now)s)
 )"""
 
-# The caller's held place first, then a free one, then one whose hold has run out. Three steps that each use an index;
-# a step is only evaluated when the one before found nothing.
+# The caller's held place first, then a free one, then one whose hold has run out. A step is only evaluated when the one
+# before found nothing, and each names the slot itself: through a join the planner would sort all places of the slot.
 PICK_PLACE = """
 mine AS MATERIALIZED (
-    SELECT place.id, place.slot_id FROM scheduling_place place JOIN open_slot ON open_slot.id = place.slot_id
-    WHERE place.state = 'held' AND place.held_by = %(hold)s AND place.pool = 'online'
-    LIMIT 1 FOR UPDATE OF place
+    SELECT id, slot_id FROM scheduling_place
+    WHERE EXISTS (SELECT FROM open_slot)
+      AND slot_id = %(slot)s AND state = 'held' AND held_by = %(hold)s AND pool = 'online'
+    LIMIT 1 FOR UPDATE
 ), free AS MATERIALIZED (
-    SELECT place.id, place.slot_id FROM scheduling_place place JOIN open_slot ON open_slot.id = place.slot_id
-    WHERE NOT EXISTS (SELECT FROM mine) AND place.state = 'free' AND place.pool = 'online'
-    ORDER BY place.number LIMIT 1 FOR UPDATE OF place SKIP LOCKED
+    SELECT id, slot_id FROM scheduling_place
+    WHERE EXISTS (SELECT FROM open_slot) AND NOT EXISTS (SELECT FROM mine)
+      AND slot_id = %(slot)s AND state = 'free' AND pool = 'online'
+    ORDER BY slot_id, pool, number LIMIT 1 FOR UPDATE SKIP LOCKED
 ), lapsed AS MATERIALIZED (
-    SELECT place.id, place.slot_id FROM scheduling_place place JOIN open_slot ON open_slot.id = place.slot_id
-    WHERE NOT EXISTS (SELECT FROM mine) AND NOT EXISTS (SELECT FROM free)
-      AND place.state = 'held' AND place.held_until < %(now)s AND place.pool = 'online'
-    LIMIT 1 FOR UPDATE OF place SKIP LOCKED
+    SELECT id, slot_id FROM scheduling_place
+    WHERE EXISTS (SELECT FROM open_slot) AND NOT EXISTS (SELECT FROM mine) AND NOT EXISTS (SELECT FROM free)
+      AND slot_id = %(slot)s AND state = 'held' AND held_until < %(now)s AND pool = 'online'
+    LIMIT 1 FOR UPDATE SKIP LOCKED
 ), picked AS (
     SELECT * FROM mine UNION ALL SELECT * FROM free UNION ALL SELECT * FROM lapsed
 )"""
@@ -176,13 +178,6 @@ UPDATE scheduling_place place SET state = 'free', appointment_id = NULL
 FROM gone WHERE place.appointment_id = gone.id"""
 
 
-def run_hot(statement: Prepared, **values: Any) -> list[tuple[Any, ...]]:
-    """Run a statement that this connection keeps ready, and return its rows."""
-    with connection.cursor() as cursor:
-        cursor.execute(statement.ready_on(connection), values)
-        return cursor.fetchall()
-
-
 def run(statement: str, **values: Any) -> list[tuple[Any, ...]]:
     """Run one of the statements above and return its rows, or nothing for one without rows."""
     with connection.cursor() as cursor:
@@ -205,7 +200,7 @@ def hold(slot_id: int, key: UUID, now: datetime | None = None) -> datetime | Non
     """
     now = now or timezone.now()
     until = now + timedelta(minutes=settings.HOLD_MINUTES)
-    rows = run_hot(HOLD, slot=slot_id, hold=key, now=now, until=until)
+    rows = HOLD.rows(slot=slot_id, hold=key, now=now, until=until)
     return rows[0][0] if rows else None
 
 

@@ -256,6 +256,7 @@ CELERY_BEAT_SCHEDULE = {
 
 # --- logs -----------------------------------------------------------------------------------------------------------
 LOGGING = logs.configure(json=not DEMO)
+DJANGO_STRUCTLOG_STATUS_START_LOG_LEVEL = 10  # one line per request, when it is answered; its start is for debugging
 
 # --- portal ---------------------------------------------------------------------------------------------------------
 FAMILY_LIMIT = env.int("FAMILY_LIMIT", default=10)
@@ -275,7 +276,9 @@ OFFER_MINUTES = env.int("OFFER_MINUTES", default=30)
 OFFER_LEAST_MINUTES = env.int("OFFER_LEAST_MINUTES", default=10)  # shorter than this is no offer
 QUIET_FROM = time.fromisoformat(env("QUIET_FROM", default="21:00"))
 QUIET_UNTIL = time.fromisoformat(env("QUIET_UNTIL", default="06:00"))
-MISSED_OFFERS_LIMIT = env.int("MISSED_OFFERS_LIMIT", default=3)  # silent this often, the wait ends and the person is told
+MISSED_OFFERS_LIMIT = env.int(
+    "MISSED_OFFERS_LIMIT", default=3
+)  # silent this often, the wait ends and the person is told
 NEXT_DOSE_OFFER_HOURS = env.int("NEXT_DOSE_OFFER_HOURS", default=48)  # never past 24 hours before the session
 NEXT_DOSE_WINDOW_DAYS = env.int("NEXT_DOSE_WINDOW_DAYS", default=14)  # from the first day the rules allow
 QUEUE_LIMIT = env.int("QUEUE_LIMIT", default=100)  # requests waiting in one web process; more hear "sedang ramai"

@@ -8,15 +8,15 @@ from django.urls import include, path
 from victori.health import healthz
 
 STAFF = "accounts registration vaccination stock certificates pcare_bridge scheduling admission reporting"
-PUBLIC = "registration scheduling admission stock certificates pcare_bridge reporting portal"
+PUBLIC = "scheduling registration admission stock certificates pcare_bridge reporting portal"
 
 urlpatterns = [
     path("healthz", healthz, name="healthz"),
     path("admin/", admin.site.urls),
     path("api/v1/", include("victori.api_urls")),
-    *[path("", include(f"{app}.urls_staff")) for app in STAFF.split()],
     # English stands under /en/, so that a page is one address for one language and any cache may keep it.
     *i18n_patterns(*[path("", include(f"{app}.urls")) for app in PUBLIC.split()], prefix_default_language=False),
+    *[path("", include(f"{app}.urls_staff")) for app in STAFF.split()],
 ]
 if settings.DEMO:
     urlpatterns.append(path("demo/", include("messaging.urls_demo")))

@@ -16,7 +16,7 @@ from programmes.models import Programme
 from programmes.rules import Option
 from registration.models import Citizen
 from registration.queries import family
-from registration.session import citizen_required
+from registration.session import citizen_required, member_required
 from scheduling import booking, eligibility, errors, flow, places, queries
 from scheduling.forms import AnswersForm
 from scheduling.models import Appointment, Slot
@@ -164,10 +164,10 @@ def answer_questions(request: CitizenRequest, citizen_id: UUID, slot_id: int) ->
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
-@citizen_required
-def check_answers(request: CitizenRequest, citizen_id: UUID, slot_id: int) -> HttpResponse:
+@member_required
+def check_answers(request: CitizenRequest, citizen: Citizen, slot_id: int) -> HttpResponse:
     """Everything on one page, then confirm; sent twice, from two tabs or with the back button it is one booking."""
-    citizen, slot = _member(request, citizen_id), _slot_or_404(slot_id)
+    slot = _slot_or_404(slot_id)
     key = flow.request_key(request)
     option = eligibility.for_schedule(citizen, slot.schedule)
     asked = flow.pre_screening(citizen, slot, option)
