@@ -8,7 +8,8 @@ class SchedulingConfig(AppConfig):
     def ready(self) -> None:
         from core import outbox, sweeper
         from registration import merging, visibility
-        from scheduling import audits, booking, next_dose, notify, notify_offers, sweeps, waitlist
+        from scheduling import audits, booking, capacity, next_dose, notify, notify_offers, sweeps, waitlist
+        from stock import changes
 
         outbox.subscribe("appointment.booked", notify.CONSUMER, notify.told_booked)
         outbox.subscribe("appointment.moved", notify.CONSUMER, notify.told_moved)
@@ -23,6 +24,8 @@ class SchedulingConfig(AppConfig):
         merging.register(waitlist.move_entries)
         visibility.extend(sweeps.expected_citizens)
         audits.register()
+        changes.register(capacity.fit_pairs)
+        sweeper.register("capacity", capacity.sweep)
         self._draws()
 
     def _draws(self) -> None:

@@ -7,6 +7,7 @@ from django.db.models import Count, Exists, F, OuterRef, Q
 from django.utils import timezone
 
 from core import audit
+from scheduling import capacity
 from scheduling.models import Appointment, Offer, Place, Schedule, WaitlistEntry, WaitlistMember
 
 # A lapsed hold is free for every taker at once; the sweeper tidies the row within seconds.
@@ -22,6 +23,7 @@ def register() -> None:
     audit.register("I1", "setiap tawaran terbuka punya tempat untuk semua orangnya", offers_without_places)
     audit.register("I1", "tidak ada tempat tertahan tanpa tawaran terbuka", offered_to_nobody)
     audit.register("I1", "daftar tunggu dan tawarannya sekata", entries_astray)
+    audit.register("I1", "tempat yang dapat dipesan tidak melebihi stok", capacity.bookable_beyond_stock)
     audit.register("I2", "satu janji aktif per warga dan program", double_active)
     audit.register("I2", "yang sudah punya janji tidak ditawari tempat lagi", booked_and_offered)
     audit.register("I3", "satu kunci permintaan, satu janji", double_keys)

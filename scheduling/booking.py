@@ -16,7 +16,7 @@ from programmes.history import PastDose
 from programmes.rules import Option
 from regions.models import Facility
 from registration.models import Citizen
-from scheduling import eligibility, errors, places, queries, tickets
+from scheduling import capacity, eligibility, errors, places, queries, tickets
 from scheduling.models import Appointment, Place, Schedule, Slot
 
 HOLD_NAMESPACE = UUID("5d0f4c52-9a52-4c2e-8a3c-61a2a5f5a0b1")
@@ -138,6 +138,7 @@ def move_locked(appointment: Appointment, slot: Slot, option: Option, place_id: 
     """Move an appointment to a place, both of which the caller has locked in this transaction."""
     places.give_back(appointment.pk)
     Place.objects.filter(pk=place_id).update(state=Place.TAKEN, appointment=appointment, held_until=None, held_by=None)
+    capacity.freed([appointment.schedule_id])
     appointment.slot, appointment.schedule = slot, slot.schedule
     appointment.dose_code = option.dose_code
     _changed(appointment, now, "slot", "schedule", "dose_code")
@@ -162,6 +163,7 @@ def cancel(appointment_id: int, *, reason: str = "", because: str = Appointment.
 def cancel_locked(appointment: Appointment, *, reason: str, because: str) -> None:
     """Cancel an appointment the caller has locked in this transaction."""
     places.give_back(appointment.pk)
+    capacity.freed([appointment.schedule_id])
     appointment.status = Appointment.Status.CANCELLED
     appointment.cancelled_at = timezone.now()
     appointment.cancel_reason, appointment.cancelled_because = reason[:200], because
@@ -208,11 +210,12 @@ def settle_after_dose(
     in it), no longer allow the booked session, it is cancelled and the person is told. Otherwise it stays, for the dose
     that is now due. Someone who stands at another desk is left to that desk. Locks the appointment, then its place.
     """
-    rows = Appointment.objects.select_for_update(no_key=True, of=("self",)).select_related("schedule__vaccine")
-    appointment = rows.filter(citizen=citizen, programme=programme, status=Appointment.Status.BOOKED).first()
+    rows = Appointment.objects.filter(citizen=citizen, programme=programme, status=Appointment.Status.BOOKED)
+    appointment = rows.select_for_update(no_key=True).first()  # alone, for the reason given in `_locked`
     if appointment is None:
         return None
-    schedule = appointment.schedule
+    schedule = Schedule.objects.select_related("vaccine").get(pk=appointment.schedule_id)
+    appointment.schedule = schedule
     if (schedule.facility_id, schedule.date) == (facility_id, given_on):
         return fulfil(appointment.pk)
     option = eligibility.for_schedule(citizen, schedule, eligibility.Case(eligibility.facts_of(citizen), history))
@@ -242,6 +245,7 @@ def unfulfil(appointment_id: int) -> Appointment:
     else:
         appointment.status = Appointment.Status.DEFERRED
         places.give_back(appointment.pk, Place.Pool.WALK_IN)
+        capacity.freed([appointment.schedule_id])
     appointment.save(update_fields=["status"])
     return appointment
 
@@ -258,6 +262,7 @@ def defer(appointment_id: int, reason: str = "") -> Appointment:
     if not appointment.is_active:
         raise errors.NotChangeable(str(appointment.status_text))
     places.give_back(appointment.pk, Place.Pool.WALK_IN)
+    capacity.freed([appointment.schedule_id])
     appointment.status, appointment.cancel_reason = Appointment.Status.DEFERRED, reason[:200]
     appointment.arrived_at = appointment.arrived_at or timezone.now()
     appointment.save(update_fields=["status", "cancel_reason", "arrived_at"])
@@ -333,8 +338,9 @@ def move_appointments(kept: Citizen, merged: Citizen) -> None:
 
 
 def _locked(appointment_id: int) -> Appointment:
-    rows = Appointment.objects.select_for_update(no_key=True, of=("self",)).select_related("citizen", "schedule")
-    return rows.get(pk=appointment_id)
+    # First the row alone: joined to its schedule, a row that was moved while we waited would not be found at all.
+    Appointment.objects.select_for_update(no_key=True).only("pk").get(pk=appointment_id)
+    return Appointment.objects.select_related("citizen", "schedule").get(pk=appointment_id)
 
 
 def _changed(appointment: Appointment, now: datetime, *fields: str) -> None:

@@ -13,7 +13,7 @@ from core import outbox
 from core.formats import DAYS
 from programmes.models import Vaccine
 from regions.models import Facility
-from scheduling import booking, errors, places
+from scheduling import booking, capacity, errors, places
 from scheduling.models import Appointment, Place, Schedule, ScheduleTemplate, Slot
 
 # Told and cancelled in one transaction; the next batch is its own message, so that a crash repeats at most one.
@@ -86,7 +86,8 @@ def publish_schedule(
 ) -> Schedule:
     """Open one day of one vaccine at one facility, with its sessions and places.
 
-    The last places of each session are the walk-in share. Raises IntegrityError when the same schedule exists.
+    The last places of each session are the walk-in share; places beyond the usable stock wait for it. Raises
+    IntegrityError when the same schedule exists.
     """
     if vaccine.programme_id is None:
         raise ValueError(f"{vaccine.code} belongs to no programme")
@@ -100,6 +101,7 @@ def publish_schedule(
         for start, stop in windows(day, open_time, close_time, slot_minutes)
     )
     Place.objects.bulk_create(_places(slots, places_per_slot, walk_in_percent), batch_size=2000)
+    capacity.fit(facility.pk, vaccine.pk)
     return schedule
 
 
@@ -181,6 +183,7 @@ def reopen_schedule(schedule_id: int) -> Schedule:
         schedule.close_total = 0
         schedule.save(update_fields=["state", "close_reason", "closed_at", "closed_by", "close_total"])
         places.count(places.REOPEN_PLACES, schedule=schedule.pk, percent=schedule.walk_in_percent)
+        capacity.fit(schedule.facility_id, schedule.vaccine_id)
     return schedule
 
 

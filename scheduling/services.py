@@ -15,6 +15,7 @@ from scheduling.booking import (
     take_walk_in,
     unfulfil,
 )
+from scheduling.capacity import dose_given, fit_pairs
 from scheduling.publishing import (
     close_schedule,
     plan,
@@ -30,7 +31,9 @@ __all__ = [
     "cancel",
     "close_schedule",
     "defer",
+    "dose_given",
     "find_by_ticket",
+    "fit_pairs",
     "fulfil",
     "hold_key",
     "hold_place",

@@ -8,6 +8,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from accounts.models import User
+from stock import changes
 from stock.models import Lot, StockBalance, StockMovement
 from stock.services import StockError
 
@@ -23,7 +24,7 @@ class Delivery:
 
 @transaction.atomic
 def receive_many(deliveries: Sequence[Delivery], *, actor: User, document: str = "") -> int:
-    """Book in many lots at once, in six statements; returns the number of lines. Locks all balance rows, in order.
+    """Book in many lots at once, in seven statements; returns the number of lines. Locks all balance rows, in order.
 
     For lots already written down (`find_lot`); raises StockError when one of them has expired.
     """
@@ -33,6 +34,7 @@ def receive_many(deliveries: Sequence[Delivery], *, actor: User, document: str =
             raise StockError("Jumlah dosis harus lebih dari nol.")
         wanted[line.facility_id, line.lot_id] += line.doses
     lots = {lot for _facility, lot in wanted}
+    found = dict(Lot.objects.filter(pk__in=lots).values_list("pk", "vaccine_id"))
     if Lot.objects.filter(pk__in=lots, expiration_date__lt=timezone.localdate()).exists():
         raise StockError("Salah satu batch sudah kedaluwarsa. Jangan diterima.")
     StockBalance.objects.bulk_create(
@@ -62,4 +64,5 @@ def receive_many(deliveries: Sequence[Delivery], *, actor: User, document: str =
         )
     StockBalance.objects.bulk_update(changed, ["doses_on_hand", "updated_at"], batch_size=500)
     StockMovement.objects.bulk_create(lines, batch_size=500)
+    changes.tell(*((facility, found[lot]) for facility, lot in wanted))
     return len(lines)

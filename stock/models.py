@@ -104,6 +104,47 @@ class Transfer(models.Model):
         return self.public_code
 
 
+class AnnouncedDelivery(models.Model):
+    """Doses that are to come to a facility: places may be booked against them from the day after the expected one."""
+
+    class State(models.TextChoices):
+        ANNOUNCED = "announced", "Diumumkan"
+        ARRIVED = "arrived", "Sudah tiba"
+        CANCELLED = "cancelled", "Dibatalkan"
+
+    facility = models.ForeignKey(Facility, on_delete=models.PROTECT, related_name="announced")
+    vaccine = models.ForeignKey(Vaccine, on_delete=models.PROTECT, related_name="announced")
+    doses = models.PositiveIntegerField("jumlah dosis")
+    expected_on = models.DateField("diperkirakan tiba", db_comment="Local date.")
+    document = models.CharField("dokumen", max_length=60, blank=True, db_comment="Letter or SBBK number.")
+    state = models.CharField("keadaan", max_length=10, choices=State, default=State.ANNOUNCED)
+    doses_arrived = models.PositiveIntegerField("dosis tiba", null=True, blank=True)
+    announced_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+    announced_at = models.DateTimeField("diumumkan", default=timezone.now)
+    ended_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, blank=True, related_name="+"
+    )
+    ended_at = models.DateTimeField("selesai", null=True, blank=True)
+    note = models.CharField("catatan", max_length=200, blank=True)
+    client_uuid = models.UUIDField("kunci permintaan", unique=True)
+
+    objects = StockQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = "kiriman diumumkan"
+        verbose_name_plural = "kiriman diumumkan"
+        constraints = [models.CheckConstraint(condition=Q(doses__gt=0), name="announced_delivery_has_doses")]
+        indexes = [
+            models.Index(
+                fields=["facility", "vaccine", "expected_on"], name="announced_delivery_open",
+                condition=Q(state="announced"),
+            )
+        ]  # fmt: skip
+
+    def __str__(self) -> str:
+        return f"{self.facility_id} {self.vaccine_id} {self.expected_on:%Y-%m-%d}: {self.doses}"
+
+
 class StockMovement(models.Model):
     """One line of the ledger; never changed or deleted, corrected by a counter-entry (RULES ST-1).
 

@@ -14,6 +14,7 @@ from django.utils import timezone
 
 from accounts.models import User
 from regions.models import Facility
+from stock import changes
 from stock.models import Lot, StockBalance, StockMovement, Transfer, VialOpening
 
 Kind = StockMovement.Kind
@@ -39,10 +40,12 @@ def receive(
     vvm_stage: str = "A",
     reason: str = "",
     client_uuid: uuid.UUID | None = None,
+    announced_id: int | None = None,
 ) -> StockMovement:
     """Book doses that arrived from the store; creates the lot when it is new here. Locks the balance row.
 
-    Raises StockError for an expired lot, an unusable VVM stage, or a lot number known with another expiry date.
+    `announced_id` names the announced delivery that ends with it. Raises StockError for an expired lot, an unusable VVM
+    stage, a lot number known with another expiry date, or an announcement of something else.
     """
     _positive(doses)
     if expiration_date < timezone.localdate():
@@ -55,7 +58,13 @@ def receive(
         return known
     if balance.doses_on_hand == 0 or vvm_stage > balance.vvm_stage:
         balance.vvm_stage = vvm_stage
-    return _write(balance, Kind.RECEIVED, doses, actor, document=document, reason=reason, client_uuid=client_uuid)
+    line = _write(balance, Kind.RECEIVED, doses, actor, document=document, reason=reason, client_uuid=client_uuid)
+    if announced_id:
+        from stock import announcements  # late: it builds on the services
+
+        announcements.arrive(announced_id, line)
+    changes.tell(_pair(balance))
+    return line
 
 
 def find_lot(vaccine_code: str, lot_number: str, expiration_date: date) -> Lot:
@@ -181,7 +190,9 @@ def waste(
         raise StockError(
             f"Hanya ada {sealed} dosis di vial utuh. Sisa vial terbuka dicatat lewat tombol Buang sisa vial."
         )
-    return _write(balance, Kind.WASTED, -doses, actor, reason=reason, client_uuid=client_uuid)
+    line = _write(balance, Kind.WASTED, -doses, actor, reason=reason, client_uuid=client_uuid)
+    changes.tell(_pair(balance))
+    return line
 
 
 @transaction.atomic
@@ -196,7 +207,11 @@ def discard_vial(*, vial_id: int, reason: str, actor: User) -> StockMovement | N
     vial.doses_wasted += left
     vial.closed_at = timezone.now()
     vial.save(update_fields=["doses_wasted", "closed_at"])
-    return _write(balance, Kind.WASTED, -left, actor, reason=reason, vial=vial) if left else None
+    if not left:
+        return None
+    line = _write(balance, Kind.WASTED, -left, actor, reason=reason, vial=vial)
+    changes.tell(_pair(balance))
+    return line
 
 
 @transaction.atomic
@@ -207,6 +222,7 @@ def set_vvm(*, facility_id: int, lot_id: int, stage: str) -> StockBalance:
         raise StockError("VVM tidak dapat membaik. Periksa label sekali lagi.")
     balance.vvm_stage, balance.updated_at = stage, timezone.now()
     balance.save(update_fields=["vvm_stage", "updated_at"])
+    changes.tell(_pair(balance))
     return balance
 
 
@@ -244,6 +260,7 @@ def send(
         client_uuid=client_uuid,
     )
     _write(balance, Kind.SENT, -doses, actor, document=code, transfer=transfer)
+    changes.tell(*_both_ends(balance, transfer))
     return transfer
 
 
@@ -268,8 +285,8 @@ def receive_transfer(*, transfer_id: int, doses: int, actor: User, note: str = "
     transfer.received_by, transfer.received_at = actor, timezone.now()
     transfer.note = "; ".join(part for part in (transfer.note, note.strip()) if part)[:200]
     transfer.save(update_fields=["state", "quantity_received", "received_by", "received_at", "note"])
+    balance = _lock(transfer.to_facility_id, transfer.lot_id)
     if doses:
-        balance = _lock(transfer.to_facility_id, transfer.lot_id)
         if balance.doses_on_hand == 0 or vvm_stage > balance.vvm_stage:
             balance.vvm_stage = vvm_stage
         _write(
@@ -281,6 +298,7 @@ def receive_transfer(*, transfer_id: int, doses: int, actor: User, note: str = "
             transfer=transfer,
             reason=note.strip(),
         )
+    changes.tell(_pair(balance))
     return transfer
 
 
@@ -305,6 +323,7 @@ def cancel_transfer(*, transfer_id: int, actor: User, reason: str) -> Transfer:
         transfer=transfer,
         reason=reason.strip(),
     )
+    changes.tell(*_both_ends(balance, transfer))
     return transfer
 
 
@@ -331,13 +350,25 @@ def count(
         return None
     if not reason.strip():
         raise StockError(f"Menurut catatan ada {balance.doses_on_hand} dosis. Isi alasan selisihnya.")
-    return _write(balance, Kind.COUNTED, difference, actor, reason=reason, client_uuid=client_uuid)
+    line = _write(balance, Kind.COUNTED, difference, actor, reason=reason, client_uuid=client_uuid)
+    changes.tell(_pair(balance))
+    return line
 
 
 def lock_balances(facility_id: int, lot_ids: Sequence[int]) -> None:
     """Lock several balance rows at once, in order: two crossing exchanges of lots must not wait for each other."""
     rows = StockBalance.objects.select_for_update(no_key=True).filter(facility=facility_id, lot__in=lot_ids)
     list(rows.order_by("pk").values_list("pk"))
+
+
+def _pair(balance: StockBalance) -> changes.Pair:
+    return balance.facility_id, balance.lot.vaccine_id
+
+
+def _both_ends(balance: StockBalance, transfer: Transfer) -> list[changes.Pair]:
+    # What is on the way counts where it is going, so both ends change.
+    vaccine = balance.lot.vaccine_id
+    return [(transfer.from_facility_id, vaccine), (transfer.to_facility_id, vaccine)]
 
 
 def _already(client_uuid: uuid.UUID | None) -> StockMovement | None:

@@ -118,14 +118,19 @@ def _record_dose(client_uuid: uuid.UUID, *, citizen_id: int, facility_id: int, *
         residence_id=citizen.kelurahan_id,
         **_by_verdict(verdict, lot),
     )
+    used = None
     if visit and visit.appointment_id and visit.step == Visit.Step.SCREENED:  # further doses of a visit come on top
-        scheduling.fulfil(visit.appointment_id)
-    given = PastDose(programme_code, lot.vaccine_id, dose_code, on_date, counts=not verdict.invalid_reasons)
-    scheduling.settle_after_dose(citizen, programme_code, (*past, given), facility_id=facility_id, given_on=on_date)
+        used = scheduling.fulfil(visit.appointment_id)
     taken, _movement = stock.take_dose(
         facility_id=facility_id, lot_id=lot.pk, at=occurred_at, actor=entry["recorder"],
         immunization_uuid=immunization.uuid,
     )  # fmt: skip
+    # Only this person's own appointment, under the citizen's lock: a place that comes free is reckoned against stock.
+    given = PastDose(programme_code, lot.vaccine_id, dose_code, on_date, counts=not verdict.invalid_reasons)
+    settled = scheduling.settle_after_dose(
+        citizen, programme_code, (*past, given), facility_id=facility_id, given_on=on_date
+    )  # fmt: skip
+    scheduling.dose_given(used or settled, facility_id=facility_id, lot=taken)
     _copy_lot(immunization, taken)
     immunization.validate_constraints()
     immunization.save(force_insert=True)
@@ -292,6 +297,7 @@ def correct_dose(
                 immunization_uuid=new.uuid,
             )  # fmt: skip
             _copy_lot(new, lot)
+            scheduling.fit_pairs([(new.facility_id, old.vaccine_id), (new.facility_id, lot.vaccine_id)])
         new.validate_constraints()
         new.save(force_insert=True)
         _tell("immunization.corrected", old, replacement_id=new.pk)
@@ -312,9 +318,9 @@ def withdraw_dose(*, immunization_id: int, actor: User, reason: str) -> Immuniza
         if row.status == Status.ENTERED_IN_ERROR:
             return row
         _mark_in_error(row, actor, reason)
-        _step_back(row)
-        if row.is_primary_source:
+        if row.is_primary_source:  # first: the place that may come free below is reckoned against stock
             stock.give_back(immunization_uuid=stock_uuid(row), actor=actor, reason=f"Salah catat: {reason}"[:200])
+        _step_back(row)
         _tell("immunization.corrected", row, replacement_id=None)
         return row
 

@@ -1,5 +1,7 @@
-"""When and where (schedule), for whom a place is kept before it is booked (waiting), and places by lot (draw)."""
+"""When and where (schedule), for whom a place is kept before it is booked (waiting), places by lot (draw), and how many
+the stock bears (capacity)."""
 
+from scheduling.models.capacity import Displaced, StockFit
 from scheduling.models.draw import Draw, DrawEntry, DrawMember
 from scheduling.models.schedule import (
     Appointment,
@@ -14,6 +16,7 @@ from scheduling.models.waiting import Offer, WaitlistEntry, WaitlistMember
 
 __all__ = [
     "Appointment",
+    "Displaced",
     "Draw",
     "DrawEntry",
     "DrawMember",
@@ -24,6 +27,7 @@ __all__ = [
     "ScheduleQuerySet",
     "ScheduleTemplate",
     "Slot",
+    "StockFit",
     "WaitlistEntry",
     "WaitlistMember",
 ]

@@ -171,6 +171,7 @@ class Appointment(models.Model):
         CITIZEN = "warga", "Dibatalkan warga"
         STAFF = "petugas", "Dibatalkan petugas"
         CLOSED = "tutup", "Jadwal ditutup"
+        SHRUNK = "kurang", "Tempat dikurangi"
         MERGED = "gabung", "Data digabung"
         DOSE = "dosis", "Dosis sudah diberikan di tempat lain"
 
@@ -283,6 +284,7 @@ class Place(models.Model):
         OFFERED = "offered", "Ditawarkan ke daftar tunggu"
         LEASED = "leased", "Dibawa petugas keliling"
         DRAW = "draw", "Diundi"
+        UNSTOCKED = "unstocked", "Menunggu stok"
         CLOSED = "closed", "Ditutup"
 
     FREE, HELD, TAKEN = "free", "held", "taken"

@@ -19,6 +19,7 @@ from scheduling.models import Offer, ScheduleTemplate
 from scheduling.publishing import publish_schedule
 from stock import services as stock
 from tests.registration.people import make_account, make_citizen, nik_for, sign_in_citizen
+from tests.scheduling.world import ensure_stock
 from tests.staff import make_staff, sign_in_staff
 from tests.stock.shelf import facility, stocked
 from tests.vaccination import desk
@@ -68,6 +69,7 @@ def build() -> City:
     booker = make_citizen(account, birth_date=date(1933, 5, 17))
     booking = desk.booked_today(booker)
     free = make_citizen(account, birth_date=date(1934, 5, 17))
+    ensure_stock(here, lot.vaccine)
     tomorrow = publish_schedule(
         facility=here, vaccine=lot.vaccine, dose_codes=("primary1",), day=timezone.localdate() + timedelta(days=1),
         open_time=booking.schedule.open_time, close_time=booking.schedule.close_time, slot_minutes=240,

@@ -13,7 +13,7 @@ from scheduling.models import Appointment, Place, Schedule, ScheduleTemplate
 from scheduling.publishing import close_schedule, plan, publish_from_template, reopen_schedule, walk_in_share, windows
 from scheduling.services import arrive, cancel, move
 from tests.registration.people import make_account
-from tests.scheduling.world import booked, free_places, make_adult, make_city, make_schedule, make_slot
+from tests.scheduling.world import booked, ensure_stock, free_places, make_adult, make_city, make_schedule, make_slot
 
 pytestmark = pytest.mark.django_db
 
@@ -131,7 +131,9 @@ def make_template(**changes):
         "release_days_before": 1,
         "release_time": time(15),
     }
-    return ScheduleTemplate.objects.create(**(values | changes))
+    values |= changes
+    ensure_stock(values["facility"], values["vaccine"])
+    return ScheduleTemplate.objects.create(**values)
 
 
 def test_a_template_publishes_its_weekdays_and_repeating_skips_them():

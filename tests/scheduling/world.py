@@ -7,14 +7,19 @@ from datetime import date, time, timedelta
 from django.db import connection
 from django.utils import timezone
 
+from accounts.models import User
 from programmes.models import Vaccine
 from regions.models import Facility
 from scheduling.models import Place, Slot
 from scheduling.publishing import publish_schedule
+from stock import queries
+from stock.deliveries import Delivery, receive_many
+from stock.services import find_lot
 from tests.factories.reference import load_reference
 from tests.registration.people import make_citizen
 
 ADULT = date(1931, 5, 17)
+FAR_EXPIRY = date(2090, 1, 31)
 
 
 def make_city():
@@ -23,13 +28,30 @@ def make_city():
         load_reference()
 
 
-def make_schedule(*, facility="pkm-poncol", vaccine="COV_AZ", dose_codes=("primary1",), days=1, **options):
-    """An open schedule `days` from today with two sessions of five places, one of them for walk-ins."""
+def ensure_stock(facility, vaccine, doses=100_000):
+    """Doses on the shelf, through the real ledger, of a lot that every other lot comes before: places need them."""
+    if queries.usable_doses(facility.pk, vaccine.pk, FAR_EXPIRY) >= doses:
+        return
+    keeper, _new = User.objects.get_or_create(username="gudang", defaults={"full_name": "Gudang Uji"})
+    lot = find_lot(vaccine.pk, "CADANGAN", FAR_EXPIRY)
+    receive_many([Delivery(facility.pk, lot.pk, doses)], actor=keeper)
+
+
+def make_schedule(
+    *, facility="pkm-poncol", vaccine="COV_AZ", dose_codes=("primary1",), days=1, stocked=True, **options
+):
+    """An open schedule `days` from today with two sessions of five places, one of them for walk-ins.
+
+    With `stocked` there is vaccine for it, and for a thousand more.
+    """
     make_city()
+    facility, vaccine = Facility.objects.get(code=facility), Vaccine.objects.get(code=vaccine)
+    if stocked:
+        ensure_stock(facility, vaccine)
     options = {"open_time": time(8), "close_time": time(9), "places_per_slot": 5, "walk_in_percent": 20} | options
     return publish_schedule(
-        facility=Facility.objects.get(code=facility),
-        vaccine=Vaccine.objects.get(code=vaccine),
+        facility=facility,
+        vaccine=vaccine,
         dose_codes=dose_codes,
         day=options.pop("day", None) or timezone.localdate() + timedelta(days=days),
         **options,

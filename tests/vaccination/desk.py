@@ -8,7 +8,7 @@ from django.utils import timezone
 from programmes.models import Vaccine
 from scheduling.models import Appointment, Place, Schedule, Slot
 from scheduling.publishing import publish_schedule
-from tests.scheduling.world import make_adult, make_city
+from tests.scheduling.world import ensure_stock, make_adult, make_city
 from tests.staff import make_staff
 from tests.stock.shelf import facility, stocked
 from vaccination import flow, services
@@ -25,8 +25,10 @@ def today_schedule(vaccine="COV_AZ", dose_codes=("primary1", "primary2", "booste
     known = Schedule.objects.filter(facility=at or facility(), vaccine=vaccine, date=timezone.localdate()).first()
     if known:
         return known
+    product = Vaccine.objects.get(code=vaccine)
+    ensure_stock(at or facility(), product)
     return publish_schedule(
-        facility=at or facility(), vaccine=Vaccine.objects.get(code=vaccine), dose_codes=dose_codes,
+        facility=at or facility(), vaccine=product, dose_codes=dose_codes,
         day=timezone.localdate(), open_time=time(0), close_time=time(23, 59), slot_minutes=1439,
         **({"places_per_slot": 20, "walk_in_percent": 50} | options),
     )  # fmt: skip
