@@ -14,7 +14,10 @@ from django.utils import timezone
 if TYPE_CHECKING:
     from accounts.models import User
 
-DESK = {"desk.view", "desk.check_in", "desk.screen", "desk.observe", "kipi.record", "stock.view", "identity.resolve"}
+DESK = {
+    "desk.view", "desk.check_in", "desk.screen", "desk.observe", "kipi.record", "stock.view", "identity.resolve",
+    "draw.enter",
+}  # fmt: skip
 HEALTH_OFFICE_VIEW = {"coverage.view", "stock.view", "stock.overview", "pcare.view", "schedule.view"}
 HEALTH_OFFICE_WORK = {
     "pcare.manage",
@@ -28,7 +31,7 @@ ROLE_CAPABILITIES: dict[str, frozenset[str]] = {
     "petugas": frozenset(DESK),
     "vaksinator": frozenset(DESK | {"dose.record", "dose.correct", "vial.open"}),
     "pengelola_stok": frozenset({"stock.view", "stock.manage", "vial.open", "desk.view"}),
-    "kader": frozenset({"booking.assist"}),
+    "kader": frozenset({"booking.assist", "draw.enter"}),
     "admin_dinkes": frozenset(HEALTH_OFFICE_VIEW | HEALTH_OFFICE_WORK),
     "pemantau_dinkes": frozenset(HEALTH_OFFICE_VIEW),
     "mitra": frozenset({"api.record_dose"}),

@@ -17,6 +17,7 @@ PURPOSES = {
     "certificate": _("Bantuan sertifikat"),
     "complaint": _("Penanganan pengaduan"),
     "day_list": _("Daftar harian fasilitas"),
+    "draw": _("Pendaftaran undian"),
     "partner": _("Pencatatan oleh fasilitas mitra"),
 }
 

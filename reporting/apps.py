@@ -7,9 +7,11 @@ class ReportingConfig(AppConfig):
 
     def ready(self) -> None:
         from core import audit, outbox, sweeper
-        from reporting import checks, services
+        from reporting import checks, coverage, services
+        from scheduling import draw_weights
 
         outbox.subscribe("immunization.recorded", services.CONSUMER, services.on_recorded)
         outbox.subscribe("immunization.corrected", services.CONSUMER, services.on_corrected)
         sweeper.register("coverage", services.fold)
+        draw_weights.measure_coverage_with(coverage.percent_by_kecamatan)
         audit.register("I7", "Rekap cakupan sama dengan hitungan ulang dari catatan dosis", checks.different_cells)

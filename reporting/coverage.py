@@ -243,6 +243,14 @@ def per_day(dose: Dose, since: date, until: date, kecamatan: str = "") -> list[t
         return cursor.fetchall()
 
 
+def percent_by_kecamatan(programme: str, code: str) -> dict[str, Decimal]:
+    """Per cent reached of each kecamatan that has a target, by code; empty for an unknown dose."""
+    dose = find_dose(programme, code)
+    if dose is None:
+        return {}
+    return {cell.code: cell.percent for cell in coverage(dose).cells if cell.percent is not None}
+
+
 @dataclass(frozen=True, slots=True)
 class Summary:
     """One sentence for the home page."""

@@ -101,7 +101,7 @@ def _who(rule: Rule, names: Mapping[str, str]) -> str:
             return _("Berusia %(age)d tahun atau lebih") % {"age": rule["from"]}
         case "missed":
             text = _(
-                "Setiap kali belum dapat tempat dalam undian atau daftar tunggu sebelumnya (paling banyak %(most)d kali)"
+                "Setiap kali sebelumnya belum dapat tempat, lewat undian atau daftar tunggu (paling banyak %(most)d)"
             )
             return text % {"most": rule["most"]}
         case _:

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from scheduling.views import appointments, booking, family, family_tickets, public, waiting
+from scheduling.views import appointments, booking, draws, family, family_tickets, public, waiting
 
 app_name = "scheduling"
 urlpatterns = [
@@ -26,6 +26,12 @@ urlpatterns = [
     path("janji/tunggu/baru/", waiting.join, name="join_waitlist"),
     path("janji/tunggu/<uuid:public_id>/keluar/", waiting.leave, name="leave_waitlist"),
     path("janji/tawaran/<uuid:public_id>/", waiting.offer, name="offer"),
+    path("undian/", draws.draw_list, name="draw_list"),
+    path("undian/<int:draw_id>/", draws.draw_page, name="draw"),
+    path("undian/<int:draw_id>/peserta.csv", draws.participants, name="draw_participants"),
+    path("undian/<int:draw_id>/hasil.csv", draws.result, name="draw_result"),
+    path("janji/undian/<int:draw_id>/", draws.enter, name="draw_enter"),
+    path("janji/undian/<int:draw_id>/mundur/", draws.withdraw, name="draw_withdraw"),
     path("janji/<uuid:public_id>/", appointments.ticket, name="ticket"),
     path("janji/<uuid:public_id>/kalender.ics", appointments.calendar_entry, name="calendar"),
     path("janji/<uuid:public_id>/pindah/", appointments.move, name="move"),

@@ -2,7 +2,7 @@
 
 from django.urls import path, register_converter
 
-from scheduling.views import staff
+from scheduling.views import draws_staff, staff
 
 
 class FileKind:
@@ -33,6 +33,13 @@ urlpatterns = [
     path("dinkes/jadwal/pola/<int:template_id>/", staff.edit_template, name="edit_template"),
     path("dinkes/jadwal/pola/<int:template_id>/hapus/", staff.delete_template, name="delete_template"),
     path("dinkes/jadwal/pola/<int:template_id>/terbit/", staff.publish, name="publish"),
+    path("dinkes/undian/", draws_staff.office_list, name="draws"),
+    path("dinkes/undian/baru/", draws_staff.announce, name="draw_new"),
+    path("dinkes/undian/<int:draw_id>/", draws_staff.office_page, name="draw"),
+    path("dinkes/undian/<int:draw_id>/batal/", draws_staff.cancel, name="draw_cancel"),
+    path("dinkes/undian/<int:draw_id>/laporan.csv", draws_staff.report, name="draw_report"),
+    path("petugas/undian/", draws_staff.desk_list, name="draw_desk"),
+    path("petugas/undian/<int:draw_id>/", draws_staff.desk_enter, name="draw_desk_enter"),
     path("petugas/jadwal/", staff.petugas_list, name="petugas_list"),
     path("petugas/jadwal/<int:schedule_id>/", staff.petugas_detail, name="petugas_detail"),
     path(

@@ -7,7 +7,7 @@ from django.utils import timezone
 
 from programmes.models import Programme
 from scheduling import draw_run, draws
-from scheduling.models import Draw, Slot
+from scheduling.models import Draw, Schedule, Slot
 from tests.scheduling.world import make_adult, make_city, make_slot
 
 
@@ -16,7 +16,8 @@ def make_draw(*schedules, places=3, **options):
     make_city()
     now = timezone.now()
     if not schedules:
-        slot = make_slot(places=places, days=3, release_at=now + timedelta(hours=3))
+        days = 3 + Schedule.objects.count()  # one schedule of a kind on a day
+        slot = make_slot(places=places, days=days, release_at=now + timedelta(hours=3))
         schedules = (slot.schedule,)
     options = {
         "title": "Booster akhir pekan",

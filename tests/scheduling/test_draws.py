@@ -15,7 +15,7 @@ from messaging.models import Message
 from scheduling import draw_audits, draw_files, draw_run, draw_weights, draws, errors, fair_order, places
 from scheduling.draw_rooms import Rooms, Seat
 from scheduling.models import Appointment, DrawEntry, DrawMember, Place, Schedule, WaitlistEntry
-from scheduling.services import book, hold_place
+from scheduling.services import book, close_schedule, hold_place, move
 from tests.registration.people import make_account, make_citizen
 from tests.scheduling.lots import by_outcome, enter, hold_draw, let_time_pass, make_draw, slot_of
 from tests.scheduling.world import at_once, booked, make_adult, make_schedule, make_slot
@@ -145,6 +145,7 @@ def test_the_way_somebody_came_has_no_effect():
 def test_nobody_books_a_place_that_is_to_be_drawn():
     draw = make_draw()
     slot, citizen = slot_of(draw), make_adult()
+    elsewhere = booked(make_slot(days=9), citizen=make_adult())
     for when in (None, timezone.now() - timedelta(minutes=5)):  # not even when the hour has come and no worker has
         Schedule.objects.filter(pk=slot.schedule_id).update(release_at=when)
         with pytest.raises(errors.BookingError):
@@ -153,9 +154,7 @@ def test_nobody_books_a_place_that_is_to_be_drawn():
             hold_place(slot.pk, uuid.uuid4())
         assert not places.run(places.TAKE_ONLINE, slot=slot.pk, hold=uuid.uuid4(), now=timezone.now())
         with pytest.raises(errors.BookingError):
-            from scheduling.services import move
-
-            move(booked(make_slot(days=5), citizen=make_adult()).pk, slot.pk)
+            move(elsewhere.pk, slot.pk)
     assert not Place.objects.bookable(timezone.now()).filter(slot=slot).exists()
     assert complaints() == {}
 
@@ -399,8 +398,6 @@ def test_who_found_a_place_elsewhere_meanwhile_leaves_it_to_the_next():
 
 
 def test_a_closed_schedule_gives_no_places_and_hurts_nobody():
-    from scheduling.services import close_schedule
-
     draw = make_draw(places=2)
     enter(draw)
     close_schedule(draw.schedules.get().pk, "petugas sakit")

@@ -1,0 +1,170 @@
+"""/dinkes/undian/: announce, watch, cancel, report. /petugas/undian/: a kader or the desk enters people."""
+
+from datetime import timedelta
+from typing import Any
+from uuid import uuid5
+
+from django.contrib import messages
+from django.core.paginator import Paginator
+from django.http import HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils import timezone
+from django.views.decorators.cache import never_cache
+from django.views.decorators.debug import sensitive_post_parameters
+from django.views.decorators.http import require_http_methods, require_safe
+
+from accounts.access import staff_required
+from core.readlog import log_read
+from scheduling import draw_queries, draw_run, draw_weights, draws, errors, flow, reports
+from scheduling.draw_forms import CancelDrawForm, DrawForm, People, WishForm, next_full_hour
+from scheduling.models import Draw, DrawEntry
+from scheduling.views.requests import StaffRequest
+
+PER_PAGE = 40
+CHANNELS = {"web": "Daring", "desk": "Meja", "kader": "Kader"}
+OUTSIDE = "Luar kota atau belum diisi"
+
+
+@require_safe
+@staff_required("schedule.view", "schedule.manage")
+def office_list(request: StaffRequest) -> HttpResponse:
+    """All draws, the newest first."""
+    now = timezone.now()
+    page = Paginator(Draw.objects.defer("seed").select_related("programme"), PER_PAGE).get_page(request.GET.get("page"))
+    context = {
+        "page_obj": page,
+        "rows": [(draw, draw.phase(now), draw_queries.taking_part(draw)) for draw in page],
+        "may_manage": request.user.territory().can("schedule.manage"),
+    }
+    return render(request, "scheduling/draw_staff/list.html", context)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@staff_required("schedule.manage")
+def announce(request: StaffRequest) -> HttpResponse:
+    """Write a draw; from then on its seed's hash is public and its schedules cannot be booked."""
+    now = timezone.now()
+    schedules = draw_queries.drawable_schedules(now, request.user)
+    start = next_full_hour(now + timedelta(hours=1))
+    initial = {"buka": start, "tutup": start + timedelta(days=1), "sisa": start + timedelta(days=1, hours=2)}
+    form = DrawForm(request.POST if request.method == "POST" else None, schedules=schedules, initial=initial)
+    if request.method == "POST" and form.is_valid():
+        data = form.cleaned_data
+        chosen = list(data["jadwal"])
+        try:
+            draw = draws.announce(
+                title=data["judul"], programme=chosen[0].programme, schedule_ids=[one.pk for one in chosen],
+                opens_at=data["buka"], closes_at=data["tutup"], rest_at=data["sisa"], weights=form.weights(),
+                user=request.user,
+            )  # fmt: skip
+        except errors.BookingError as error:
+            form.add_error("jadwal", error)
+        else:
+            messages.success(request, "Undian diumumkan. Sidik benihnya sudah tampil di halaman publik.")
+            return redirect("schedules:draw", draw.pk)
+    context = {"form": form, "any": schedules.exists()}
+    return render(request, "scheduling/draw_staff/announce.html", context, status=422 if form.errors else 200)
+
+
+@require_safe
+@staff_required("schedule.view", "schedule.manage")
+def office_page(request: StaffRequest, draw_id: int) -> HttpResponse:
+    """One draw: entries by channel and kecamatan, state, result."""
+    draw = get_object_or_404(Draw.objects.select_related("programme", "created_by"), pk=draw_id)
+    phase = draw.phase(timezone.now())
+    counted = draw_queries.counts(draw)
+    outcomes = dict(draw.entries.values_list("outcome").annotate(n=draw_queries.Count("pk")))
+    context = {
+        "draw": draw,
+        "phase": phase,
+        "draws_at": draw_run.draws_at(draw),
+        "count": draw_queries.taking_part(draw),
+        "prizes": draw_queries.prizes(draw),
+        "weights": draw_weights.describe(draw.weights),
+        "channels": [(CHANNELS.get(name, name), people, won) for name, people, won in counted["channel"]],
+        "kecamatan": [(name or OUTSIDE, people, won) for name, people, won in counted["kecamatan"]],
+        "won": outcomes.get(DrawEntry.Outcome.WON, 0),
+        "lost": outcomes.get(DrawEntry.Outcome.LOST, 0),
+        "ineligible": outcomes.get(DrawEntry.Outcome.INELIGIBLE, 0),
+        "untold": draw.entries.filter(told_at__isnull=True).count() if not draw.is_pending else 0,
+        "may_cancel": request.user.territory().can("schedule.manage") and phase in ("announced", "open"),
+    }
+    return render(request, "scheduling/draw_staff/page.html", context)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@staff_required("schedule.manage")
+def cancel(request: StaffRequest, draw_id: int) -> HttpResponse:
+    """Call a draw off with a reason, while people may still enter."""
+    draw = get_object_or_404(Draw, pk=draw_id)
+    form = CancelDrawForm(request.POST if request.method == "POST" else None)
+    if form.is_valid():
+        try:
+            draws.cancel(draw.pk, form.cleaned_data["alasan"])
+        except errors.BookingError as error:
+            form.add_error(None, error)
+        else:
+            messages.success(request, "Undian dibatalkan. Peserta diberi tahu lewat pesan.")
+            return redirect("schedules:draw", draw.pk)
+    context = {"draw": draw, "form": form, "count": draw_queries.taking_part(draw)}
+    return render(request, "scheduling/draw_staff/cancel.html", context, status=422 if form.errors else 200)
+
+
+@require_safe
+@staff_required("schedule.view", "schedule.manage")
+def report(request: StaffRequest, draw_id: int) -> HttpResponse:
+    """Counts per channel and kecamatan as a file; no person and no number in it."""
+    draw = get_object_or_404(Draw.objects.defer("seed"), pk=draw_id)
+    counted = draw_queries.counts(draw)
+    rows = [["Melalui", CHANNELS.get(name, name), str(people), str(won)] for name, people, won in counted["channel"]]
+    rows += [["Kecamatan", name or OUTSIDE, str(people), str(won)] for name, people, won in counted["kecamatan"]]
+    body = reports.to_csv(["Kelompok", "Nama", "Orang ikut", "Dapat tempat"], rows)
+    response = HttpResponse(body, content_type="text/csv; charset=utf-8")
+    response.headers["Content-Disposition"] = f'attachment; filename="undian-{draw.pk}.csv"'
+    return response
+
+
+@require_safe
+@staff_required("draw.enter")
+def desk_list(request: StaffRequest) -> HttpResponse:
+    """Draws that people can enter now or soon."""
+    now = timezone.now()
+    rows = [(draw, phase) for draw, phase in draw_queries.public_draws(now) if phase in ("open", "announced")]
+    return render(request, "scheduling/draw_staff/desk_list.html", {"rows": rows})
+
+
+@sensitive_post_parameters()
+@never_cache
+@require_http_methods(["GET", "HEAD", "POST"])
+@staff_required("draw.enter")
+def desk_enter(request: StaffRequest, draw_id: int) -> HttpResponse:
+    """Enter one person, or a family that wants places together; the same odds as from a phone at home."""
+    draw = get_object_or_404(Draw.objects.select_related("programme"), pk=draw_id)
+    is_open = draw.phase(timezone.now()) == "open"
+    data = request.POST if request.method == "POST" else None
+    people = People(data, prefix="orang")
+    wish = WishForm(data, prizes=draw_queries.prizes(draw))
+    entry: DrawEntry | None = None
+    problem = ""
+    if data is not None and people.is_valid() and wish.is_valid():
+        citizens = list({row["citizen"].pk: row["citizen"] for row in people.cleaned_data if "citizen" in row}.values())
+        for citizen in citizens:
+            log_read(user=request.user, citizen_id=citizen.pk, purpose="draw", note=f"undian {draw.pk}")
+        try:
+            entry = draws.enter(
+                draw_id=draw.pk, citizens=citizens, wishes=wish.wishes(), channel=_channel(request),
+                client_uuid=uuid5(flow.request_key(request), " ".join(str(one.public_id) for one in citizens)),
+                user=request.user,
+            )  # fmt: skip
+        except errors.BookingError as error:
+            problem = " ".join(error.messages)
+    context: dict[str, Any] = {
+        "draw": draw, "is_open": is_open, "people": people, "wish": wish, "entry": entry, "problem_text": problem,
+        "key": flow.request_key(request), "draws_at": draw_run.draws_at(draw),
+    }  # fmt: skip
+    has_errors = bool(problem) or (data is not None and entry is None)
+    return render(request, "scheduling/draw_staff/enter.html", context, status=422 if has_errors else 200)
+
+
+def _channel(request: StaffRequest) -> str:
+    return "desk" if request.user.territory().can("desk.check_in") else "kader"
