@@ -13,10 +13,13 @@ from django.core.cache import cache
 logger = logging.getLogger(__name__)
 
 SILENCE_SECONDS = 5.0
+# In a rush one question to Redis per this time is enough: the next commit asks again, and beat sweeps in any case.
+ASK_EVERY_SECONDS = 0.1
 WANTED = "core.sweep-wanted"
 
 _drains: dict[str, Callable[[], int]] = {}
 _silent_until = 0.0
+_asked_at = 0.0
 
 
 def register(name: str, drain: Callable[[], int]) -> None:
@@ -38,16 +41,20 @@ def run_all() -> dict[str, int]:
 
 def begin() -> None:
     """A sweep starts: whatever commits from now on may ask for another one."""
+    global _asked_at
+    _asked_at = 0.0
     cache.delete(WANTED)
 
 
 def wake() -> None:
     """Ask a worker to sweep now; best effort, never raises, and a dead Redis costs one short try every few seconds."""
-    global _silent_until
+    global _silent_until, _asked_at
     from core.tasks import sweep  # late: Celery's app loads after Django's
 
-    if time.monotonic() < _silent_until:
+    now = time.monotonic()
+    if now < _silent_until or now < _asked_at + ASK_EVERY_SECONDS:
         return
+    _asked_at = now
     try:
         # One sweep finds everything: fifty doses a second must not queue fifty of them before the other work.
         if not cache.add(WANTED, 1, timeout=SILENCE_SECONDS):

@@ -256,6 +256,7 @@ CELERY_BEAT_SCHEDULE = {
 
 # --- logs -----------------------------------------------------------------------------------------------------------
 LOGGING = logs.configure(json=not DEMO)
+DJANGO_STRUCTLOG_IP_LOGGING_ENABLED = False  # nginx knows the address; beside a person's page it is personal data
 DJANGO_STRUCTLOG_STATUS_START_LOG_LEVEL = 10  # one line per request, when it is answered; its start is for debugging
 
 # --- portal ---------------------------------------------------------------------------------------------------------

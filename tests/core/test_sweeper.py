@@ -19,18 +19,29 @@ print(time.monotonic() - started)
 
 def test_a_wake_up_reaches_the_queue(redis_client, monkeypatch):
     monkeypatch.setattr(sweeper, "_silent_until", 0.0)
+    monkeypatch.setattr(sweeper, "_asked_at", 0.0)
     sweeper.wake()
     assert redis_client.llen("celery") == 1
 
 
 def test_many_wake_ups_queue_one_sweep_until_it_begins(redis_client, monkeypatch):
     monkeypatch.setattr(sweeper, "_silent_until", 0.0)
+    monkeypatch.setattr(sweeper, "_asked_at", 0.0)
     for _ in range(50):
         sweeper.wake()
     assert redis_client.llen("celery") == 1
     sweeper.begin()
     sweeper.wake()
     assert redis_client.llen("celery") == 2
+
+
+def test_in_a_rush_redis_is_asked_a_few_times_a_second_and_not_for_every_booking(redis_client, monkeypatch):
+    monkeypatch.setattr(sweeper, "_asked_at", 0.0)
+    asked = []
+    monkeypatch.setattr(sweeper.cache, "add", lambda *args, **named: asked.append(1))
+    for _ in range(500):
+        sweeper.wake()
+    assert len(asked) <= 3
 
 
 def test_with_redis_dead_a_hundred_wake_ups_cost_one_short_try(tmp_path):
