@@ -61,6 +61,30 @@ class Row:
         """The same in one line."""
         return ", ".join(self.dose_labels)
 
+    @property
+    def is_over(self) -> bool:
+        """Whether the day, or today's service, has ended."""
+        local = timezone.localtime()
+        return self.schedule.date < local.date() or _over(self.schedule, local)
+
+    @property
+    def is_today(self) -> bool:
+        """Whether people may come to the gate today."""
+        return self.schedule.date == timezone.localdate() and not self.is_over
+
+    @property
+    def gate_opens_at(self) -> datetime | None:
+        """When the unclaimed online places fall to the gate; None when never, or when they have."""
+        at = self.schedule.walk_in_at
+        return at if at and at > timezone.now() else None
+
+    @property
+    def tells_gate(self) -> bool:
+        """Whether there is something to say about coming without an appointment."""
+        if self.state == CLOSED or self.is_over:
+            return False
+        return bool(self.walk_in_left or self.gate_opens_at or self.schedule.walk_in_percent)
+
 
 @dataclass(frozen=True)
 class SlotRow:

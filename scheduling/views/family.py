@@ -332,6 +332,7 @@ def _slots_context(party: Party, row: queries.Row, problem: errors.BookingError 
         "slots_link": party.link("family_slots", schedule.pk),
         "schedules_link": party.link("family_schedules", schedule.programme_id),
         "change_link": party.link("new"),
+        "waitlist_link": party.link("join_waitlist", program=schedule.programme_id, jadwal=schedule.pk),
     }
     rest = Party([citizen for citizen, _, _, ok in verdicts if ok])
     if 0 < len(rest.citizens) < wanted:

@@ -342,7 +342,7 @@ def test_too_few_places_name_the_number_and_three_ways_on(phone, account):
     page = phone.get(reverse("scheduling:family_slots", args=[schedule.pk]) + ticked(people)).content.decode()
 
     assert "Tinggal 2 tempat berdampingan" in page
-    assert "Pesan untuk 2 orang dulu" in page
+    assert "Pesan untuk 2 orang dulu" in page and "daftar tunggu bersama" in page
     assert reverse("scheduling:family_slots", args=[other.pk]) in page
 
 
