@@ -6,18 +6,27 @@ from django.db import connection
 from django.db.models import Count
 from django.utils import timezone
 
+from pcare_bridge.accounts import ACCOUNT_MODELS, profiles_of
 from pcare_bridge.models import Delivery
 
 # A message not yet handled is not a lost dose: the consumer has still to run.
 _WITHOUT_ONE = """
+    WITH active AS (
+        SELECT a.facility_id, wanted.profile, a.active_since
+          FROM pcare_bridge_facilityaccount a CROSS JOIN unnest(a.profiles) AS wanted(profile)
+         WHERE a.is_active
+         UNION ALL
+        SELECT facility_id, 'satusehat', active_since FROM pcare_bridge_satusehataccount WHERE is_active
+    )
     SELECT count(*)
-      FROM vaccination_immunization i
-      JOIN pcare_bridge_facilityaccount a
-        ON a.facility_id = i.facility_id AND a.is_active AND i.recorded_at >= a.active_since
-     CROSS JOIN unnest(a.profiles) AS wanted(profile)
+      FROM active
+      LEFT JOIN pcare_bridge_profileswitch s ON s.facility_id = active.facility_id AND s.profile = active.profile
+      JOIN vaccination_immunization i
+        ON i.facility_id = active.facility_id
+       AND i.recorded_at >= greatest(active.active_since, s.active_since)
      WHERE i.status = 'completed' AND i.is_primary_source
        AND (SELECT count(*) FROM pcare_bridge_delivery d
-             WHERE d.immunization_id = i.id AND d.profile = wanted.profile AND d.operation <> 'withdraw'
+             WHERE d.immunization_id = i.id AND d.profile = active.profile AND d.operation <> 'withdraw'
                AND d.state IN ('waiting', 'in_flight', 'held', 'paused', 'refused', 'sent', 'reported')) <> 1
        AND NOT EXISTS (
            SELECT 1 FROM core_outboxmessage m
@@ -41,7 +50,11 @@ def stranded_deliveries() -> int:
     leased = Delivery.objects.filter(
         state=Delivery.IN_FLIGHT, lease_until__lt=timezone.now() - timedelta(hours=1)
     ).count()
-    paused = Delivery.objects.filter(state=Delivery.PAUSED, facility__pcare_account__pause_class="").count()
+    paused = 0
+    for service, model in ACCOUNT_MODELS.items():
+        running = list(model.objects.filter(pause_class="").values_list("facility_id", flat=True))
+        rows = Delivery.objects.filter(state=Delivery.PAUSED, profile__in=profiles_of(service))
+        paused += rows.filter(facility_id__in=running).count()
     return held + unanchored + leased + paused
 
 

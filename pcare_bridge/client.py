@@ -163,31 +163,18 @@ class PCareClient:
         # One timestamp per attempt: it signs, it travels, and it opens the answer.
         timestamp = str(int(self._clock()))
         headers = self.headers(timestamp) | {"Content-Type": self._content_type(method)}
-        content = None if body is None else _json_bytes(body)
+        content = None if body is None else json_bytes(body)
         started = time.monotonic()
         try:
-            response, text = self._exchange(method, f"{self.base_url}/{path}", headers, content)
+            response, text = exchange(self._http, self.options, method, f"{self.base_url}/{path}", headers, content)
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             sent = not isinstance(error, NOT_SENT)
             self._note(method, path_template, started, None, None, type(error).__name__)
             raise Unreachable(type(error).__name__, sent) from None
         reply = self._read(response, text, timestamp)
-        difference = _clock_difference(response.headers.get("Date"), self._clock())
+        difference = clock_difference(response.headers.get("Date"), self._clock())
         self._note(method, path_template, started, reply.code, response.status_code, reply.text, difference)
         return reply
-
-    def _exchange(self, method: str, url: str, headers: dict[str, str], content: bytes | None) -> tuple[Any, str]:
-        # A read timeout counts single packets; this one bounds an answer that drips.
-        deadline = time.monotonic() + self.options.connect_timeout + self.options.read_timeout
-        with self._http.stream(method, url, headers=headers, content=content) as response:
-            chunks = []
-            size = 0
-            for chunk in response.iter_bytes():
-                chunks.append(chunk)
-                size += len(chunk)
-                if size > MAX_BODY_BYTES or time.monotonic() > deadline:
-                    raise httpx.ReadError("answer too large or too slow")
-        return response, b"".join(chunks).decode("utf-8", "replace")
 
     def _read(self, response: httpx.Response, text: str, timestamp: str) -> Reply:
         status = response.status_code
@@ -199,7 +186,7 @@ class PCareClient:
                 message=f"HTTP {status}",
                 http_status=status,
                 unreadable="empty" if not text.strip() else "envelope",
-                retry_after=_retry_after(response),
+                retry_after=retry_after(response),
             )
         payload, unreadable = self._open(envelope, timestamp)
         refused = not 200 <= envelope.code < 300
@@ -209,7 +196,7 @@ class PCareClient:
             payload=payload,
             http_status=status,
             unreadable=unreadable,
-            retry_after=_retry_after(response),
+            retry_after=retry_after(response),
             errors=field_messages(payload) if refused else [],
         )
 
@@ -253,18 +240,43 @@ class PCareClient:
         )
 
 
-def _json_bytes(body: dict[str, Any]) -> bytes:
+def exchange(
+    http: httpx.Client,
+    options: Options,
+    method: str,
+    url: str,
+    headers: dict[str, str],
+    content: bytes | None,
+    parameters: dict[str, str] | None = None,
+) -> tuple[httpx.Response, str]:
+    """Send one request and read its whole answer, bounded in size and time; raises httpx.HTTPError."""
+    # A read timeout counts single packets; this one bounds an answer that drips.
+    deadline = time.monotonic() + options.connect_timeout + options.read_timeout
+    with http.stream(method, url, headers=headers, content=content, params=parameters) as response:
+        chunks = []
+        size = 0
+        for chunk in response.iter_bytes():
+            chunks.append(chunk)
+            size += len(chunk)
+            if size > MAX_BODY_BYTES or time.monotonic() > deadline:
+                raise httpx.ReadError("answer too large or too slow")
+    return response, b"".join(chunks).decode("utf-8", "replace")
+
+
+def json_bytes(body: dict[str, Any]) -> bytes:
+    """Compact UTF-8; half characters become question marks."""
     return json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
 
 
-def _retry_after(response: httpx.Response) -> int | None:
+def retry_after(response: httpx.Response) -> int | None:
+    """Seconds the service asks to wait, at most a day."""
     value = response.headers.get("Retry-After", "").strip()
     if value.isascii() and value.isdigit():
         return min(int(value), 24 * 3600)
     return None
 
 
-def _clock_difference(date: str | None, now: float) -> int | None:
+def clock_difference(date: str | None, now: float) -> int | None:
     """Seconds by which the service's clock runs ahead of ours, or None."""
     try:
         return round(parsedate_to_datetime(date).timestamp() - now) if date else None

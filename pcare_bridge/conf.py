@@ -5,9 +5,15 @@ from django.conf import settings
 from pcare_bridge.client import Options
 
 
-def base_url() -> str:
+def base_url(service: str = "pcare") -> str:
     """Address of the service without a trailing slash; empty means nothing is sent and everything waits."""
-    return settings.PCARE_BASE_URL.rstrip("/")
+    address = settings.SATUSEHAT_BASE_URL if service == "satusehat" else settings.PCARE_BASE_URL
+    return address.rstrip("/")
+
+
+def oauth_url() -> str:
+    """Where SATUSEHAT gives tokens."""
+    return settings.SATUSEHAT_OAUTH_URL.rstrip("/")
 
 
 def pause_seconds(attempts: int) -> float:
@@ -37,3 +43,44 @@ def options() -> Options:
 def lease_seconds() -> int:
     """Longer than a job's slowest possible requests, so that only a dead worker's rows come due again."""
     return settings.PCARE_LEASE_SECONDS
+
+
+# ICD-10 codes of an encounter for immunisation, by vaccine (PROTOCOL 8.1; acceptance is assumed). A code in
+# "Kode vaksin PCare" of the admin pages stands before these.
+DIAGNOSES = {
+    "HB0": "Z24.6", "HEPA": "Z24.6", "OPV": "Z24.0", "IPV": "Z24.0", "PENTA": "Z27.1", "HEXA": "Z27.1",
+    "MR": "Z27.4", "DT": "Z23.5", "TD": "Z23.5", "INFLUENZA": "Z25.1",
+}  # fmt: skip
+DIAGNOSES_BY_CATEGORY = {"covid19": "U11.9"}
+
+# Category and timing of SATUSEHAT's immunization-reason, by our vaccine category (SATUSEHAT.md section 4; our mapping).
+REASONS = {
+    "covid19": ("IM-Program",),
+    "rutin_dasar": ("IM-Dasar", "IM-Ideal"),
+    "rutin_endemis": ("IM-Tambahan",),
+    "bias": ("IM-SD", "IM-Ideal"),
+    "bias_wus": ("IM-WUS", "IM-Ideal"),
+    "pilihan": ("IM-Pilihan",),
+    "khusus": ("IM-Khusus",),
+}
+REASON_OTHERWISE = ("IM-Program",)
+
+# A visit for vaccination is a healthy one in promotive care; some sites use "10" (PROTOCOL 8.1).
+VISIT_KIND = "50"
+AWARENESS, DISCHARGE, NO_REFERRAL = "01", "3", -1
+NO_ALLERGY, PROGNOSIS = "00", "01"
+# Vital signs of a healthy visit; whether the service accepts zeros is not known (PROTOCOL 9.3).
+VITAL_SIGNS = {
+    "sistole": 0, "diastole": 0, "beratBadan": 0, "tinggiBadan": 0, "respRate": 0, "lingkarPerut": 0, "heartRate": 0,
+}  # fmt: skip
+
+# Route codes of document A, by the words of our vaccine table.
+ROUTES = {
+    "IM": "inj.intramuscular", "SC": "inj.subcutaneous", "ID": "inj.intradermal", "oral": "oral",
+}  # fmt: skip
+TOKEN_SECONDS = 50 * 60  # when the answer does not say (SATUSEHAT.md section 1)
+
+
+def diagnosis(vaccine_code: str, category: str) -> str:
+    """The ICD-10 code of a visit for this vaccine, or an empty text when none is known."""
+    return DIAGNOSES.get(vaccine_code) or DIAGNOSES_BY_CATEGORY.get(category, "")

@@ -1,6 +1,6 @@
 """What can go wrong with a delivery, in one table: what the machine does, what a person reads (PROTOCOL section 6)."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from pcare_bridge.envelope import SUCCESS_CODES, Reply
@@ -26,6 +26,13 @@ class ErrorClass:
     owner: str
     max_attempts: int | None = None
     alert: bool = False
+
+    def about(self, service: str) -> "ErrorClass":
+        """The same in words about another service than PCare."""
+        if service == "PCare":
+            return self
+        texts = {name: getattr(self, name).replace("PCare", service) for name in ("title", "sentence", "todo")}
+        return replace(self, **texts)
 
 
 _TABLE = [
@@ -131,6 +138,23 @@ _TABLE = [
         "petugas fasilitas",
     ),
     ErrorClass(
+        "not_eligible",
+        Handling.PERSON,
+        "Bukan peserta JKN aktif",
+        "Orang ini tidak terdaftar sebagai peserta JKN yang aktif, jadi kunjungannya tidak diterima.",
+        "Tidak perlu diulang. Laporkan lewat SATUSEHAT atau di atas kertas, lalu tandai di sini.",
+        "petugas fasilitas",
+    ),
+    ErrorClass(
+        "no_practitioner",
+        Handling.PAUSE,
+        "Vaksinator tidak dikenal",
+        "SATUSEHAT tidak mengenal NIK vaksinator pada akun fasilitas ini.",
+        "Betulkan NIK vaksinator pada akun SATUSEHAT fasilitas. Data tetap menunggu dan tidak hilang.",
+        "Dinas Kesehatan",
+        alert=True,
+    ),
+    ErrorClass(
         "screening",
         Handling.PERSON,
         "Skrining kesehatan belum diisi",
@@ -207,6 +231,8 @@ CERTAINLY_NOT_WRITTEN = frozenset(
         "not_found",
         "screening",
         "incomplete",
+        "not_eligible",
+        "no_practitioner",
     }
 )
 

@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from typing import Any
 
 
 @dataclass(frozen=True)
@@ -56,6 +55,26 @@ class DoseFacts:
     screening: ScreeningFacts | None
     adverse: AdverseFacts | None = None
     card_number: str = ""
+    # For the profile kunjungan.
+    clinic_code: str = ""
+    diagnosis_code: str = ""
+    # For the profile satusehat (SATUSEHAT.md section 3).
+    organization_id: str = ""
+    location_id: str = ""
+    practitioner_nik: str = ""
+    facility_name: str = ""
+    kfa_product: str = ""
+    kfa_groups: tuple[str, ...] = ()
+    cvx_code: str = ""
+    route: str = ""
+    dose_quantity_ml: str = ""
+    """Millilitres as decimal text."""
+    series_doses: int | None = None
+    reason_codes: tuple[str, ...] = ()
+    recorded_at: datetime | None = None
+    arrived_at: datetime | None = None
+    visit_key: str = ""
+    """The same for all doses of one visit."""
 
 
 @dataclass(frozen=True, repr=False)
@@ -67,6 +86,7 @@ class Job:
     number: str
     in_doubt: bool
     facts: DoseFacts
-    body: dict[str, Any] = field(default_factory=dict)
+    references: dict[str, str] = field(default_factory=dict)
+    """Numbers of steps already made by earlier tries."""
     former_niks: tuple[str, ...] = ()
     """Numbers under which earlier versions of this dose may stand upstream."""

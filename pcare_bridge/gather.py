@@ -4,8 +4,9 @@ from typing import Any
 
 from django.utils import timezone
 
+from pcare_bridge import conf
 from pcare_bridge.facts import AdverseFacts, Answer, DoseFacts, Job, ScreeningFacts
-from pcare_bridge.models import Delivery, FacilityAccount
+from pcare_bridge.models import Account, Delivery, FacilityAccount, SatusehatAccount
 from registration.models import Citizen
 from vaccination.models import Immunization, Screening
 
@@ -13,32 +14,53 @@ from vaccination.models import Immunization, Screening
 ATTESTED = ScreeningFacts(version="mitra")
 
 
-def job_for(delivery: Delivery, account: FacilityAccount, in_doubt: bool) -> Job:
+def job_for(delivery: Delivery, account: Account, in_doubt: bool) -> Job:
     """Everything needed to send `delivery` without the database."""
-    immunization = Immunization.objects.select_related("citizen__account", "vaccine", "visit").get(
-        pk=delivery.immunization_id
-    )
+    immunization = Immunization.objects.select_related(
+        "citizen__account", "vaccine__pcare_code", "visit", "facility"
+    ).get(pk=delivery.immunization_id)
     return Job(
         operation=delivery.operation,
         sender_id=str(delivery.sender_id),
         number=delivery.upstream_number,
         in_doubt=in_doubt,
-        facts=facts_of(immunization, account),
+        facts=facts_of(immunization, account, str(delivery.sender_id)),
+        references=dict(delivery.references),
         former_niks=_former_niks(immunization),
     )
 
 
-def facts_of(immunization: Immunization, account: FacilityAccount) -> DoseFacts:
-    """The dose as every profile maps it."""
-    citizen = immunization.citizen
+def facts_of(immunization: Immunization, account: Account, sender_id: str = "") -> DoseFacts:
+    """The dose as every profile maps it; what an account says of its facility comes from `account`."""
+    citizen, vaccine, visit = immunization.citizen, immunization.vaccine, immunization.visit
+    pcare = account if isinstance(account, FacilityAccount) else None
+    satusehat = account if isinstance(account, SatusehatAccount) else None
+    quantity = immunization.dose_quantity_ml or vaccine.dose_quantity_ml
+    own = getattr(vaccine, "pcare_code", None)
     return DoseFacts(
         nik=citizen.nik or "",
         name=citizen.full_name,
         birth_date=citizen.birth_date,
         sex=citizen.sex,
         phone=_phone(citizen),
-        provider_code=account.provider_code,
-        practitioner_code=account.practitioner_code,
+        provider_code=pcare.provider_code if pcare else "",
+        practitioner_code=pcare.practitioner_code if pcare else "",
+        clinic_code=pcare.clinic_code if pcare else "",
+        diagnosis_code=(own.diagnosis_code if own else "") or conf.diagnosis(vaccine.code, vaccine.category),
+        organization_id=satusehat.organization_id if satusehat else "",
+        location_id=satusehat.location_id if satusehat else "",
+        practitioner_nik=satusehat.practitioner_nik if satusehat else "",
+        facility_name=immunization.facility.name if immunization.facility else "",
+        kfa_product=_vaccine_code(immunization),
+        kfa_groups=tuple(vaccine.kfa_groups),
+        cvx_code=next(iter(vaccine.cvx_codes), ""),
+        route=immunization.route or vaccine.route,
+        dose_quantity_ml=f"{quantity.normalize():f}" if quantity else "",
+        series_doses=vaccine.primary_doses,
+        reason_codes=conf.REASONS.get(vaccine.category, conf.REASON_OTHERWISE),
+        recorded_at=immunization.recorded_at,
+        arrived_at=visit.arrived_at if visit else None,
+        visit_key=str(visit.public_id) if visit else sender_id,
         occurred_at=immunization.occurred_at,
         vaccine_code=_vaccine_code(immunization),
         vaccine_name=immunization.vaccine.name,

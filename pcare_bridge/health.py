@@ -8,8 +8,9 @@ from django.db.models import F
 from django.utils import timezone
 
 from pcare_bridge import conf
+from pcare_bridge.accounts import ACCOUNT_MODELS, profiles_of
 from pcare_bridge.errors import ERROR_CLASSES, ErrorClass, Handling
-from pcare_bridge.models import Delivery, FacilityAccount, Incident, Upstream
+from pcare_bridge.models import Account, Delivery, DeliveryQuerySet, Incident, Upstream
 
 # The service itself is in trouble: these open the breaker. A slow neighbour behind it (424) does not.
 BREAKING = frozenset({"unreachable", "server_fault", "unreadable", "slow"})
@@ -17,9 +18,9 @@ TRANSIENT = [key for key, item in ERROR_CLASSES.items() if item.handling is Hand
 UNDECODABLE_LIMIT = 3
 
 
-def upstream() -> Upstream | None:
-    """The row of the configured address, made on first use; None when no address is configured."""
-    address = conf.base_url()
+def upstream(service: str = "pcare") -> Upstream | None:
+    """The row of a service's configured address, made on first use; None when no address is configured."""
+    address = conf.base_url(service)
     if not address:
         return None
     row, _ = Upstream.objects.get_or_create(base_url=address)
@@ -55,7 +56,10 @@ def note_success(pk: int, clock_difference: int | None = None) -> None:
         row.state, row.changed_at, row.probe_at = Upstream.State.CLOSED, now, None
         row.incidents.filter(ended_at__isnull=True).update(ended_at=now)
         # Nobody waits out an hour's pause for an outage that is over; the throttle spreads them.
-        Delivery.objects.filter(state=Delivery.WAITING, error_class__in=TRANSIENT).update(available_at=now)
+        service = "satusehat" if row.base_url == conf.base_url("satusehat") else "pcare"
+        Delivery.objects.filter(
+            state=Delivery.WAITING, error_class__in=TRANSIENT, profile__in=profiles_of(service)
+        ).update(available_at=now)
     row.save()
 
 
@@ -83,43 +87,57 @@ def note_failure(pk: int, error: ErrorClass, retry_after: int | None = None) -> 
 
 
 @transaction.atomic
-def pause_account(pk: int, error: ErrorClass, message: str) -> None:
+def pause_account(refused: Account, error: ErrorClass, message: str) -> None:
     """Our configuration is wrong for this facility: stop its queue, spend no attempts, tell a person."""
-    account = FacilityAccount.objects.select_for_update().get(pk=pk)
+    account = _locked(refused)
     now = timezone.now()
     account.paused_until = now + timedelta(seconds=settings.PCARE_ACCOUNT_PAUSE_SECONDS)
     account.pause_class, account.pause_message = error.key, message[:300]
     account.save(update_fields=["paused_until", "pause_class", "pause_message"])
-    Delivery.objects.filter(facility_id=account.facility_id, state=Delivery.WAITING).update(
+    _deliveries(account).filter(state=Delivery.WAITING).update(
         state=Delivery.PAUSED, error_class=error.key, error_message=message[:500]
     )
 
 
 @transaction.atomic
-def resume_account(pk: int) -> int:
+def resume_account(paused: Account) -> int:
     """Let the facility's queue run again; returns how many deliveries that frees."""
-    account = FacilityAccount.objects.select_for_update().get(pk=pk)
+    account = _locked(paused)
     account.paused_until, account.pause_class, account.pause_message, account.decode_failures = None, "", "", 0
     account.save(update_fields=["paused_until", "pause_class", "pause_message", "decode_failures"])
-    return Delivery.objects.filter(facility_id=account.facility_id, state=Delivery.PAUSED).update(
-        state=Delivery.WAITING, available_at=timezone.now(), first_attempt_at=None
+    return (
+        _deliveries(account)
+        .filter(state=Delivery.PAUSED)
+        .update(state=Delivery.WAITING, available_at=timezone.now(), first_attempt_at=None)
     )
 
 
-def resume_expired() -> None:
+def resume_expired(service: str) -> None:
     """Try paused accounts again every now and then: the account may have been repaired at the other end."""
-    due = FacilityAccount.objects.filter(paused_until__lte=timezone.now()).exclude(pause_class="")
-    for pk in list(due.values_list("pk", flat=True)):
-        resume_account(pk)
+    model = ACCOUNT_MODELS[service]
+    for account in model.objects.filter(paused_until__lte=timezone.now()).exclude(pause_class=""):
+        resume_account(account)
 
 
-def note_decoding(account: FacilityAccount, undecodable: bool) -> bool:
+def note_decoding(account: Account, undecodable: bool) -> bool:
     """Count unreadable answers in a row; returns whether this is the one that means a wrong key or clock."""
+    mine = type(account)._default_manager.filter(pk=account.pk)
     if not undecodable:
         if account.decode_failures:
-            FacilityAccount.objects.filter(pk=account.pk).update(decode_failures=0)
+            mine.update(decode_failures=0)
             account.decode_failures = 0
         return False
-    FacilityAccount.objects.filter(pk=account.pk).update(decode_failures=F("decode_failures") + 1)
+    mine.update(decode_failures=F("decode_failures") + 1)
     account.refresh_from_db(fields=["decode_failures"])
     return account.decode_failures >= UNDECODABLE_LIMIT
+
+
+def _locked(account: Account) -> Account:
+    return type(account)._default_manager.select_for_update().get(pk=account.pk)
+
+
+def _deliveries(account: Account) -> DeliveryQuerySet:
+    rows: DeliveryQuerySet = Delivery.objects.filter(
+        facility_id=account.facility_id, profile__in=profiles_of(account.service)
+    )
+    return rows

@@ -16,6 +16,9 @@ from programmes.models import Vaccine
 from regions.models import Facility
 from vaccination.models import Immunization
 
+# Which service, with its own address, breaker and account, a profile goes to.
+SERVICES = {"vaksinasi": "pcare", "kunjungan": "pcare", "satusehat": "satusehat"}
+SERVICE_NAMES = {"pcare": "PCare", "satusehat": "SATUSEHAT"}
 OPEN_STATES = ("waiting", "in_flight", "held", "paused")
 
 
@@ -86,9 +89,34 @@ class Incident(models.Model):
         return f"{self.began_at:%Y-%m-%d %H:%M} {self.error_class}"
 
 
-class FacilityAccount(models.Model):
+class Account(models.Model):
+    """Abstract: whether a facility delivers to one service, since when, and why it does not at the moment."""
+
+    is_active = models.BooleanField("aktif", default=True)
+    active_since = models.DateTimeField(
+        "berlaku sejak", default=timezone.now, db_comment="Doses recorded earlier are history and are not delivered."
+    )
+    paused_until = models.DateTimeField("dijeda sampai", null=True, blank=True)
+    pause_class = models.CharField("dijeda karena", max_length=20, blank=True)
+    pause_message = models.CharField("pesan saat dijeda", max_length=300, blank=True)
+    decode_failures = models.PositiveSmallIntegerField(default=0, db_comment="Unreadable answers in a row.")
+
+    # Which of SERVICES the account opens, and the column that says how old its password is.
+    service: ClassVar[str]
+    facility_id: int
+
+    class Meta:
+        abstract = True
+
+    @property
+    def is_paused(self) -> bool:
+        return bool(self.pause_class)
+
+
+class FacilityAccount(Account):
     """A facility's PCare code and credentials; encrypted, changeable without a deploy."""
 
+    service = "pcare"
     facility = models.OneToOneField(Facility, on_delete=models.PROTECT, related_name="pcare_account")
     provider_code = models.CharField("kdProvider", max_length=8)
     cons_id = models.CharField("cons-id", max_length=20, db_comment="Text: leading zeros count.")
@@ -101,15 +129,10 @@ class FacilityAccount(models.Model):
         "kode vaksinator (kdDokter)", max_length=20, blank=True, db_comment="PCare's code of who vaccinates here."
     )
     profiles = ArrayField(models.CharField(max_length=12), default=default_profiles, verbose_name="profil")
-    password_changed_at = models.DateTimeField("kata sandi diganti", default=timezone.now)
-    is_active = models.BooleanField("aktif", default=True)
-    active_since = models.DateTimeField(
-        "berlaku sejak", default=timezone.now, db_comment="Doses recorded earlier are history and are not delivered."
+    clinic_code = models.CharField(
+        "kode poli (kdPoli)", max_length=10, blank=True, db_comment="Of a clinic for healthy visits; profile kunjungan."
     )
-    paused_until = models.DateTimeField("dijeda sampai", null=True, blank=True)
-    pause_class = models.CharField("dijeda karena", max_length=20, blank=True)
-    pause_message = models.CharField("pesan saat dijeda", max_length=300, blank=True)
-    decode_failures = models.PositiveSmallIntegerField(default=0, db_comment="Unreadable answers in a row.")
+    password_changed_at = models.DateTimeField("kata sandi diganti", default=timezone.now)
 
     class Meta:
         verbose_name = "akun PCare fasilitas"
@@ -118,9 +141,48 @@ class FacilityAccount(models.Model):
     def __str__(self) -> str:
         return self.provider_code
 
-    @property
-    def is_paused(self) -> bool:
-        return bool(self.pause_class)
+
+class SatusehatAccount(Account):
+    """A facility's organisation at SATUSEHAT and the client pair it writes with (SATUSEHAT.md sections 1 and 2)."""
+
+    service = "satusehat"
+    facility = models.OneToOneField(Facility, on_delete=models.PROTECT, related_name="satusehat_account")
+    organization_id = models.CharField("nomor IHS organisasi", max_length=20)
+    location_id = models.CharField("nomor IHS lokasi vaksinasi", max_length=64)
+    client_id = EncryptedTextField("client id")
+    client_secret = EncryptedTextField("client secret")
+    practitioner_nik = EncryptedTextField("NIK vaksinator")
+    password_changed_at = models.DateTimeField("client secret diganti", default=timezone.now)
+    # Shared by all workers; a fresh one is asked for when it runs out or is refused.
+    access_token = EncryptedTextField(null=True, editable=False)
+    token_expires_at = models.DateTimeField(null=True, blank=True, editable=False)
+
+    class Meta:
+        verbose_name = "akun SATUSEHAT fasilitas"
+        verbose_name_plural = "akun SATUSEHAT fasilitas"
+
+    def __str__(self) -> str:
+        return self.organization_id
+
+
+class ProfileSwitch(models.Model):
+    """Kill switch of one profile, for one facility or for all, and since when a profile added later applies."""
+
+    facility = models.ForeignKey(Facility, on_delete=models.PROTECT, null=True, blank=True, related_name="+")
+    profile = models.CharField("profil", max_length=12)
+    active_since = models.DateTimeField("berlaku sejak", null=True, blank=True)
+    stopped_reason = models.CharField("dihentikan karena", max_length=200, blank=True)
+    stopped_at = models.DateTimeField("dihentikan", null=True, blank=True)
+
+    class Meta:
+        verbose_name = "sakelar profil"
+        verbose_name_plural = "sakelar profil"
+        constraints = [
+            models.UniqueConstraint(fields=["facility", "profile"], name="profile_switch_once", nulls_distinct=False)
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.profile} {self.facility_id or 'semua'}"
 
 
 class VaccineCode(models.Model):
@@ -128,6 +190,9 @@ class VaccineCode(models.Model):
 
     vaccine = models.OneToOneField(Vaccine, on_delete=models.PROTECT, related_name="pcare_code")
     code = models.CharField("kdVaksin", max_length=20)
+    diagnosis_code = models.CharField(
+        "kode diagnosis (ICD-10)", max_length=10, blank=True, db_comment="kdDiag1 of a visit; empty: from the settings."
+    )
     is_sample = models.BooleanField("contoh", default=False, db_comment="Invented for trials only.")
 
     class Meta:
@@ -169,6 +234,8 @@ class Delivery(LeasedRow):
 
     class Profile(models.TextChoices):
         VAKSINASI = "vaksinasi", "PCare Vaksinasi"
+        KUNJUNGAN = "kunjungan", "PCare Kunjungan"
+        SATUSEHAT = "satusehat", "SATUSEHAT"
 
     class Operation(models.TextChoices):
         CREATE = "create", "kirim"
@@ -185,6 +252,12 @@ class Delivery(LeasedRow):
     )
     previous = models.ForeignKey("self", on_delete=models.PROTECT, null=True, blank=True, related_name="successors")
     upstream_number = models.CharField("nomor di PCare", max_length=40, blank=True)
+    references = models.JSONField(
+        "nomor antara", default=dict, blank=True, db_comment="Of steps already made: noUrut, patient, encounter."
+    )
+    deadline_at = models.DateTimeField(
+        "batas waktu", null=True, blank=True, db_comment="The next upstream rule this delivery would miss."
+    )
     # Set before the request leaves and cleared only by an answer: a killed worker leaves it standing.
     outcome_unknown = models.BooleanField("hasil kiriman belum pasti", default=False)
     first_attempt_at = models.DateTimeField("percobaan pertama", null=True, blank=True)
@@ -225,6 +298,11 @@ class Delivery(LeasedRow):
                 fields=["available_at"], name="delivery_open", condition=Q(state__in=["waiting", "in_flight"])
             ),
             models.Index(
+                fields=["deadline_at", "available_at"],
+                name="delivery_by_deadline",
+                condition=Q(state__in=["waiting", "in_flight"]),
+            ),
+            models.Index(
                 fields=["state", "error_class"],
                 name="delivery_by_state",
                 condition=~Q(state__in=["sent", "superseded"]),
@@ -236,7 +314,16 @@ class Delivery(LeasedRow):
         return f"{self.profile} {self.operation} {self.state}"
 
     def get_state_display(self) -> str:
-        return dict(self.STATES).get(self.state, self.state)
+        return dict(self.STATES).get(self.state, self.state).replace("PCare", self.service_name)
+
+    @property
+    def service(self) -> str:
+        """The service this profile goes to."""
+        return SERVICES[self.profile]
+
+    @property
+    def service_name(self) -> str:
+        return SERVICE_NAMES[self.service]
 
     @property
     def is_upstream(self) -> bool:

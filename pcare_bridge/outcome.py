@@ -1,6 +1,6 @@
 """The result of one try to deliver, as every profile reports it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from pcare_bridge.errors import ErrorClass
 
@@ -12,7 +12,11 @@ class Outcome:
     error: ErrorClass | None = None
     number: str = ""
     in_doubt: bool = False
-    field: str = ""
+    error_field: str = ""
     message: str = ""
     retry_after: int | None = None
     undecodable: bool = False
+    references: dict[str, str] = field(default_factory=dict)
+    """Numbers of steps already made, kept for the next try; an empty text forgets one."""
+    token: str = field(default="", repr=False)
+    token_expires: float = 0.0

@@ -7,10 +7,12 @@ Locks, in this order: immunizations of the chain (oldest first), then the delive
 from typing import Any
 
 from django.db import transaction
+from django.db.models import Exists, OuterRef
 from django.utils import timezone
 
 from core import sweeper
-from pcare_bridge.models import Delivery, FacilityAccount
+from pcare_bridge import accounts, deadlines
+from pcare_bridge.models import SERVICES, Account, Delivery, FacilityAccount, ProfileSwitch
 from vaccination.models import Immunization
 
 # States a row never leaves by itself.
@@ -31,21 +33,45 @@ def on_corrected(payload: dict[str, Any]) -> None:
         _withdraw(_locked(payload["immunization_id"]))
 
 
-def missing_deliveries(account: FacilityAccount) -> list[int]:
-    """Doses that should have a delivery for this account and have none."""
-    rows = Immunization.objects.completed().filter(
-        facility_id=account.facility_id, is_primary_source=True, recorded_at__gte=account.active_since
-    )
-    return list(rows.filter(deliveries__isnull=True).values_list("pk", flat=True))
+def missing_deliveries(account: Account) -> list[int]:
+    """Doses that should have a delivery for this account and lack one for a profile of it."""
+    profiles = account.profiles if isinstance(account, FacilityAccount) else [account.service]
+    found: set[int] = set()
+    for profile in profiles:
+        switch = ProfileSwitch.objects.filter(facility_id=account.facility_id, profile=profile).first()
+        since = (
+            max(account.active_since, switch.active_since) if switch and switch.active_since else account.active_since
+        )
+        delivered = Delivery.objects.filter(profile=profile, immunization=OuterRef("pk"))
+        rows = Immunization.objects.completed().filter(
+            ~Exists(delivered), facility_id=account.facility_id, is_primary_source=True, recorded_at__gte=since
+        )
+        found.update(rows.values_list("pk", flat=True))
+    return sorted(found)
 
 
 @transaction.atomic
-def backfill(account: FacilityAccount) -> int:
+def backfill(account: Account) -> int:
     """Plan what was recorded while the account was not active; returns how many doses."""
     doses = missing_deliveries(account)
     for immunization_id in doses:
         _plan(immunization_id)
     return len(doses)
+
+
+@transaction.atomic
+def switch_profiles(account: FacilityAccount, profiles: list[str]) -> None:
+    """Deliver a facility's doses by these PCare profiles from now on.
+
+    A profile switched on takes doses recorded from this moment; what was queued for one switched off is still sent.
+    """
+    locked = FacilityAccount.objects.select_for_update().get(pk=account.pk)
+    for profile in set(profiles) - set(locked.profiles):
+        ProfileSwitch.objects.update_or_create(
+            facility_id=account.facility_id, profile=profile, defaults={"active_since": timezone.now()}
+        )
+    account.profiles = locked.profiles = profiles
+    locked.save(update_fields=["profiles"])
 
 
 def _plan(immunization_id: int) -> None:
@@ -55,20 +81,26 @@ def _plan(immunization_id: int) -> None:
     immunization = _locked(immunization_id)
     if immunization.status != Immunization.Status.COMPLETED:
         return  # the news of its own correction, sent or still to come, settles what remains
-    account = account_for(immunization)
-    for profile in account.profiles if account else []:
-        if account and not _existing(immunization, profile):
-            _deliver(immunization, account.facility_id, profile, _chain_end(former, profile))
-    if former and not account:
-        _withdraw(former)
+    wanted = accounts.active_profiles(immunization)
+    for profile in wanted:
+        if not _existing(immunization, profile):
+            _deliver(immunization, profile, _chain_end(former, profile))
+    if former:
+        _leave(former, immunization, wanted)
 
 
-def account_for(immunization: Immunization) -> FacilityAccount | None:
-    """The account this dose is delivered by, or None when it is not to be delivered."""
-    if immunization.facility_id is None or not immunization.is_primary_source:
-        return None
-    account = FacilityAccount.objects.filter(facility_id=immunization.facility_id, is_active=True).first()
-    return account if account and immunization.recorded_at >= account.active_since else None
+def _leave(former: Immunization, immunization: Immunization, wanted: list[str]) -> None:
+    """What an earlier version wrote by a profile that no longer applies: corrected where it stands, or taken back."""
+    begun = Delivery.objects.filter(immunization__in=_versions(former)).values_list("profile", flat=True)
+    for profile in sorted(set(begun) - set(wanted)):
+        prior = _chain_end(former, profile)
+        stays = prior is not None and prior.is_upstream and prior.facility_id == immunization.facility_id
+        account = accounts.find(prior.facility_id, profile) if prior else None
+        if stays and account and account.is_active and immunization.is_primary_source:
+            if not _existing(immunization, profile):
+                _deliver(immunization, profile, prior)
+        else:
+            _withdraw_profile(former, profile)
 
 
 def _locked(immunization_id: int) -> Immunization:
@@ -93,17 +125,20 @@ def _chain_end(former: Immunization | None, profile: str) -> Delivery | None:
     return None
 
 
-def _deliver(immunization: Immunization, facility_id: int, profile: str, prior: Delivery | None) -> None:
+def _deliver(immunization: Immunization, profile: str, prior: Delivery | None) -> None:
+    facility_id = immunization.facility_id
+    assert facility_id is not None
     new = Delivery(immunization=immunization, facility_id=facility_id, profile=profile)
+    new.deadline_at = deadlines.next_deadline(immunization.occurred_at, SERVICES[profile])
     if prior is None:
-        new.state = first_state(facility_id)
+        new.state = first_state(facility_id, profile)
         new.save(force_insert=True)
     elif prior.facility_id != facility_id:
         # The number upstream belongs to the other facility: take it back there, then write it anew here.
         withdrawal = _withdraw_profile(prior.immunization, profile)
         waits = withdrawal is not None and withdrawal.state not in _SETTLED
         new.previous = withdrawal
-        new.state = Delivery.HELD if waits else first_state(facility_id)
+        new.state = Delivery.HELD if waits else first_state(facility_id, profile)
         new.save(force_insert=True)
     else:
         _follow(new, prior)
@@ -115,12 +150,13 @@ def _follow(new: Delivery, prior: Delivery) -> None:
     withdraws = new.operation == Delivery.Operation.WITHDRAW
     new.sender_id, new.previous = prior.sender_id, prior
     new.upstream_number, new.outcome_unknown = prior.upstream_number, prior.outcome_unknown
+    new.references = kept_references(prior, new)
     if prior.state == Delivery.IN_FLIGHT:
         new.state = Delivery.HELD  # its worker releases us when it has its answer
     elif prior.state == Delivery.HELD:
         new.state, new.previous = Delivery.HELD, prior.previous
     else:
-        new.state = first_state(new.facility_id)
+        new.state = first_state(new.facility_id, new.profile)
     if not withdraws:
         begun = prior.is_upstream or prior.state in _SETTLED or prior.operation == Delivery.Operation.UPDATE
         new.operation = Delivery.Operation.UPDATE if begun else Delivery.Operation.CREATE
@@ -135,10 +171,15 @@ def _supersede(prior: Delivery) -> None:
     prior.save(update_fields=["state", "finished_at", "outcome_unknown"])
 
 
-def first_state(facility_id: int) -> str:
-    """Waiting, or paused while the facility's account is."""
-    paused = FacilityAccount.objects.filter(facility_id=facility_id).exclude(pause_class="").exists()
-    return Delivery.PAUSED if paused else Delivery.WAITING
+def kept_references(prior: Delivery, new: Delivery) -> dict[str, str]:
+    """Numbers of earlier steps that still hold for `new`; another person's patient and visit do not."""
+    same_person = prior.immunization.citizen_id == new.immunization.citizen_id
+    return dict(prior.references) if same_person or new.operation == Delivery.Operation.WITHDRAW else {}
+
+
+def first_state(facility_id: int, profile: str) -> str:
+    """Waiting, or paused while the service refuses the facility's account."""
+    return Delivery.PAUSED if accounts.is_paused(facility_id, profile) else Delivery.WAITING
 
 
 def _withdraw(immunization: Immunization) -> list[Delivery]:

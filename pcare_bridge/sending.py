@@ -4,29 +4,26 @@ Requests run in threads that never touch the database; claiming and storing happ
 """
 
 import logging
-import os
 import time
 from collections.abc import Callable
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from functools import lru_cache
 
-import httpx
 from django.conf import settings
 from django.db import transaction
 from django.db.models import F
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 
-from pcare_bridge import conf, health, settling
-from pcare_bridge.client import Call, Credentials, Options, PCareClient, Unreachable, open_pool
-from pcare_bridge.errors import ERROR_CLASSES, Handling, classify
+from pcare_bridge import accounts, channels, conf, health, settling
+from pcare_bridge.channels import client_for
+from pcare_bridge.client import Call
+from pcare_bridge.errors import ERROR_CLASSES, Handling
 from pcare_bridge.facts import Job
 from pcare_bridge.gather import job_for
-from pcare_bridge.models import Delivery, FacilityAccount, Upstream
+from pcare_bridge.models import Account, Delivery, DeliveryQuerySet, Upstream
 from pcare_bridge.outcome import Outcome
-from pcare_bridge.profiles import vaksinasi
 
 logger = logging.getLogger(__name__)
 
@@ -39,22 +36,24 @@ class Work:
     """One claimed delivery on its way."""
 
     delivery: Delivery
-    account: FacilityAccount | None
+    account: Account | None
     in_doubt: bool
     slots: list[datetime]
     job: Job | None = None
 
 
-def send_due(seconds: float = 40.0) -> int:
-    """Send what is due for at most about `seconds`; returns how many deliveries got an outcome.
+def send_due(seconds: float = 40.0, service: str = "") -> int:
+    """Send what is due, to one service or to each in turn, for at most about `seconds` each.
 
-    Any number of workers may call this at once: each row is leased to one of them.
+    Returns how many deliveries got an outcome. Any number of workers may call this at once: each row is leased to one.
     """
-    upstream = health.upstream()
+    if not service:
+        return sum(send_due(seconds, one) for one in accounts.ACCOUNT_MODELS)
+    upstream = health.upstream(service)
     if upstream is None or upstream.paused_reason:
         return 0
-    health.resume_expired()
-    if not _is_open_for_work(upstream):
+    health.resume_expired(service)
+    if not _is_open_for_work(upstream, service):
         return 0
     until = time.monotonic() + seconds
     width = settings.PCARE_IN_FLIGHT
@@ -64,7 +63,7 @@ def send_due(seconds: float = 40.0) -> int:
         while True:
             claimed = []
             if time.monotonic() < until and len(pending) <= width // 2:
-                claimed = _claim(upstream.pk, width - len(pending))
+                claimed = _claim(upstream.pk, width - len(pending), service)
             for work in claimed:
                 outcome = _prepare(work)
                 if outcome is not None:
@@ -83,49 +82,64 @@ def send_due(seconds: float = 40.0) -> int:
                 finished += 1
 
 
-def has_work() -> bool:
-    """Whether a sender would find something to do now; costs one or two indexed queries."""
-    upstream = health.upstream()
+def sendable(service: str) -> DeliveryQuerySet:
+    """Deliveries to a service that nobody stopped."""
+    rows: DeliveryQuerySet = Delivery.objects.filter(profile__in=accounts.profiles_of(service))
+    return rows.exclude(accounts.stopped(service))
+
+
+def has_work(service: str = "pcare") -> bool:
+    """Whether a sender would find something to do now; costs a few indexed queries."""
+    upstream = health.upstream(service)
     if upstream is None or upstream.paused_reason:
         return False
     now = timezone.now()
     if upstream.is_down:
         return upstream.probe_at is None or upstream.probe_at <= now
-    return Delivery.objects.due().exists() or FacilityAccount.objects.filter(paused_until__lte=now).exists()
+    model = accounts.ACCOUNT_MODELS[service]
+    return sendable(service).due().exists() or model.objects.filter(paused_until__lte=now).exists()
 
 
-def _claim(upstream_id: int, room: int) -> list[Work]:
-    """Lease up to `room` due rows within the shared limit of requests in flight; locks the upstream row briefly."""
+def _claim(upstream_id: int, room: int, service: str = "pcare") -> list[Work]:
+    """Lease up to `room` due rows within the shared limit of requests in flight; locks the upstream row briefly.
+
+    Those whose deadline is nearest go first, whatever came first.
+    """
     now = timezone.now()
     with transaction.atomic():
         upstream = Upstream.objects.select_for_update().get(pk=upstream_id)
         asked_to_wait = upstream.next_slot_at and upstream.next_slot_at > now + timedelta(seconds=5)
         if upstream.paused_reason or upstream.is_down or asked_to_wait:
             return []
-        busy = Delivery.objects.filter(state=Delivery.IN_FLIGHT, lease_until__gt=now).count()
+        mine = accounts.profiles_of(service)
+        busy = Delivery.objects.filter(state=Delivery.IN_FLIGHT, lease_until__gt=now, profile__in=mine).count()
         room = min(room, settings.PCARE_IN_FLIGHT - busy)
         if room <= 0:
             return []
-        paused = list(FacilityAccount.objects.exclude(pause_class="").values_list("facility_id", flat=True))
-        rows = Delivery.objects.exclude(facility_id__in=paused).claim(room, seconds=conf.lease_seconds())
+        model = accounts.ACCOUNT_MODELS[service]
+        paused = list(model.objects.exclude(pause_class="").values_list("facility_id", flat=True))
+        rows = (
+            sendable(service)
+            .exclude(facility_id__in=paused)
+            .claim(room, seconds=conf.lease_seconds(), order_by=("deadline_at", "available_at", "pk"))
+        )
         # Committed before the first byte leaves: whoever takes over from a killed worker must read back first.
         Delivery.objects.filter(pk__in=[row.pk for row in rows]).update(
             outcome_unknown=True, first_attempt_at=Coalesce(F("first_attempt_at"), now)
         )
-        accounts = FacilityAccount.objects.in_bulk({row.facility_id for row in rows}, field_name="facility_id")
+        found = accounts.by_facility(service, {row.facility_id for row in rows})
         works = []
         for row in rows:
             row.first_attempt_at = row.first_attempt_at or now
-            job_size = 2 if row.outcome_unknown else 1
-            slots = health.reserve_slots(upstream, job_size)
-            works.append(Work(row, accounts.get(row.facility_id), row.outcome_unknown, slots))
+            slots = health.reserve_slots(upstream, channels.requests_needed(row))
+            works.append(Work(row, found.get(row.facility_id), row.outcome_unknown, slots))
     return works
 
 
 def _prepare(work: Work) -> Outcome | None:
     """Build the job; an outcome instead when this delivery cannot be sent as it is."""
     if work.account is None or not work.account.is_active:
-        return _incomplete(work, "akun", "akun PCare fasilitas")
+        return _incomplete(work, "akun", f"akun {work.delivery.service_name} fasilitas")
     try:
         work.job = job_for(work.delivery, work.account, work.in_doubt)
     except Exception as error:
@@ -134,7 +148,7 @@ def _prepare(work: Work) -> Outcome | None:
         return Outcome(ERROR_CLASSES["unexpected"], in_doubt=work.in_doubt, message=type(error).__name__)
     if work.job.operation == Delivery.Operation.WITHDRAW:
         return None
-    missing = vaksinasi.missing_fields(work.job.facts)
+    missing = channels.missing_fields(work.delivery.profile, work.job.facts)
     if missing:
         return _incomplete(work, missing[0][0], ", ".join(label for _, label in missing))
     return None
@@ -145,7 +159,7 @@ def _incomplete(work: Work, field: str, labels: str) -> Outcome:
         ERROR_CLASSES["incomplete"],
         work.delivery.upstream_number,
         in_doubt=work.in_doubt,
-        field=field,
+        error_field=field,
         message=f"Belum ada: {labels}.",
     )
 
@@ -154,7 +168,8 @@ def _send(work: Work) -> tuple[Outcome, list[Call]]:
     assert work.account is not None
     assert work.job is not None
     client = client_for(work.account, _wait_for(work.slots))
-    return vaksinasi.deliver(client, work.job), client.calls
+    outcome = channels.deliver(work.delivery.profile, client, work.job)
+    return outcome, client.calls
 
 
 def _result(future: Future[tuple[Outcome, list[Call]]], work: Work) -> tuple[Outcome, list[Call]]:
@@ -163,27 +178,6 @@ def _result(future: Future[tuple[Outcome, list[Call]]], work: Work) -> tuple[Out
         return future.result()
     logger.error("delivery failed", exc_info=error, extra={"delivery_id": str(work.delivery.pk)})
     return Outcome(ERROR_CLASSES["unexpected"], in_doubt=True, message=type(error).__name__), []
-
-
-def client_for(account: FacilityAccount, before_request: Callable[[], None] = lambda: None) -> PCareClient:
-    """A client that signs as `account`, on this process's shared connection pool."""
-    credentials = Credentials(
-        cons_id=account.cons_id,
-        secret=account.secret,
-        user_key=account.user_key,
-        username=account.username,
-        password=account.password,
-        application_code=account.application_code,
-    )
-    options = conf.options()
-    pool = _pool(options, os.getpid())
-    return PCareClient(conf.base_url(), credentials, options, before_request=before_request, http=pool)
-
-
-@lru_cache(maxsize=2)
-def _pool(options: Options, process_id: int) -> httpx.Client:
-    # By process: sockets must not be shared across a fork of the worker.
-    return open_pool(options)
 
 
 def _wait_for(slots: list[datetime]) -> Callable[[], None]:
@@ -200,7 +194,7 @@ def _wait_for(slots: list[datetime]) -> Callable[[], None]:
     return pause
 
 
-def _is_open_for_work(upstream: Upstream) -> bool:
+def _is_open_for_work(upstream: Upstream, service: str) -> bool:
     """Whether the breaker lets requests through; probes first when it is open and the time has come."""
     if not upstream.is_down:
         return True
@@ -214,20 +208,17 @@ def _is_open_for_work(upstream: Upstream) -> bool:
         upstream.state = Upstream.State.HALF_OPEN
         upstream.probe_at = now + timedelta(seconds=PROBE_SECONDS)
         upstream.save(update_fields=["state", "probe_at"])
-    return probe(upstream)
+    return probe(upstream, service)
 
 
-def probe(upstream: Upstream) -> bool:
+def probe(upstream: Upstream, service: str = "pcare") -> bool:
     """One cheap authenticated read; closes or re-opens the breaker and tells which."""
-    account = FacilityAccount.objects.filter(is_active=True).order_by("pause_class", "pk").first()
+    model = accounts.ACCOUNT_MODELS[service]
+    account = model.objects.filter(is_active=True).order_by("pause_class", "pk").first()
     if account is None:
         return False
     client = client_for(account)
-    try:
-        reply = client.get(vaksinasi.PROBE, start=0, limit=1)
-        error, retry_after = classify(reply), reply.retry_after
-    except Unreachable:
-        error, retry_after = ERROR_CLASSES["unreachable"], None
+    error, retry_after = channels.probe(client)
     if error is not None and error.handling is Handling.RETRY:
         health.note_failure(upstream.pk, error, retry_after)
         return False

@@ -9,7 +9,7 @@ from django.utils import timezone
 from accounts.models import User
 from core import sweeper
 from pcare_bridge import conf, health, settling
-from pcare_bridge.models import Delivery, DeliveryAttempt, DeliveryQuerySet, FacilityAccount, Upstream
+from pcare_bridge.models import Account, Delivery, DeliveryAttempt, DeliveryQuerySet, Upstream
 
 NOTE_MISSING = "Tulis catatan: apa yang dilakukan dan oleh siapa."
 
@@ -65,9 +65,9 @@ def mark_reported(delivery_id: UUID, *, note: str, by: User) -> Delivery:
     return delivery
 
 
-def resume(account: FacilityAccount) -> int:
+def resume(account: Account) -> int:
     """Let a paused facility send again; returns how many deliveries that frees."""
-    freed = health.resume_account(account.pk)
+    freed = health.resume_account(account)
     sweeper.wake()
     return freed
 

@@ -2,7 +2,8 @@
 
 import logging
 import secrets
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from django.conf import settings
 from django.db import transaction
@@ -13,9 +14,9 @@ from core.leases import LeaseLost
 from pcare_bridge import conf, health
 from pcare_bridge.client import Call
 from pcare_bridge.errors import ERROR_CLASSES, ErrorClass, Handling
-from pcare_bridge.models import Delivery, DeliveryAttempt, FacilityAccount
+from pcare_bridge.models import Account, Delivery, DeliveryAttempt, SatusehatAccount
 from pcare_bridge.outcome import Outcome
-from pcare_bridge.planning import first_state
+from pcare_bridge.planning import first_state, kept_references
 
 logger = logging.getLogger(__name__)
 
@@ -26,11 +27,12 @@ OUTCOMES = Counter("pcare_deliveries", "Outcomes of tries to deliver", ["outcome
 _dice = secrets.SystemRandom()
 
 
-def settle(
-    delivery: Delivery, outcome: Outcome, calls: list[Call], upstream_id: int, account: FacilityAccount | None
-) -> None:
+def settle(delivery: Delivery, outcome: Outcome, calls: list[Call], upstream_id: int, account: Account | None) -> None:
     """Record `outcome` of a claimed delivery in one transaction; a lost lease changes nothing."""
     error = _judge(outcome, calls, account)
+    delivery.references = {**delivery.references, **outcome.references}
+    if outcome.token and isinstance(account, SatusehatAccount):
+        keep_token(account, outcome)
     try:
         with transaction.atomic():
             _log(delivery, outcome, calls, error)
@@ -46,10 +48,17 @@ def settle(
     else:
         health.note_failure(upstream_id, error, outcome.retry_after)
     if error is not None and error.handling is Handling.PAUSE and account is not None:
-        health.pause_account(account.pk, error, outcome.message)
+        health.pause_account(account, error, outcome.message)
 
 
-def _judge(outcome: Outcome, calls: list[Call], account: FacilityAccount | None) -> ErrorClass | None:
+def keep_token(account: SatusehatAccount, outcome: Outcome) -> None:
+    """Store a token a thread fetched, so that the other workers use it too."""
+    SatusehatAccount.objects.filter(pk=account.pk).update(
+        access_token=outcome.token, token_expires_at=datetime.fromtimestamp(outcome.token_expires, UTC)
+    )
+
+
+def _judge(outcome: Outcome, calls: list[Call], account: Account | None) -> ErrorClass | None:
     """The error class, a row of unreadable answers counted as a wrong key."""
     if account is not None and calls and health.note_decoding(account, outcome.undecodable):
         return ERROR_CLASSES["wrong_key"]
@@ -59,7 +68,8 @@ def _judge(outcome: Outcome, calls: list[Call], account: FacilityAccount | None)
 def _apply(delivery: Delivery, outcome: Outcome, error: ErrorClass | None) -> None:
     number = outcome.number or delivery.upstream_number
     if error is None:
-        done = {"upstream_number": number, "outcome_unknown": False, "last_error": ""}
+        done: dict[str, Any] = {"upstream_number": number, "outcome_unknown": False, "last_error": ""}
+        done["references"] = delivery.references
         done |= {"error_class": "", "error_field": "", "error_message": ""}
         if delivery.operation == Delivery.Operation.WITHDRAW:
             delivery.finish(Delivery.WITHDRAWN, **done)
@@ -71,9 +81,10 @@ def _apply(delivery: Delivery, outcome: Outcome, error: ErrorClass | None) -> No
         return
     trouble = {
         "upstream_number": number,
+        "references": delivery.references,
         "outcome_unknown": outcome.in_doubt,
         "error_class": error.key,
-        "error_field": outcome.field,
+        "error_field": outcome.error_field,
         "error_message": outcome.message[:500],
     }
     if error.handling is Handling.PAUSE:
@@ -139,14 +150,15 @@ def _release(delivery: Delivery) -> None:
         if same_dose:
             successor.upstream_number = delivery.upstream_number
             successor.outcome_unknown = delivery.outcome_unknown
+            successor.references = kept_references(delivery, successor)
         if not succeeded:
             # The newer version carries everything; trying the old one again would only be in its way.
             Delivery.objects.filter(pk=delivery.pk).update(
                 state=Delivery.SUPERSEDED, finished_at=timezone.now(), outcome_unknown=False
             )
-        successor.state = first_state(successor.facility_id)
+        successor.state = first_state(successor.facility_id, successor.profile)
         successor.available_at = timezone.now()
-        successor.save(update_fields=["state", "available_at", "upstream_number", "outcome_unknown"])
+        successor.save(update_fields=["state", "available_at", "upstream_number", "outcome_unknown", "references"])
 
 
 def release_after(delivery: Delivery) -> None:

@@ -10,24 +10,27 @@ from pcare_bridge import sending, services
 
 logger = logging.getLogger(__name__)
 
-# Any number; one sender at a time keeps the other worker free for everything else while PCare hangs. Safety does not
-# depend on it: rows are leased.
-SENDER_LOCK = 7_265_001
+# Any number; one sender a service at a time keeps the other worker free for everything else while PCare hangs. Safety
+# does not depend on it: rows are leased.
+SENDER_LOCKS = {"pcare": 7_265_001, "satusehat": 7_265_002}
 
 
 @shared_task(ignore_result=True)
-def send_deliveries() -> int:
-    """Send due deliveries unless another worker is at it, and come back while there is more; returns how many."""
+def send_deliveries(service: str = "pcare") -> int:
+    """Send due deliveries to a service unless another worker is at it, and come back while there is more.
+
+    Returns how many got an outcome.
+    """
     with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_try_advisory_lock(%s)", [SENDER_LOCK])
+        cursor.execute("SELECT pg_try_advisory_lock(%s)", [SENDER_LOCKS[service]])
         if not cursor.fetchone()[0]:
             return 0
     try:
         # Short, so that a worker asked to stop can finish.
-        sent = sending.send_due(8)
+        sent = sending.send_due(8, service)
     finally:
         with connection.cursor() as cursor:
-            cursor.execute("SELECT pg_advisory_unlock(%s)", [SENDER_LOCK])
+            cursor.execute("SELECT pg_advisory_unlock(%s)", [SENDER_LOCKS[service]])
     if sent:
         hurry()
     return sent
@@ -39,9 +42,10 @@ def hurry() -> int:
     Always 0: the sweep has nothing more to do itself, so it must not call itself again on our account.
     """
     services.release_identified()
-    if sending.has_work():
-        try:
-            send_deliveries.apply_async(retry=False, expires=30)
-        except OperationalError:
-            logger.info("no wake-up sent, the next sweep tries again")
+    for service in SENDER_LOCKS:
+        if sending.has_work(service):
+            try:
+                send_deliveries.apply_async(args=[service], retry=False, expires=30)
+            except OperationalError:
+                logger.info("no wake-up sent, the next sweep tries again")
     return 0

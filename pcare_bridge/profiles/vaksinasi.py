@@ -4,27 +4,23 @@ No public document describes a vaccination resource in PCare: everything in this
 that the real names can replace it without touching queue, codec or retry.
 """
 
-import re
+from functools import partial
 from typing import Any
-from zoneinfo import ZoneInfo
 
-from pcare_bridge.client import PCareClient, Unreachable
-from pcare_bridge.envelope import Reply, created_number, redact, rows
-from pcare_bridge.errors import CERTAINLY_NOT_WRITTEN, ERROR_CLASSES, ErrorClass, classify
+from pcare_bridge.client import PCareClient
+from pcare_bridge.envelope import created_number, rows
+from pcare_bridge.errors import ERROR_CLASSES, classify
 from pcare_bridge.facts import AdverseFacts, DoseFacts, Job, ScreeningFacts
 from pcare_bridge.outcome import Outcome
+from pcare_bridge.profiles.common import WIB, Stop, attempt, day, failure, look
 
 COLLECTION = "vaksinasi"
 ITEM = "vaksinasi/{number}"
 BY_NIK = "vaksinasi/nik/{nik}/{start}/{limit}"
-PROBE = "poli/fktp/{start}/{limit}"  # a cheap authenticated read (PROTOCOL 7.3)
+REQUESTS = 1
 
 PAGE = 100
 MAX_PAGES = 10
-DECODE_LAYERS = frozenset({"base64", "aes", "lzstring", "json"})
-
-# The service speaks in the time of Jakarta, whatever zone this portal shows.
-WIB = ZoneInfo("Asia/Jakarta")
 
 # Upstream field, the word staff know it by, and how to read it from the facts.
 _REQUIRED = [
@@ -55,17 +51,17 @@ def payload(facts: DoseFacts, sender_id: str, number: str = "") -> dict[str, Any
         "nik": facts.nik,
         "noKartu": facts.card_number or None,
         "nama": facts.name[:100],
-        "tglLahir": _day(facts.birth_date),
+        "tglLahir": day(facts.birth_date),
         "sex": facts.sex,
         "noHP": facts.phone or None,
         "kdProviderPelayanan": facts.provider_code,
-        "tglVaksin": _day(local),
+        "tglVaksin": day(local),
         "jamVaksin": f"{local:%H:%M}",
         "kdVaksin": facts.vaccine_code,
         "nmVaksin": facts.vaccine_name,
         "dosisKe": facts.dose_number,
         "noBatch": facts.lot_number[:50],
-        "tglKedaluwarsa": _day(facts.expiration_date) if facts.expiration_date else None,
+        "tglKedaluwarsa": day(facts.expiration_date) if facts.expiration_date else None,
         "lokasiSuntik": facts.body_site or None,
         "kdDokter": facts.practitioner_code,
         "skrining": _screening(facts.screening),
@@ -92,20 +88,11 @@ def _adverse(adverse: AdverseFacts | None) -> dict[str, Any] | None:
         return None
     return {
         "ada": True,
-        "tglKejadian": _day(adverse.onset_on),
+        "tglKejadian": day(adverse.onset_on),
         "gejala": list(adverse.symptoms),
         "serius": adverse.is_serious,
         "catatan": adverse.note or None,
     }
-
-
-def _day(value: Any) -> str:
-    return f"{value:%d-%m-%Y}"
-
-
-def requests_needed(job: Job) -> int:
-    """How many requests this job will make when nothing goes wrong."""
-    return 2 if job.in_doubt or (job.operation != "create" and not job.number) else 1
 
 
 def deliver(client: PCareClient, job: Job) -> Outcome:
@@ -117,14 +104,8 @@ def deliver(client: PCareClient, job: Job) -> Outcome:
         if job.operation == "withdraw":
             return _withdraw(client, job)
         return _write(client, job)
-    except _Stop as stop:
+    except Stop as stop:
         return stop.outcome
-
-
-class _Stop(Exception):
-    def __init__(self, outcome: Outcome) -> None:
-        super().__init__()
-        self.outcome = outcome
 
 
 def _write(client: PCareClient, job: Job) -> Outcome:
@@ -134,56 +115,40 @@ def _write(client: PCareClient, job: Job) -> Outcome:
         if number and job.operation == "create":
             return Outcome(number=number)
     body = payload(job.facts, job.sender_id, number)
-    reply = _attempt(lambda: client.put(COLLECTION, body) if number else client.post(COLLECTION, body))
+    reply = attempt(lambda: client.put(COLLECTION, body) if number else client.post(COLLECTION, body))
     error = classify(reply)
     if number:
-        return Outcome(number=number) if error is None else _failure(error, reply, number=number)
+        return Outcome(number=number) if error is None else failure(error, reply, number=number)
     if error is None and (given := created_number(reply.payload, "noVaksinasi")):
         return Outcome(number=given)
     if reply.code in {200, 201}:
         # It was written, but the number is not to be read here: look it up now.
         given = _number_upstream(client, job)
-        return Outcome(number=given) if given else _failure(ERROR_CLASSES["unreadable"], reply)
+        return Outcome(number=given) if given else failure(ERROR_CLASSES["unreadable"], reply)
     if error is None:
         error = ERROR_CLASSES["unexpected"]
     if error.key == "refused" and any(item.field.lower() == "dosiske" for item in reply.errors):
         given = _number_upstream(client, job)
-        return Outcome(number=given) if given else _failure(ERROR_CLASSES["recorded_elsewhere"], reply)
-    return _failure(error, reply)
+        return Outcome(number=given) if given else failure(ERROR_CLASSES["recorded_elsewhere"], reply)
+    return failure(error, reply)
 
 
 def _withdraw(client: PCareClient, job: Job) -> Outcome:
     number = job.number or _number_upstream(client, job)
     if not number:
         return Outcome()
-    reply = _attempt(lambda: client.delete(ITEM, number=number), number)
+    reply = attempt(lambda: client.delete(ITEM, number=number), number)
     error = classify(reply)
     if error is None or reply.not_found:
         return Outcome(number=number)
-    return _failure(error, reply, number=number)
-
-
-def _attempt(call: Any, number: str = "") -> Reply:
-    """Run a write; without an answer its outcome is unknown, unless the request never left."""
-    try:
-        return call()
-    except Unreachable as error:
-        failed = ERROR_CLASSES["unreachable"]
-        raise _Stop(Outcome(failed, number, in_doubt=error.sent, message=f"{failed.sentence} ({error.kind})")) from None
+    return failure(error, reply, number=number)
 
 
 def _number_upstream(client: PCareClient, job: Job) -> str:
     """The service's number for this very dose, or an empty text; stops the job when it cannot be known now."""
     for nik in dict.fromkeys((job.facts.nik, *job.former_niks)):
         for page in range(MAX_PAGES):
-            try:
-                reply = client.get(BY_NIK, nik=nik, start=page * PAGE, limit=PAGE)
-            except Unreachable as failure:
-                failed = ERROR_CLASSES["unreachable"]
-                raise _Stop(Outcome(failed, in_doubt=True, message=f"{failed.sentence} ({failure.kind})")) from None
-            error = classify(reply)
-            if error is not None and not reply.not_found:
-                raise _Stop(_failure(error, reply, in_doubt=True))
+            reply = look(partial(client.get, BY_NIK, nik=nik, start=page * PAGE, limit=PAGE))
             items = rows(reply.payload)
             for item in items:
                 if _is_ours(item, job):
@@ -201,22 +166,4 @@ def _is_ours(item: dict[str, Any], job: Job) -> bool:
     return all(
         str(item.get(name)) == str(mine[name])
         for name in ("kdVaksin", "dosisKe", "tglVaksin", "noBatch", "kdProviderPelayanan")
-    )
-
-
-def _words(reply: Reply) -> str:
-    """What the service said in words; bare status names such as NO_CONTENT tell a person nothing."""
-    return "" if re.fullmatch(r"[A-Z0-9_ ]*", reply.text) else reply.text
-
-
-def _failure(error: ErrorClass, reply: Reply, *, number: str = "", in_doubt: bool | None = None) -> Outcome:
-    remarks = [item for item in reply.errors if item.field]
-    return Outcome(
-        error,
-        number,
-        in_doubt=error.key not in CERTAINLY_NOT_WRITTEN if in_doubt is None else in_doubt,
-        field=redact(remarks[0].field)[:60] if remarks else "",
-        message=_words(reply) or error.sentence,
-        retry_after=reply.retry_after,
-        undecodable=reply.unreadable in DECODE_LAYERS,
     )

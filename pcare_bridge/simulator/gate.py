@@ -51,3 +51,9 @@ def refusal(headers: Message, keys: Keys, window: int, clock_offset: int) -> str
     if application != keys.application_code:
         return "Kode aplikasi tidak sesuai"
     return None
+
+
+def caller(headers: Message) -> str:
+    """The kdProvider of the account that calls, once it has passed."""
+    parts = codec.split_authorization(headers["X-authorization"])
+    return parts[0].removeprefix("uji.").upper() if parts else ""

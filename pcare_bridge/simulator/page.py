@@ -22,8 +22,10 @@ def render(service: Service) -> str:
     """The whole page as HTML."""
     dark = service.weather.is_dark
     with service.registry.lock:
-        records = [mask(row) for row in list(service.registry.tables["vaksinasi"].values())[-50:]]
-        total = len(service.registry.tables["vaksinasi"])
+        tables = {name: list(rows.values()) for name, rows in service.registry.tables.items()}
+    records = [mask(row) for row in tables["vaksinasi"][-50:]]
+    total = len(tables["vaksinasi"])
+    visits, doses = tables["kunjungan"], tables["Immunization"]
     state = "MATI: setiap permintaan diputus tanpa jawaban." if dark else "NYALA: menjawab seperti biasa."
     button = "Nyalakan" if dark else "Matikan"
     faults = len(service.weather.describe()["faults"])
@@ -39,6 +41,8 @@ def render(service: Service) -> str:
 <input type="hidden" name="on" value="{"1" if dark else "0"}">
 <button class="{"on" if dark else "off"}">{button} PCare</button></form></div>
 <h2>Vaksinasi yang diterima: {total}</h2>{_records(records)}
+<h2>Kunjungan yang diterima: {len(visits)}</h2>{_visits([mask(row) for row in visits[-50:]])}
+<h2>SATUSEHAT, Immunization yang diterima: {len(doses)}</h2>{_immunizations(doses[-50:])}
 <h2>Permintaan terakhir (dari {service.total})</h2>{_arrivals(list(service.arrivals)[-20:])}
 <p>Halaman ini memuat ulang setiap 5 detik.</p></main></body></html>"""
 
@@ -57,6 +61,27 @@ def _records(records: list[dict[str, Any]]) -> str:
         for row in reversed(records)
     ]
     return _table(["Nomor", "Nama", "NIK", "Vaksin", "Batch", "Tanggal", "Fasilitas"], rows)
+
+
+def _visits(visits: list[dict[str, Any]]) -> str:
+    names = ("noKunjungan", "noKartu", "tglDaftar", "kdPoli", "kdDiag1", "anamnesa", "kdProvider")
+    rows = [[str(row.get(name) or "") for name in names] for row in reversed(visits)]
+    return _table(["Nomor", "Kartu", "Tanggal", "Poli", "Diagnosis", "Isi", "Fasilitas"], rows)
+
+
+def _immunizations(doses: list[dict[str, Any]]) -> str:
+    rows = [
+        [
+            str(row["id"]),
+            str(row["status"]),
+            str(row["vaccineCode"]["coding"][0]["code"]),
+            str(row["patient"]["reference"]),
+            str(row["lotNumber"]),
+            str(row["occurrenceDateTime"]),
+        ]
+        for row in reversed(doses)
+    ]
+    return _table(["Id", "Status", "KFA", "Pasien", "Batch", "Waktu"], rows)
 
 
 def _arrivals(arrivals: list[Arrival]) -> str:

@@ -11,7 +11,7 @@ from typing import Any
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-TABLES = ("peserta", "pendaftaran", "kunjungan", "tindakan", "vaksinasi")
+TABLES = ("peserta", "pendaftaran", "kunjungan", "tindakan", "obat", "vaksinasi", "Encounter", "Immunization")
 
 
 class Registry:

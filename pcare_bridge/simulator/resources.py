@@ -2,9 +2,10 @@
 
 import re
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
-from pcare_bridge.simulator import vaccination, visits
+from pcare_bridge.simulator import procedures, vaccination, visits
 from pcare_bridge.simulator.answers import NOT_FOUND, WRONG_METHOD, Answer, Refused, page
 from pcare_bridge.simulator.registry import Registry
 from pcare_bridge.simulator.weather import Settings
@@ -55,12 +56,14 @@ class Resources:
         self.registry = registry
         self.settings = settings
         self.routes: list[tuple[str, re.Pattern[str], Callable[..., Answer]]] = []
+        self.of_caller: set[Callable[..., Answer]] = set()
         self._add_vaccination()
         self._add_visits()
+        self._add_procedures()
         self._add_references()
 
-    def answer(self, method: str, path: str, body: Any) -> Answer:
-        """Route one authenticated request."""
+    def answer(self, method: str, path: str, body: Any, caller: str = "") -> Answer:
+        """Route one authenticated request of the facility `caller`."""
         path = path.strip("/")
         known = False
         for verb, pattern, handler in self.routes:
@@ -74,14 +77,17 @@ class Resources:
                 return Answer(400, None, "Badan permintaan bukan objek JSON")
             try:
                 arguments = [body] if method in ("POST", "PUT") else []
-                return handler(*arguments, **_parts(match))
+                mine = {"caller": caller} if handler in self.of_caller else {}
+                return handler(*arguments, **_parts(match), **mine)
             except Refused as refused:
                 # Registration and participants answer an object, everything else an array (PROTOCOL 5.3).
                 single = path.lower().startswith(("peserta", "pendaftaran"))
                 return Answer(412, refused.remarks[0] if single else refused.remarks)
         return WRONG_METHOD if known else NOT_FOUND
 
-    def _on(self, method: str, template: str, handler: Callable[..., Answer]) -> None:
+    def _on(self, method: str, template: str, handler: Callable[..., Answer], *, own: bool = False) -> None:
+        if own:
+            self.of_caller.add(handler)
         pattern = re.sub(r"\{(\w+)\}", r"(?P<\1>[^/]+)", template)
         self.routes.append((method, re.compile(pattern, re.IGNORECASE), handler))
 
@@ -105,16 +111,23 @@ class Resources:
             "peserta/{kind}/{number}",
             lambda kind, number: visits.participant(registry, settings, kind.lower(), number),
         )
-        self._on("POST", "pendaftaran", lambda body: visits.register(registry, body))
+        self._on(
+            "POST",
+            "pendaftaran",
+            lambda body, caller: visits.register(registry, settings, body, caller),
+            own=True,
+        )
         self._on(
             "GET",
             "pendaftaran/noUrut/{number}/tglDaftar/{day}",
-            lambda number, day: visits.registration(registry, number, day),
+            lambda number, day, caller: visits.registration(registry, number, day, caller),
+            own=True,
         )
         self._on(
             "GET",
             "pendaftaran/tglDaftar/{day}/{start}/{limit}",
-            lambda day, start, limit: visits.registrations(registry, settings, day, start, limit),
+            lambda day, start, limit, caller: visits.registrations(registry, settings, day, start, limit, caller),
+            own=True,
         )
         for tail in ("", "/kdPoli/{clinic}"):
             self._on(
@@ -123,10 +136,44 @@ class Resources:
                 lambda card, day, number, clinic="": visits.unregister(registry, card, day, number, clinic),
             )
         for path in ("kunjungan", "kunjungan/v1"):
-            self._on("POST", path, lambda body: visits.visit(registry, body))
+            self._on("POST", path, lambda body, caller: visits.visit(registry, body, caller), own=True)
             self._on("PUT", path, lambda body: visits.change_visit(registry, body))
         self._on("DELETE", "kunjungan/{number}", lambda number: visits.remove_visit(registry, number))
         self._on("GET", "kunjungan/peserta/{card}", lambda card: visits.visits_of(registry, settings, card))
+
+        self._on("GET", "kunjungan/rujukan/{number}", lambda number: procedures.referral(registry, number))
+
+    def _add_procedures(self) -> None:
+        registry, settings = self.registry, self.settings
+        for table, path in (("tindakan", "tindakan"), ("obat", "obat/kunjungan")):
+            self._on("POST", path, partial(procedures.create, registry, table))
+            self._on(
+                "GET",
+                table + "/kunjungan/{visit}",
+                lambda visit, table=table: procedures.of_visit(registry, settings, table, visit),
+            )
+            self._on(
+                "DELETE",
+                table + "/{number}/kunjungan/{visit}",
+                lambda number, visit, table=table: procedures.remove(registry, table, number, visit),
+            )
+        self._on("PUT", "tindakan", partial(procedures.change, registry, "tindakan"))
+        self._on(
+            "GET", "tindakan/kdTkp/{kind}/{start}/{limit}", lambda kind, **at: self._paged(procedures.CATALOGUE)(**at)
+        )
+        self._on(
+            "GET",
+            "obat/dpho/{text}/{start}/{limit}",
+            lambda text, start, limit: procedures.medicines(settings, text, start, limit),
+        )
+        self._on("GET", "spesialis/sarana", lambda: self._all(procedures.MEANS))
+        self._on("GET", "spesialis/khusus", lambda: self._all(procedures.SPECIAL))
+        self._on("GET", "spesialis", lambda: self._all(procedures.SPECIALTIES))
+        self._on(
+            "GET",
+            "spesialis/{code}/subspesialis",
+            lambda code: self._all(procedures.SUBSPECIALTIES.get(code.upper(), [])),
+        )
 
     def _add_references(self) -> None:
         paged: dict[str, list[Any]] = {"poli/fktp": POLI, "dokter": DOCTORS, "provider": PROVIDERS}

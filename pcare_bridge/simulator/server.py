@@ -16,6 +16,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 from pcare_bridge.simulator import control, defaults
 from pcare_bridge.simulator.answers import Answer, envelope
+from pcare_bridge.simulator.fhir import FHIR, OAUTH, FhirAnswer, outcome
 from pcare_bridge.simulator.page import render
 from pcare_bridge.simulator.service import Arrival, Service
 from pcare_bridge.simulator.weather import Fault
@@ -58,6 +59,7 @@ class Handler(BaseHTTPRequestHandler):
     timeout = 120
     wbufsize = 64 * 1024
     disable_nagle_algorithm = True
+    is_fhir = False
 
     def log_message(self, format: str, *args: Any) -> None:
         """Nothing on stderr: paths hold numbers of persons."""
@@ -75,7 +77,8 @@ class Handler(BaseHTTPRequestHandler):
             elif self.command == "GET" and url.path in ("/", "/favicon.ico"):
                 self._page(url.path)
             else:
-                self._service(unquote(url.path), raw)
+                self.is_fhir = url.path.startswith((FHIR, OAUTH))
+                self._service(unquote(url.path), raw, url.query)
         except _Hangup:
             self._hang_up()
 
@@ -91,7 +94,7 @@ class Handler(BaseHTTPRequestHandler):
         body = b"" if document is None else json.dumps(document, ensure_ascii=False).encode()
         self._send(status, body, "application/json; charset=utf-8", {"Location": location} if location else {})
 
-    def _service(self, path: str, raw: bytes) -> None:
+    def _service(self, path: str, raw: bytes, query: str) -> None:
         service = self.server.service
         try:
             body = json.loads(raw) if raw else None  # whatever type was declared (PROTOCOL 4.4)
@@ -110,7 +113,9 @@ class Handler(BaseHTTPRequestHandler):
                 self._early(fault)
                 if fault.kind != "delay":
                     return
-        if resource is None:
+        if self.is_fhir:
+            answer = service.fhir.serve(self.command, path, query, self.headers, raw, body)
+        elif resource is None:
             answer = Answer(404, None, "Alamat tidak dikenal")
         else:
             answer = service.serve(self.command, resource, self.headers, body)
@@ -146,14 +151,11 @@ class Handler(BaseHTTPRequestHandler):
         """Faults that strike after the request was carried out."""
         arrival.outcome = f"{fault.kind}, late" if fault.after_commit else fault.kind
         timestamp = self.headers.get("X-timestamp") or "0"
-        if fault.kind == "wrong_timestamp":
+        if fault.kind == "wrong_timestamp" and not self.is_fhir:
             self._answer(answer, timestamp=str(int(timestamp) - 1))
-        elif fault.kind == "truncated":
+        elif fault.kind in ("truncated", "wrong_timestamp"):
             status, body = self._sealed(answer, timestamp)
-            document = json.loads(body)
-            if isinstance(document["response"], str):
-                document["response"] = document["response"][: len(document["response"]) // 2]
-            self._send(status, json.dumps(document).encode(), "application/json")
+            self._send(status, _cut(body), "application/json")
         elif fault.kind == "close_during":
             _, body = self._sealed(answer, timestamp)
             head = f"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
@@ -172,6 +174,12 @@ class Handler(BaseHTTPRequestHandler):
     def _sealed(self, answer: Answer, timestamp: str) -> tuple[int, bytes]:
         keys = self.server.service.keys
         settings = self.server.service.settings
+        if self.is_fhir:
+            plain = (
+                answer if isinstance(answer, FhirAnswer) else outcome(answer.code, ("exception", "", answer.message))
+            )
+            status = plain.code if 200 <= plain.code <= 599 else 500
+            return status, json.dumps(plain.response, ensure_ascii=False).encode("utf-8", "replace")
         return envelope(answer, settings, cons_id=keys.cons_id, secret=keys.secret, timestamp=timestamp)
 
     def _answer(self, answer: Answer, headers: dict[str, str] | None = None, timestamp: str = "") -> None:
@@ -192,6 +200,15 @@ class Handler(BaseHTTPRequestHandler):
             self.connection.shutdown(socket.SHUT_RDWR)
         except OSError:
             return
+
+
+def _cut(body: bytes) -> bytes:
+    """Half of the ciphertext in a whole envelope; a document without one is cut itself."""
+    document = json.loads(body)
+    if not isinstance(document.get("response"), str):
+        return body if "response" in document else body[: len(body) // 2]
+    document["response"] = document["response"][: len(document["response"]) // 2]
+    return json.dumps(document).encode()
 
 
 def run(arguments: list[str] | None = None) -> None:

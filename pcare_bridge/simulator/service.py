@@ -12,7 +12,8 @@ from typing import Any
 
 from pcare_bridge.simulator import defaults
 from pcare_bridge.simulator.answers import Answer
-from pcare_bridge.simulator.gate import HEADERS, Keys, refusal
+from pcare_bridge.simulator.fhir import Fhir
+from pcare_bridge.simulator.gate import HEADERS, Keys, caller, refusal
 from pcare_bridge.simulator.registry import Registry
 from pcare_bridge.simulator.resources import Resources
 from pcare_bridge.simulator.weather import Settings, Weather
@@ -50,6 +51,7 @@ class Service:
         self.started_at = time.time()
         self.registry = Registry(self.journal, self.keys.secret)
         self.resources = Resources(self.registry, self.settings)
+        self.fhir = Fhir(self.registry, self.settings)
         self.arrivals: deque[Arrival] = deque(maxlen=5000)
         self.total = 0
         self._lock = threading.Lock()
@@ -69,7 +71,7 @@ class Service:
         message = refusal(headers, self.keys, self.settings.clock_window_seconds, self.settings.clock_offset_seconds)
         if message:
             return Answer(401, None, message)
-        return self.resources.answer(method, path, body)
+        return self.resources.answer(method, path, body, caller(headers))
 
     def records(self, table: str) -> list[dict[str, Any]]:
         """What stands upstream now, numbers of persons masked."""

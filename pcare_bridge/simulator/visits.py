@@ -1,6 +1,7 @@
 """Participants, registrations and visits: the documented resources of PROTOCOL 9.1 to 9.4."""
 
 import hashlib
+from datetime import timedelta
 from typing import Any
 
 from pcare_bridge.simulator.answers import NO_CONTENT, Answer, Refused, page
@@ -61,7 +62,7 @@ def _invent(nik: str) -> dict[str, Any]:
     }
 
 
-def register(registry: Registry, body: dict[str, Any]) -> Answer:
+def register(registry: Registry, settings: Settings, body: dict[str, Any], caller: str) -> Answer:
     """POST pendaftaran; answers an object, as the documented service does."""
     wrong = []
     if not _digits(body.get("noKartu"), 13):
@@ -69,6 +70,8 @@ def register(registry: Registry, body: dict[str, Any]) -> Answer:
     day = parse_day(body.get("tglDaftar"))
     if day is None or day > today():
         wrong.append(("tglDaftar", "harus dd-MM-yyyy dan tidak di masa depan"))
+    elif day < today() - timedelta(days=settings.backdating_days):
+        wrong.append(("tglDaftar", f"paling lama {settings.backdating_days} hari ke belakang"))
     if not body.get("kdPoli") or not isinstance(body.get("kdPoli"), str):
         wrong.append(("kdPoli", "wajib diisi"))
     if not isinstance(body.get("kunjSakit"), bool):
@@ -78,9 +81,9 @@ def register(registry: Registry, body: dict[str, Any]) -> Answer:
     wrong += [(name, "harus angka") for name in VITALS if not isinstance(body.get(name, 0), int | float)]
     if wrong:
         raise Refused(*wrong)
-    provider = str(body.get("kdProviderPeserta") or "1184U001")
+    provider = caller
     with registry.lock:
-        for row in registry.tables["pendaftaran"].values():
+        for row in _registered(registry, provider):
             if all(row[name] == body[name] for name in ("noKartu", "tglDaftar", "kdPoli")):
                 raise Refused(("noKartu", "sudah terdaftar di poli ini pada tanggal tersebut"))
         counter = f"U{provider}{body['tglDaftar']}{body['kdPoli']}"
@@ -90,13 +93,19 @@ def register(registry: Registry, body: dict[str, Any]) -> Answer:
     return Answer(201, {"field": "noUrut", "message": number})
 
 
-def registrations(registry: Registry, settings: Settings, day: str, start: int, limit: int) -> Answer:
-    rows = [row for row in registry.tables["pendaftaran"].values() if row["tglDaftar"] == day]
+def _registered(registry: Registry, provider: str) -> list[dict[str, Any]]:
+    with registry.lock:
+        rows = list(registry.tables["pendaftaran"].values())
+    return [row for row in rows if row["providerPelayanan"]["kdProvider"] == provider]
+
+
+def registrations(registry: Registry, settings: Settings, day: str, start: int, limit: int, caller: str) -> Answer:
+    rows = [row for row in _registered(registry, caller) if row["tglDaftar"] == day]
     return page(rows, start, limit, settings)
 
 
-def registration(registry: Registry, number: str, day: str) -> Answer:
-    for row in registry.tables["pendaftaran"].values():
+def registration(registry: Registry, number: str, day: str, caller: str) -> Answer:
+    for row in _registered(registry, caller):
         if row["noUrut"] == number and row["tglDaftar"] == day:
             return Answer(200, row)
     return NO_CONTENT
@@ -112,18 +121,18 @@ def unregister(registry: Registry, card: str, day: str, number: str, clinic: str
     return NO_CONTENT
 
 
-def visit(registry: Registry, body: dict[str, Any]) -> Answer:
+def visit(registry: Registry, body: dict[str, Any], caller: str) -> Answer:
     """POST kunjungan and kunjungan/v1; answers an array."""
     _check_visit(body)
     with registry.lock:
         registered = [
             row
-            for row in registry.tables["pendaftaran"].values()
+            for row in _registered(registry, caller)
             if all(row[name] == body[name] for name in ("noKartu", "tglDaftar", "kdPoli"))
         ]
         if not registered:
             raise Refused(("noKartu", "belum terdaftar pada tanggal dan poli ini"))
-        provider = registered[0]["providerPelayanan"]["kdProvider"]
+        provider = caller
         counter = f"Y{provider}{today():%m%y}"
         number = f"{provider}{today():%m%y}Y{registry.next(counter):06d}"
         row = body | {"noKunjungan": number, "kdProvider": provider}
@@ -151,7 +160,8 @@ def remove_visit(registry: Registry, number: str) -> Answer:
 
 
 def visits_of(registry: Registry, settings: Settings, card: str) -> Answer:
-    rows = [row for row in registry.tables["kunjungan"].values() if row["noKartu"] == card]
+    with registry.lock:
+        rows = [row for row in registry.tables["kunjungan"].values() if row["noKartu"] == card]
     return page(rows, 0, len(rows), settings)
 
 

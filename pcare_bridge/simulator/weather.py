@@ -24,6 +24,7 @@ class Settings:
     clock_offset_seconds: int = 0
     backdating_days: int = 30
     empty_as_204: bool = False
+    token_seconds: int = 3000  # of SATUSEHAT
     known_nik: str = "any"  # or "listed": only participants that were added
     echo_sender: bool = True
     guards_doubles: bool = True  # off: a write sent twice stands twice, so that only reading back can prevent it

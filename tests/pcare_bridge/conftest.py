@@ -7,8 +7,10 @@ from typing import Any
 
 import pytest
 
+from pcare_bridge import fhir_client
 from pcare_bridge.client import Credentials, Options, PCareClient
 from pcare_bridge.envelope import Reply
+from pcare_bridge.profiles import satusehat
 from pcare_bridge.simulator import defaults
 from pcare_bridge.simulator.server import Server
 from pcare_bridge.simulator.service import Service
@@ -75,3 +77,12 @@ def bridge(settings: Any, simulator: Server) -> None:
     settings.PCARE_RETRY_PAUSES = [0.01]
     settings.PCARE_BREAKER_SECONDS = [0.05, 0.2]
     settings.PCARE_READ_TIMEOUT = 2.0
+
+
+@pytest.fixture
+def exchange(settings: Any, simulator: Server, bridge: None) -> None:
+    """SATUSEHAT is the simulator as well; no token or number is remembered from another test."""
+    root = simulator.base_url.removesuffix(simulator.service.base_path)
+    settings.SATUSEHAT_BASE_URL, settings.SATUSEHAT_OAUTH_URL = f"{root}/fhir-r4/v1", f"{root}/oauth2/v1"
+    fhir_client._tokens.clear()
+    satusehat._practitioners.clear()

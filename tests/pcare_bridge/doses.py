@@ -3,6 +3,7 @@
 import itertools
 import uuid
 from datetime import date, timedelta
+from decimal import Decimal
 from typing import Any
 
 from django.db import transaction
@@ -10,7 +11,7 @@ from django.utils import timezone
 
 from core import outbox
 from core.crypto import blind_index
-from pcare_bridge.models import FacilityAccount, VaccineCode
+from pcare_bridge.models import FacilityAccount, SatusehatAccount, VaccineCode
 from pcare_bridge.simulator import defaults
 from programmes.models import Programme, Vaccine
 from regions.models import Facility, Kecamatan
@@ -42,6 +43,22 @@ def make_facility(number: int = 7) -> Facility:
         active_since=timezone.now() - timedelta(days=1),
     )
     return facility
+
+
+def add_profiles(facility: Facility, *profiles: str, number: int = 7) -> None:
+    """Deliver the facility's doses by exactly these profiles, with accounts the simulator knows."""
+    account = facility.pcare_account
+    account.profiles = [profile for profile in profiles if profile != "satusehat"]
+    account.clinic_code = "023"
+    account.save()
+    if "satusehat" in profiles:
+        SatusehatAccount.objects.create(
+            facility=facility, active_since=timezone.now() - timedelta(days=1), **defaults.satusehat(number)
+        )
+    vaccine = make_vaccine()
+    vaccine.kfa_groups, vaccine.cvx_codes, vaccine.category = ["VG107"], ["198"], "covid19"
+    vaccine.route, vaccine.dose_quantity_ml = "IM", Decimal("0.50")
+    vaccine.save()
 
 
 def make_vaccine() -> Vaccine:

@@ -11,8 +11,8 @@ from pcare_bridge.models import Delivery
 from pcare_bridge.simulator.server import Server
 
 
-def upstream_rows(simulator: Server) -> list[dict[str, Any]]:
-    return list(simulator.service.registry.tables["vaksinasi"].values())
+def upstream_rows(simulator: Server, table: str = "vaksinasi") -> list[dict[str, Any]]:
+    return list(simulator.service.registry.tables[table].values())
 
 
 def run(rounds: int = 40) -> None:

@@ -211,7 +211,7 @@ def test_a_wrong_field_is_named(pcare: PCareClient, changes: dict[str, Any], fie
     outcome = vaksinasi.deliver(pcare, job(facts=facts(**changes)))
     assert outcome.error is not None
     assert outcome.error.key == "refused"
-    assert outcome.field == field
+    assert outcome.error_field == field
 
 
 COMMITTED = ["close_during", "close_after_commit", "wrong_timestamp", "truncated"]

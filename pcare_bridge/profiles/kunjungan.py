@@ -1,0 +1,255 @@
+"""Profile `kunjungan`: a dose as a healthy visit, by the documented resources of PROTOCOL 8.1 and 9.1 to 9.3.
+
+Three steps: find the member, register the visit of the day, store the visit. The service has no key of ours, so each
+write is looked for before it is repeated. Two doses of one day share a registration; each is a visit of its own.
+"""
+
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+from pcare_bridge import conf
+from pcare_bridge.client import PCareClient
+from pcare_bridge.envelope import Reply, created_number, rows
+from pcare_bridge.errors import ERROR_CLASSES, classify
+from pcare_bridge.facts import DoseFacts, Job
+from pcare_bridge.outcome import Outcome
+from pcare_bridge.profiles.common import WIB, Stop, attempt, day, failure, look
+
+MEMBER = "peserta/nik/{nik}"
+REGISTRATIONS = "pendaftaran"
+OF_THE_DAY = "pendaftaran/tglDaftar/{day}/{start}/{limit}"
+REGISTRATION = "pendaftaran/peserta/{card}/tglDaftar/{day}/noUrut/{number}/kdPoli/{clinic}"
+VISITS = "kunjungan/v1"
+VISIT = "kunjungan/{number}"
+OF_MEMBER = "kunjungan/peserta/{card}"
+REQUESTS = 3
+
+PAGE, MAX_PAGES = 100, 50
+
+_REQUIRED = [
+    ("nik", "NIK", lambda facts: facts.nik),
+    ("kdPoli", "kode poli kunjungan sehat", lambda facts: facts.clinic_code),
+    ("kdDiag1", "kode diagnosis vaksin (ICD-10)", lambda facts: facts.diagnosis_code),
+    ("kdDokter", "kode vaksinator di PCare", lambda facts: facts.practitioner_code),
+    ("terapiObat", "nomor batch", lambda facts: facts.lot_number),
+]
+
+
+def missing_fields(facts: DoseFacts) -> list[tuple[str, str]]:
+    """Required fields this dose lacks, as (upstream name, Indonesian label)."""
+    return [(name, label) for name, label, read in _REQUIRED if not read(facts)]
+
+
+def vaccine_text(facts: DoseFacts) -> str:
+    """Vaccine, lot and dose as one line of text (PROTOCOL 8.1 step 4)."""
+    name = facts.vaccine_name.replace(";", ",").replace("=", "-")
+    return f"VAKSIN={name};BATCH={facts.lot_number};DOSIS={facts.dose_number}"
+
+
+def registration_body(facts: DoseFacts, card: str, home: str) -> dict[str, Any]:
+    """The body of POST pendaftaran; `home` is the facility the member belongs to."""
+    return {
+        "kdProviderPeserta": home or facts.provider_code,
+        "tglDaftar": day(facts.occurred_at.astimezone(WIB)),
+        "noKartu": card,
+        "kdPoli": facts.clinic_code,
+        "keluhan": None,
+        "kunjSakit": False,
+        **conf.VITAL_SIGNS,
+        "rujukBalik": 0,
+        "kdTkp": conf.VISIT_KIND,
+    }
+
+
+def visit_body(facts: DoseFacts, sender_id: str, card: str, number: str = "") -> dict[str, Any]:
+    """The body of POST kunjungan/v1, or of PUT when `number` is known."""
+    given = day(facts.occurred_at.astimezone(WIB))
+    text = vaccine_text(facts)
+    signs = dict(conf.VITAL_SIGNS)
+    screening = facts.screening
+    if screening and screening.systolic and screening.diastolic:
+        signs |= {"sistole": screening.systolic, "diastole": screening.diastolic}
+    return {
+        "noKunjungan": number or None,
+        "noKartu": card,
+        "tglDaftar": given,
+        "kdPoli": facts.clinic_code,
+        "keluhan": None,
+        "kdSadar": conf.AWARENESS,
+        **signs,
+        "kdStatusPulang": conf.DISCHARGE,
+        "tglPulang": given,
+        "kdDokter": facts.practitioner_code,
+        "kdDiag1": facts.diagnosis_code,
+        "kdDiag2": None,
+        "kdDiag3": None,
+        "kdPoliRujukInternal": None,
+        "rujukLanjut": None,
+        "kdTacc": conf.NO_REFERRAL,
+        "alasanTacc": None,
+        "alergiMakan": conf.NO_ALLERGY,
+        "alergiUdara": conf.NO_ALLERGY,
+        "alergiObat": conf.NO_ALLERGY,
+        "kdPrognosa": conf.PROGNOSIS,
+        "anamnesa": text,
+        # Ours alone, so that a visit can be recognised after a lost answer and after a correction.
+        "terapiObat": f"{text};REF={sender_id}",
+        "terapiNonObat": None,
+        "bmhp": None,
+        "suhu": str(screening.temperature_c) if screening and screening.temperature_c else None,
+    }
+
+
+def deliver(client: PCareClient, job: Job) -> Outcome:
+    """Bring the service to the state `job` asks for, reading back first whenever an earlier write is in doubt.
+
+    Never raises for weather; touches no database, so it may run in any thread.
+    """
+    work = _Try(client, job)
+    try:
+        outcome = work.withdraw() if job.operation == "withdraw" else work.write()
+    except Stop as stop:
+        outcome = stop.outcome
+    return replace(outcome, references=work.made)
+
+
+class _Try:
+    """One try: what it knows about the member, and the numbers it was given on the way."""
+
+    def __init__(self, client: PCareClient, job: Job) -> None:
+        self.client, self.job, self.facts = client, job, job.facts
+        self.day = day(job.facts.occurred_at.astimezone(WIB))
+        self.made: dict[str, str] = {}
+
+    def write(self) -> Outcome:
+        card, home = self._member(self.facts.nik)
+        before = None
+        if self.job.number or self.job.in_doubt or self.job.operation == "update":
+            before = self._find([card])
+        if before and self.job.operation == "create":
+            return Outcome(number=str(before["noKunjungan"]))
+        if before:
+            if (before.get("noKartu"), before.get("tglDaftar")) == (card, self.day):
+                return self._change(str(before["noKunjungan"]), card)
+            # Another day or another member is another registration: take the old visit away first.
+            self._remove(before)
+            self.made["noUrut"] = ""
+        if not self._is_registered():
+            self.made |= {"noUrut": self._register(card, home), "tglDaftar": self.day}
+        return self._store(card)
+
+    def withdraw(self) -> Outcome:
+        card, _ = self._member(self.facts.nik, must_be_active=False)
+        before = self._find([card] if card else [])
+        if before:
+            self._remove(before)
+        return Outcome(number=self.job.number)
+
+    def _is_registered(self) -> bool:
+        known = self.job.references | self.made
+        return bool(known.get("noUrut")) and known.get("tglDaftar") == self.day
+
+    def _member(self, nik: str, *, must_be_active: bool = True) -> tuple[str, str]:
+        """Card number and home facility of the member; Stop with `not_eligible` for everybody else."""
+        reply = look(partial(self.client.get, MEMBER, nik=nik), in_doubt=self.job.in_doubt)
+        person = reply.payload if isinstance(reply.payload, dict) else {}
+        card = str(person.get("noKartu") or "")
+        if must_be_active and (not card or person.get("aktif") is False):
+            error = ERROR_CLASSES["not_eligible"]
+            status = str(person.get("ketAktif") or "") if card else ""
+            raise Stop(Outcome(error, in_doubt=self.job.in_doubt, error_field="nik", message=status or error.sentence))
+        home = person.get("kdProviderPst")
+        return card, str(home.get("kdProvider") or "") if isinstance(home, dict) else ""
+
+    def _register(self, card: str, home: str) -> str:
+        if self.job.in_doubt and (number := self._registration(card)):
+            return number
+        body = registration_body(self.facts, card, home)
+        reply = attempt(lambda: self.client.post(REGISTRATIONS, body))
+        error = classify(reply)
+        number = created_number(reply.payload, "noUrut") if error is None else ""
+        if not number and (error is None or error.key in ("refused", "unreadable")):
+            # Written but not to be read here, or another dose of this day was registered already.
+            number = self._registration(card)
+        if number:
+            return number
+        raise Stop(failure(error or ERROR_CLASSES["unreadable"], reply))
+
+    def _registration(self, card: str) -> str:
+        """The number of today's registration of this member in this clinic, or an empty text."""
+        for page in range(MAX_PAGES):
+            reply = look(partial(self.client.get, OF_THE_DAY, day=self.day, start=page * PAGE, limit=PAGE))
+            items = rows(reply.payload)
+            for item in items:
+                if (_text(item, "noKartu", "peserta"), _text(item, "kdPoli", "poli")) == (card, self.facts.clinic_code):
+                    return str(item.get("noUrut") or "")
+            if len(items) < PAGE:
+                break
+        return ""
+
+    def _store(self, card: str) -> Outcome:
+        reply = attempt(lambda: self.client.post(VISITS, visit_body(self.facts, self.job.sender_id, card)))
+        error = classify(reply)
+        number = created_number(reply.payload, "noKunjungan") if error is None else ""
+        if not number and reply.code in (200, 201):
+            found = self._find([card])
+            number = str(found["noKunjungan"]) if found else ""
+        if number:
+            return Outcome(number=number)
+        if error is not None and error.key == "refused":
+            # The registration may have been taken away meanwhile; the next try makes a new one.
+            self.made["noUrut"] = ""
+        return failure(error or ERROR_CLASSES["unreadable"], reply)
+
+    def _change(self, number: str, card: str) -> Outcome:
+        body = visit_body(self.facts, self.job.sender_id, card, number)
+        reply = attempt(lambda: self.client.put(VISITS, body), number)
+        error = classify(reply)
+        return Outcome(number=number) if error is None else failure(error, reply, number=number)
+
+    def _remove(self, visit: dict[str, Any]) -> None:
+        """Delete a visit, and its registration when no other visit of that day needs it; Stop when it cannot."""
+        number, card, given = (str(visit.get(name) or "") for name in ("noKunjungan", "noKartu", "tglDaftar"))
+        reply = attempt(lambda: self.client.delete(VISIT, number=number), number)
+        error = classify(reply)
+        if error is not None and not reply.not_found:
+            raise Stop(failure(error, reply, number=number))
+        if any(item.get("tglDaftar") == given for item in self._visits(card)):
+            return
+        registered = self.job.references.get("noUrut", "")
+        if registered and self.job.references.get("tglDaftar") == given:
+            clinic = str(visit.get("kdPoli") or self.facts.clinic_code)
+            self._unregister(card, given, registered, clinic)
+
+    def _unregister(self, card: str, given: str, number: str, clinic: str) -> Reply:
+        # Best effort: an empty registration harms nobody, and the dose itself is gone.
+        return attempt(lambda: self.client.delete(REGISTRATION, card=card, day=given, number=number, clinic=clinic))
+
+    def _find(self, cards: list[str]) -> dict[str, Any] | None:
+        """The visit that stands for this dose, by number, by our reference, or by what makes a dose unique."""
+        former = [self._member(nik, must_be_active=False)[0] for nik in self.job.former_niks]
+        for card in dict.fromkeys(one for one in (*cards, *former) if one):
+            for item in self._visits(card):
+                if self._is_ours(item):
+                    return item
+        return None
+
+    def _is_ours(self, item: dict[str, Any]) -> bool:
+        text = str(item.get("terapiObat") or "")
+        if "REF=" in text:
+            return text.rpartition("REF=")[2].lower() == self.job.sender_id.lower()
+        if self.job.number:
+            return str(item.get("noKunjungan")) == self.job.number
+        same_day = item.get("tglDaftar") == self.day
+        return same_day and str(item.get("anamnesa") or "") == vaccine_text(self.facts)
+
+    def _visits(self, card: str) -> list[dict[str, Any]]:
+        return rows(look(partial(self.client.get, OF_MEMBER, card=card)).payload)
+
+
+def _text(item: dict[str, Any], name: str, inside: str) -> str:
+    """A value that some answers carry flat and others inside an object (PROTOCOL 9.2, nesting assumed)."""
+    nested = item.get(inside)
+    value = item.get(name) or (nested.get(name) if isinstance(nested, dict) else None)
+    return str(value or "")
