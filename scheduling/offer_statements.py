@@ -34,6 +34,9 @@ def _filled(statement: str) -> str:
 # Needs `schedule` and `facility` in scope.
 SOMEBODY_WAITS = _filled("@somebody_waits")
 
+# For statements of others; needs `schedule` and `facility` in scope.
+SOMEBODY_WAITS = _filled("@somebody_waits")
+
 # The place of an appointment comes free: to the waiting list when somebody waits for it and there is time to come, so
 # that nobody is quicker than the queue; else where the caller says, else where it was.
 GIVE_BACK = _filled("""
@@ -49,9 +52,9 @@ FROM scheduling_slot slot JOIN scheduling_schedule schedule ON schedule.id = slo
 JOIN regions_facility facility ON facility.id = schedule.facility_id
 WHERE place.appointment_id = %(appointment)s AND slot.id = place.slot_id""")
 
-# Schedules that have a place for somebody who waits, or one kept back that has to go on.
+# Schedules that have a place for somebody who waits, or one kept back (true) that has to go on.
 TO_MATCH = _filled("""
-SELECT schedule.id FROM scheduling_schedule schedule
+SELECT schedule.id, false FROM scheduling_schedule schedule
 JOIN regions_facility facility ON facility.id = schedule.facility_id
 WHERE schedule.date BETWEEN %(today)s AND (SELECT max(last_date) FROM scheduling_waitlistentry WHERE state = 'waiting')
   AND @serves AND @somebody_waits
@@ -60,7 +63,7 @@ WHERE schedule.date BETWEEN %(today)s AND (SELECT max(last_date) FROM scheduling
                 AND place.pool IN ('online', 'offered') AND place.state <> 'taken'
                 AND (place.state = 'free' OR place.held_until < %(now)s))
 UNION
-SELECT slot.schedule_id FROM scheduling_place place JOIN scheduling_slot slot ON slot.id = place.slot_id
+SELECT slot.schedule_id, true FROM scheduling_place place JOIN scheduling_slot slot ON slot.id = place.slot_id
 WHERE place.state = 'free' AND place.pool = 'offered'""")
 
 _CANDIDATE = """

@@ -25,6 +25,8 @@ CHUNK = 100
 # A refusal by the rules is remembered this long in a process, so that the sweeper does not ask every few seconds.
 REMEMBER_SECONDS, REMEMBER_MOST = 60.0, 50_000
 _refused: dict[tuple[int, int], float] = {}
+# Schedules where nobody who waits can take what is free, until when, and the newest entry that was asked.
+_idle: dict[int, tuple[float, int]] = {}
 
 
 @dataclass
@@ -60,7 +62,18 @@ def offer_everywhere() -> int:
     """Run `offer_free_places` wherever somebody waits and a place is free; returns how many offers were made."""
     now = timezone.now()
     rows = places.run(offer_statements.TO_MATCH, now=now, today=timezone.localdate(now), soon=places.soon(now))
-    return sum(offer_free_places(schedule_id) for (schedule_id,) in rows)
+    kept_back = {schedule_id for schedule_id, kept in rows if kept}
+    newest = WaitlistEntry.objects.order_by("-pk").values_list("pk", flat=True).first() or 0
+    made, clock = 0, time.monotonic()
+    for schedule_id in sorted({schedule_id for schedule_id, _ in rows}):
+        until, asked = _idle.get(schedule_id, (0.0, 0))
+        if schedule_id not in kept_back and clock < until and asked == newest:
+            continue
+        found = offer_free_places(schedule_id)
+        if not found:
+            _idle[schedule_id] = time.monotonic() + REMEMBER_SECONDS, newest
+        made += found
+    return made
 
 
 def deadline(now: datetime, starts_at: datetime, source: str) -> tuple[datetime, datetime] | None:
@@ -156,6 +169,7 @@ def withdraw_lost() -> int:
 def forget() -> None:
     """Drop what this process remembers; tests call it."""
     _refused.clear()
+    _idle.clear()
 
 
 def _end_offer(entry: WaitlistEntry, state: str) -> None:
