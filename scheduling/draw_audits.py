@@ -32,7 +32,7 @@ def winners_unserved() -> int:
 
 def changed_draws() -> int:
     """Draws whose seed, list or order is not what was published."""
-    return sum(not is_as_published(draw) for draw in Draw.objects.filter(state__in=("frozen", "drawn")))
+    return sum(not is_as_published(draw) for draw in Draw.objects.filter(state__in=("frozen", "drawing", "drawn")))
 
 
 def is_as_published(draw: Draw) -> bool:

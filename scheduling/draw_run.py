@@ -108,10 +108,10 @@ def _step(draw_id: int) -> bool:
             return True
         if now < draws_at(draw):
             return False
-        if not draw.entries.filter(rank__isnull=False).exists() and draw.list_count:
+        if draw.state == Draw.State.FROZEN:
             _order(draw)
-            return True
-        _allocate(draw, now)
+        else:
+            _allocate(draw, now)
         return True
 
 
@@ -161,8 +161,11 @@ def person_of(citizen: Citizen, missed: int, draw: Draw) -> draw_weights.Person:
 
 
 def _order(draw: Draw) -> None:
+    """Write the ranks. From now on stock that arrives opens no more places to this draw: what is drawn only shrinks."""
     order = draw_files.drawn_order(draw.seed, draw.list_hash, tickets_of(draw))
     places.count(RANK, tickets=order, draw=draw.pk)
+    draw.state = Draw.State.DRAWING
+    draw.save(update_fields=["state"])
 
 
 def _allocate(draw: Draw, now: datetime) -> None:

@@ -159,7 +159,11 @@ WITH shares AS (
                          - floor((position - 1) * places * %(percent)s / 100.0 + 0.5)) AS last_online
     FROM shares
 )
-UPDATE scheduling_place place SET pool = CASE WHEN place.number > walk_in.last_online THEN 'walk_in' ELSE 'online' END
+UPDATE scheduling_place place
+SET pool = CASE WHEN place.number > walk_in.last_online THEN 'walk_in'
+                WHEN EXISTS (SELECT FROM scheduling_schedule schedule JOIN scheduling_draw draw ON draw.id = draw_id
+                             WHERE schedule.id = %(schedule)s AND draw.state IN ('announced', 'frozen')) THEN 'draw'
+                ELSE 'online' END
 FROM walk_in WHERE place.slot_id = walk_in.id AND place.pool = 'closed'"""
 
 # A day that is over: who did not come, who came and was not vaccinated; their places are no longer anybody's.

@@ -26,10 +26,11 @@ class Draw(models.Model):
     class State(models.TextChoices):
         ANNOUNCED = "announced", "Diumumkan"
         FROZEN = "frozen", "Daftar peserta dikunci"
+        DRAWING = "drawing", "Sedang diundi"
         DRAWN = "drawn", "Selesai diundi"
         CANCELLED = "cancelled", "Dibatalkan"
 
-    PENDING = ("announced", "frozen")
+    PENDING = ("announced", "frozen", "drawing")
 
     title = models.CharField("judul", max_length=120)
     programme = models.ForeignKey(Programme, on_delete=models.PROTECT, related_name="+", verbose_name="program")
@@ -66,16 +67,23 @@ class Draw(models.Model):
             models.CheckConstraint(condition=Q(rest_at__gt=F("closes_at")), name="draw_rest_after_closing"),
             models.CheckConstraint(condition=Q(seed_hash__regex=r"^[0-9a-f]{64}$"), name="draw_promises_its_seed"),
             models.CheckConstraint(
-                condition=~Q(state__in=["frozen", "drawn"]) | ~Q(list_hash=""), name="draw_list_before_result"
+                condition=~Q(state__in=["frozen", "drawing", "drawn"]) | ~Q(list_hash=""),
+                name="draw_list_before_result",
             ),
         ]
-        indexes = [models.Index(fields=["closes_at"], name="draw_due", condition=Q(state__in=["announced", "frozen"]))]
+        indexes = [
+            models.Index(
+                fields=["closes_at"], name="draw_due", condition=Q(state__in=["announced", "frozen", "drawing"])
+            )
+        ]
 
     def __str__(self) -> str:
         return self.title
 
     def phase(self, now: datetime) -> str:
         """Where it stands at `now`: announced, open, closed, frozen, drawn or cancelled. The clock needs no worker."""
+        if self.state == self.State.DRAWING:
+            return "frozen"  # some seconds, of which nobody needs to be told
         if self.state != self.State.ANNOUNCED:
             return self.state
         if now < self.opens_at:
