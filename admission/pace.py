@@ -7,7 +7,8 @@ import math
 import random
 from dataclasses import dataclass
 
-DOWN, UP = 0.7, 1.1  # a portal in trouble is relieved at once and filled again with care
+# A portal in trouble is relieved at once and filled again with care: who is called shows as load a minute later.
+DOWN, UP = 0.7, 1.05
 LEAST_INTERVAL = 5
 _noise = random.SystemRandom()
 SPREAD = 0.2  # of the waiting time, either way: what is said as "12-18 minutes"
@@ -33,7 +34,7 @@ class Bounds:
 
 
 def next_rate(rate: int, load: Load, bounds: Bounds, *, waiting: int) -> int:
-    """The rate for the next seconds: cut by a third when pages are slow, raised by a tenth while they are fast.
+    """The rate for the next seconds: cut by a third when pages are slow, raised by a twentieth while they are fast.
 
     Between half the target and the target it stays. It only rises while somebody waits: a rate that nobody uses says
     nothing about what the portal can bear.

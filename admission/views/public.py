@@ -12,7 +12,7 @@ from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect, StreamingHttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.template.loader import render_to_string
-from django.urls import NoReverseMatch, reverse
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import get_language
 from django.views.decorators.http import require_POST, require_safe
@@ -76,7 +76,7 @@ def _page(request: HttpRequest, room_id: int, told: words.Told | None, **more: A
         "next": _next(request),
         "moving": told and told.phase != words.OVER,
         "late": "late" in request.GET,
-        "waitlist": _waitlist(),
+        "waitlist": reverse("scheduling:join_waitlist"),
     }
     return _private(render(request, "admission/turn.html", context | more))
 
@@ -186,13 +186,6 @@ def _next(request: HttpRequest) -> str:
     front = reverse("scheduling:new")
     prefix = front.removesuffix("baru/")
     return wanted if wanted.startswith(prefix) and "\\" not in wanted else front
-
-
-def _waitlist() -> str:
-    try:
-        return reverse("scheduling:waitlist")
-    except NoReverseMatch:
-        return reverse("scheduling:list")
 
 
 def _own(request: HttpRequest, room_id: int, **more: Any) -> str:

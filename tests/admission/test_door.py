@@ -1,0 +1,417 @@
+"""The door before booking and the pages of the waiting room, through the whole application."""
+
+import gzip
+import re
+from datetime import timedelta
+from uuid import uuid4
+
+import pytest
+from django.conf import settings as django_settings
+from django.contrib.staticfiles import finders
+from django.core import signing
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
+
+from admission import board, clock, rooms, tokens, turns
+from admission.models import Room, Turn
+from registration.session import COOKIE
+from scheduling.booking import hold_key
+from scheduling.models import Appointment, Schedule
+from scheduling.services import hold_place
+from tests.admission.conftest import forget_everything
+from tests.admission.rush import crowd, make_room, release_now, visitor
+from tests.registration.people import make_account, make_citizen, sign_in_citizen
+from tests.scheduling.world import booked, make_adult, make_city, make_slot
+from tests.staff import make_staff, sign_in_staff
+
+pytestmark = pytest.mark.django_db
+FIVE_KB = 5000
+
+
+def serve(room, upto):
+    """Call everybody up to a number, as the controller would."""
+    Room.objects.filter(pk=room.pk).update(served_number=upto)
+    turns.called(room.pk, 0, upto, timezone.now())
+    board.publish(Room.objects.get(pk=room.pk))
+
+
+def hidden_next(response):
+    return re.search(r'name="next" value="([^"]*)"', response.content.decode())[1]
+
+
+# --- the door ---------------------------------------------------------------------------------------------------------
+
+
+def test_with_no_room_on_the_door_costs_no_query():
+    slot = make_slot()
+    browser, account = visitor()
+    member = account.members.get()
+    address = f"/janji/baru/{member.public_id}/jadwal/{slot.schedule_id}/"
+    browser.get(address)
+    with CaptureQueriesContext(connection) as queries:
+        assert browser.get(address).status_code == 200
+    assert not [query for query in queries.captured_queries if "admission_" in query["sql"]]
+
+
+@pytest.mark.parametrize("language", ["", "/en"])
+def test_with_a_room_on_booking_needs_a_turn_and_comes_back_to_where_it_was(language):
+    slot = make_slot()
+    browser, account = visitor()
+    room = make_room(minutes=None)
+    wanted = f"{language}/janji/baru/{account.members.get().public_id}/jadwal/{slot.schedule_id}/"
+    answer = browser.get(wanted)
+    assert answer.status_code == 302
+    assert answer.headers["Location"].startswith(f"{language}/antrean/{room.pk}/?next=")
+    page = browser.get(answer.headers["Location"])
+    joined = browser.post(f"{language}/antrean/{room.pk}/ikut/", {"next": hidden_next(page)})
+    serve(room, 1)
+    page = browser.get(joined.headers["Location"])
+    entered = browser.post(f"{language}/antrean/{room.pk}/masuk/", {"next": hidden_next(page)})
+    assert entered.headers["Location"] == wanted
+    assert browser.get(wanted).status_code == 200
+
+
+def test_a_visitor_without_an_account_is_asked_to_sign_in_not_to_wait():
+    make_city()
+    make_room(minutes=None)
+    assert Client().get("/janji/baru/").headers["Location"].startswith("/masuk/")
+
+
+def test_a_post_past_the_door_holds_no_place():
+    slot = make_slot(places=1)
+    browser, account = visitor()
+    make_room(minutes=None)
+    member = account.members.get().public_id
+    answer = browser.post(f"/janji/baru/{member}/jadwal/{slot.schedule_id}/", {"sesi": slot.pk})
+    assert "/antrean/" in answer.headers["Location"]
+    answer = browser.post(f"/janji/baru/{member}/sesi/{slot.pk}/periksa/", {"kunci": str(uuid4())})
+    assert "/antrean/" in answer.headers["Location"]
+    assert not slot.places.exclude(state="free").exists() and not Appointment.objects.exists()
+
+
+def test_moving_is_booking_too():
+    slot = make_slot()
+    browser, account = visitor()
+    appointment = booked(slot, account.members.get())
+    assert browser.get(f"/janji/{appointment.public_id}/pindah/").status_code == 200
+    make_room(minutes=None)
+    assert "/antrean/" in browser.get(f"/janji/{appointment.public_id}/pindah/").headers["Location"]
+    assert browser.get(f"/janji/{appointment.public_id}/").status_code == 200  # the ticket itself always opens
+
+
+def test_who_holds_a_place_when_a_room_opens_may_finish_there_and_nowhere_else():
+    slot, other = make_slot(days=1), make_slot(days=2)
+    browser, account = visitor()
+    member = account.members.get()
+    hold_place(slot.pk, hold_key(member, slot.schedule.programme_id))
+    make_room(minutes=None)
+    here = browser.get(f"/janji/baru/{member.public_id}/sesi/{slot.pk}/periksa/?kunci={uuid4()}")
+    assert "/antrean/" not in here.headers.get("Location", "")
+    there = browser.get(f"/janji/baru/{member.public_id}/sesi/{other.pk}/periksa/?kunci={uuid4()}")
+    assert "/antrean/" in there.headers["Location"]
+
+
+def test_before_the_release_what_is_open_already_can_still_be_booked():
+    slot = make_slot()
+    browser, account = visitor()
+    room = make_room()
+    member = account.members.get().public_id
+    assert browser.get("/janji/baru/").headers["Location"].startswith(f"/antrean/{room.pk}/")
+    assert browser.get(f"/janji/baru/{member}/jadwal/{slot.schedule_id}/").status_code == 200
+
+
+def test_a_pass_is_for_its_account_its_room_and_its_time(settings):
+    make_slot()
+    browser, account = visitor()
+    thief, other = visitor()
+    room = make_room(minutes=None)
+    browser.post(f"/antrean/{room.pk}/ikut/")
+    serve(room, 1)
+    browser.post(f"/antrean/{room.pk}/masuk/")
+    assert "/antrean/" not in browser.get("/janji/baru/").headers["Location"]
+
+    thief.cookies[tokens.PASS_COOKIE] = browser.cookies[tokens.PASS_COOKIE].value
+    assert "/antrean/" in thief.get("/janji/baru/").headers["Location"]
+    until = int(timezone.now().timestamp())
+    for value in (
+        f"{room.pk}.{'0' * 32}.{account.pk}.{until - 5}",
+        f"{room.pk + 1}.{'0' * 32}.{account.pk}.{until + 500}",
+    ):
+        browser.cookies[tokens.PASS_COOKIE] = signing.Signer(salt="admission.pass").sign(value)
+        assert "/antrean/" in browser.get("/janji/baru/").headers["Location"]
+    browser.cookies[tokens.PASS_COOKIE] = f"{room.pk}.{'0' * 32}.{account.pk}.{until + 500}:forged"
+    assert "/antrean/" in browser.get("/janji/baru/").headers["Location"]
+    assert other.pk != account.pk
+
+
+def test_a_booking_ends_its_pass():
+    slot = make_slot()
+    browser, account = visitor()
+    room = make_room(minutes=None)
+    browser.post(f"/antrean/{room.pk}/ikut/")
+    serve(room, 1)
+    browser.post(f"/antrean/{room.pk}/masuk/")
+    member = account.members.get()
+    key = uuid4()
+    questions = f"/janji/baru/{member.public_id}/sesi/{slot.pk}/?kunci={key}"
+    browser.post(f"/janji/baru/{member.public_id}/jadwal/{slot.schedule_id}/", {"sesi": slot.pk})
+    page = browser.get(questions).content.decode()
+    answers = dict.fromkeys(re.findall(r'<input type="radio" name="([^"]+)"', page), "tidak")
+    check = browser.post(questions, answers | {"kunci": key}).headers["Location"]
+    sealed = re.search(r"isi=([^&]+)", check)
+    made = browser.post(check.partition("?")[0], {"kunci": key, "isi": sealed[1] if sealed else ""})
+    assert "baru=1" in made.headers["Location"], made.content
+    assert Turn.objects.get().used_at is not None
+
+
+# --- one's own turn ---------------------------------------------------------------------------------------------------
+
+
+def test_the_turn_is_kept_over_refresh_another_phone_a_restart_and_an_empty_redis():
+    make_city()
+    browser, account = visitor()
+    room = make_room(minutes=None)
+    crowd(room, 1239)
+    browser.post(f"/antrean/{room.pk}/ikut/")
+    Room.objects.filter(pk=room.pk).update(served_number=980, rate=17, places_left=5000)
+    board.publish(Room.objects.get(pk=room.pk))
+    said = "Nomor Anda 1.240, sedang dilayani 980"
+    assert said in browser.get(f"/antrean/{room.pk}/").content.decode()
+    assert "Kira-kira 12–19 menit" in browser.get(f"/antrean/{room.pk}/").content.decode()
+    assert browser.post(f"/antrean/{room.pk}/ikut/").status_code == 302  # pressed again
+    board.client().flushdb()
+    forget_everything()
+    assert said in browser.get(f"/antrean/{room.pk}/").content.decode()
+    other_phone = sign_in_citizen(Client(), account)
+    assert said in other_phone.get(f"/antrean/{room.pk}/").content.decode()
+    assert tokens.TURN_COOKIE in other_phone.cookies
+    assert Turn.objects.filter(room=room).count() == 1240
+
+
+def test_a_forged_turn_is_no_turn():
+    make_city()
+    room = make_room(minutes=None)
+    turn = crowd(room, 1)[0]
+    stranger = Client()
+    stranger.cookies[tokens.TURN_COOKIE] = f"{room.pk}.{turn.public_id.hex}.1.0:forged"
+    assert stranger.get("/antrean/keadaan.json").status_code == 403
+
+
+def test_with_javascript_off_the_page_reloads_itself_and_leads_to_the_ticket():
+    slot = make_slot()
+    browser, account = visitor()
+    release = timezone.now() + timedelta(minutes=5)
+    Schedule.objects.filter(pk=slot.schedule_id).update(release_at=release)
+    room = rooms.create(reason="schedule", release_at=release)
+    forget_everything()
+
+    page = browser.get("/antrean/")
+    assert f"/antrean/{room.pk}/" in page.content.decode() and room.seed_hash in page.content.decode()
+    assert not page.cookies
+    page = browser.get(f"/antrean/{room.pk}/")
+    page = browser.get(browser.post(f"/antrean/{room.pk}/ikut/", {"next": hidden_next(page)}).headers["Location"])
+    text = page.content.decode()
+    assert "Anda sudah di ruang tunggu" in text
+    seconds = int(re.search(r'<noscript><meta http-equiv="refresh" content="(\d+)">', text)[1])
+    assert 5 <= seconds <= 120
+
+    release_now(Room.objects.get(pk=room.pk))
+    clock.tick(room.pk, timezone.now() + timedelta(seconds=1))
+    clock.tick(room.pk, timezone.now() + timedelta(seconds=3))
+    page = browser.get(f"/antrean/{room.pk}/")
+    assert "Giliran Anda" in page.content.decode()
+    entered = browser.post(f"/antrean/{room.pk}/masuk/", {"next": hidden_next(page)})
+    member = account.members.get().public_id
+    assert browser.get(entered.headers["Location"]).headers["Location"] == f"/janji/baru/{member}/"
+
+
+def test_everybody_hears_at_once_that_places_are_gone_and_where_to_go():
+    browser, _account = visitor()
+    room = make_room()
+    slot = make_slot(places=1, release_at=room.release_at)
+    browser.post(f"/antrean/{room.pk}/ikut/")
+    release_now(room)
+    clock.tick(room.pk, timezone.now() + timedelta(seconds=1))
+    booked(slot, make_adult())
+    clock.tick(room.pk, timezone.now() + timedelta(seconds=3))
+    assert browser.get("/antrean/keadaan.json").json()["phase"] == "gone"
+    text = browser.get(f"/antrean/{room.pk}/").content.decode()
+    assert "Semua tempat pembukaan ini sudah habis" in text and 'href="/janji/tunggu/baru/"' in text
+
+
+def test_who_has_nobody_to_vaccinate_is_shown_how_to_add_them():
+    make_city()
+    browser = sign_in_citizen(Client(), make_account())
+    room = make_room(minutes=None)
+    assert browser.post(f"/antrean/{room.pk}/ikut/").headers["Location"] == "/keluarga/tambah/"
+    assert not Turn.objects.exists()
+
+
+def test_next_leads_to_booking_only():
+    make_city()
+    browser, _account = visitor()
+    room = make_room(minutes=None)
+    for bad in ("https://jahat.example/", "//jahat.example/", "/janji\\\\jahat", "/petugas/"):
+        page = browser.get(f"/antrean/{room.pk}/", {"next": bad})
+        assert hidden_next(page) == "/janji/baru/"
+
+
+# --- size and cost ----------------------------------------------------------------------------------------------------
+
+
+def wire(response):
+    """Bytes of an answer as a browser receives it: headers and the body as sent."""
+    headers = "".join(f"{name}: {value}\r\n" for name, value in response.headers.items())
+    cookies = "".join(f"Set-Cookie: {cookie.OutputString()}\r\n" for cookie in response.cookies.values())
+    return len(headers) + len(cookies) + 17 + len(response.content)
+
+
+def test_page_and_poll_stay_under_five_kilobytes_on_the_wire():
+    """Counted: headers and body of the poll; headers and body of the page as it is reloaded with JavaScript off, without
+    compression; and for the first visit the same page with its style sheet and script, packed as they are served."""
+    make_city()
+    browser, _account = visitor()
+    room = make_room(minutes=None)
+    crowd(room, 50)
+    browser.post(f"/antrean/{room.pk}/ikut/")
+    serve(room, 0)
+    Room.objects.filter(pk=room.pk).update(message="Mohon sabar. " * 15)
+    poll = wire(browser.get("/antrean/keadaan.json"))
+    page = wire(browser.get(f"/antrean/{room.pk}/"))
+    assert poll < 1200
+    assert page < FIVE_KB
+    packed = sum(
+        len(gzip.compress(open(finders.find(name), "rb").read())) + 400 for name in ("css/antrean.css", "js/waiting.js")
+    )
+    html = browser.get(f"/antrean/{room.pk}/")
+    first = wire(html) - len(html.content) + len(gzip.compress(html.content)) + packed
+    assert first < FIVE_KB
+    serve(room, 51)
+    assert wire(browser.get(f"/antrean/{room.pk}/")) < FIVE_KB  # the page with the button
+
+
+def test_poll_and_page_cost_no_query_and_the_poll_sets_no_cookie():
+    make_city()
+    browser, _account = visitor()
+    room = make_room(minutes=None)
+    browser.post(f"/antrean/{room.pk}/ikut/")
+    clock.tick(room.pk, timezone.now() + timedelta(seconds=1))
+    browser.get("/antrean/keadaan.json")  # this second's step is done by one of them
+    for address in ("/antrean/keadaan.json", f"/antrean/{room.pk}/", "/en/antrean/keadaan.json"):
+        with CaptureQueriesContext(connection) as queries:
+            answer = browser.get(address)
+        assert answer.status_code == 200
+        assert not queries.captured_queries, address
+    assert "Set-Cookie" not in browser.get("/antrean/keadaan.json").headers
+    assert browser.get("/antrean/keadaan.json").headers["Cache-Control"] == "private, no-store"
+
+
+def test_the_poll_is_answered_before_all_other_middleware():
+    from core import express
+
+    assert django_settings.MIDDLEWARE[0].startswith("core.express.")
+    assert "/antrean/keadaan.json" in express._handlers and "/en/antrean/keadaan.json" in express._handlers
+
+
+# --- limits -----------------------------------------------------------------------------------------------------------
+
+
+def test_a_family_behind_an_address_of_five_hundred_is_not_refused(settings):
+    """500 people of one address block join in one minute; the block's limit makes polls rarer and refuses nobody."""
+    settings.LIMIT_TURN_PER_BLOCK = "100/minute"
+    make_city()
+    room = make_room(minutes=None)
+    slow = 0
+    for number in range(500):
+        account = make_account()
+        make_citizen(account)
+        browser = sign_in_citizen(Client(REMOTE_ADDR=f"114.79.1.{number % 250}"), account)
+        answer = browser.post(f"/antrean/{room.pk}/ikut/")
+        assert answer.status_code == 302 and tokens.TURN_COOKIE in answer.cookies
+        slow += answer.cookies[tokens.TURN_COOKIE].value.partition(":")[0].endswith(".1")
+    assert Turn.objects.filter(room=room).count() == 500
+    assert slow == 400
+
+
+def test_one_account_that_hammers_is_slowed_and_others_of_its_address_are_not(settings):
+    make_city()
+    browser, account = visitor()
+    room = make_room(minutes=None)
+    answers = [browser.post(f"/antrean/{room.pk}/ikut/") for _ in range(25)]
+    assert [answer.status_code for answer in answers] == [302] * 20 + [429] * 5
+    assert int(answers[-1].headers["Retry-After"]) > 0
+    again = sign_in_citizen(Client(), account)
+    assert again.post(f"/antrean/{room.pk}/ikut/").status_code == 429  # a second browser is the same person
+    neighbour, _ = visitor()
+    assert neighbour.post(f"/antrean/{room.pk}/ikut/").status_code == 302
+
+
+def test_hammering_the_booking_form_ends_in_a_polite_wait(settings):
+    settings.LIMIT_BOOKING_PER_ACCOUNT = "5/minute"
+    slot = make_slot()
+    browser, account = visitor()
+    room = make_room(minutes=None)
+    browser.post(f"/antrean/{room.pk}/ikut/")
+    serve(room, 1)
+    browser.post(f"/antrean/{room.pk}/masuk/")
+    address = f"/janji/baru/{account.members.get().public_id}/jadwal/{slot.schedule_id}/"
+    answers = [browser.post(address, {"sesi": slot.pk}).status_code for _ in range(8)]
+    assert answers == [302] * 5 + [429] * 3
+
+
+def test_public_availability_is_the_same_for_all():
+    make_slot()
+    bodies = {
+        Client(REMOTE_ADDR=address, HTTP_USER_AGENT=agent).get("/jadwal/").content
+        for address, agent in (("10.0.0.1", "curl"), ("114.79.1.1", "Mozilla"), ("114.79.1.2", ""))
+    }
+    assert len(bodies) == 1
+
+
+def test_no_address_of_the_api_makes_an_appointment(client):
+    text = client.get("/api/v1/openapi.json").json()
+    writing = {
+        path for path, methods in text["paths"].items() for method in methods if method not in ("get", "parameters")
+    }
+    assert (
+        writing == {"/api/v1/immunizations/", "/api/v1/immunizations/{key}/", "/api/v1/certificates/verify/"} & writing
+    )
+    slot = make_slot()
+    browser, account = visitor()
+    for path in text["paths"]:
+        for method in ("post", "put", "patch", "delete"):
+            getattr(browser, method)(
+                path.replace("{key}", str(uuid4())),
+                {"citizen": str(account.members.get().public_id), "slot": slot.pk, "schedule": slot.schedule_id},
+                content_type="application/json",
+            )
+    assert not Appointment.objects.exists() and not slot.places.exclude(state="free").exists()
+    assert COOKIE in browser.cookies
+
+
+# --- the health office ------------------------------------------------------------------------------------------------
+
+
+def test_the_health_office_steers_and_every_press_is_written_down():
+    make_city()
+    office = sign_in_staff(Client(), make_staff("admin_dinkes", city=True))
+    office.post("/dinkes/antrean/nyalakan/")
+    room = Room.objects.get()
+    turn = crowd(room, 3)[2]
+    for action, field, value in (
+        ("cepat", "rate", 375), ("lambat", "rate", 300), ("jeda", "paused", True), ("lanjut", "paused", False),
+        ("pesan", "message", "Server sehat, mohon sabar."),
+    ):  # fmt: skip
+        office.post(f"/dinkes/antrean/{room.pk}/{action}/", {"pesan": "Server sehat, mohon sabar."})
+        room.refresh_from_db()
+        assert getattr(room, field) == value, action
+    assert board.look(room.pk, turn.public_id.hex).status.message == "Server sehat, mohon sabar."
+    page = office.get("/dinkes/antrean/").content.decode()
+    assert "Menunggu" in page and "Laju diubah menjadi 375" in page
+    assert room.events.filter(by__isnull=False).count() == 6
+    office.post(f"/dinkes/antrean/{room.pk}/mati/")
+    assert board.look(room.pk, turn.public_id.hex).status.state == "closed"
+    assert "Riwayat" in office.get("/dinkes/antrean/").content.decode()
+    assert room.seed not in office.get("/dinkes/antrean/").content.decode()
