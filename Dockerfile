@@ -7,7 +7,7 @@ RUN /opt/venv/bin/pip install --no-deps --require-hashes -r /tmp/runtime.lock
 
 FROM python:3.11-slim
 RUN groupadd --gid 10001 portal && useradd --uid 10001 --gid portal --no-create-home --shell /usr/sbin/nologin portal \
-    && install -d -o portal -g portal /srv/static /srv/state /srv/state/keys
+    && install -d -o portal -g portal /srv/static /srv/copy /srv/state /srv/state/keys
 COPY --from=build /opt/venv /opt/venv
 COPY . /srv/portal
 WORKDIR /srv/portal

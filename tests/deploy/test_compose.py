@@ -72,3 +72,20 @@ def test_every_variable_of_the_nginx_template_is_given():
     template = (ROOT / "deploy/nginx/portal.conf.template").read_text()
     wanted = set(re.findall(r"\$\{([A-Z_]+)\}", template))
     assert wanted == set(SERVICES["nginx"]["environment"])
+
+
+def test_nginx_reads_the_copy_that_the_worker_writes():
+    folder = SERVICES["worker"]["environment"]["PUBLIC_COPY_DIR"]
+    assert f"copy:{folder}" in SERVICES["worker"]["volumes"]
+    assert SERVICES["nginx"]["environment"]["COPY_FOLDER"] == folder
+    assert f"copy:{folder}:ro" in SERVICES["nginx"]["volumes"]
+    # A new volume takes its owner from the image: without the folder there the worker could not write.
+    assert folder in next(line for line in (ROOT / "Dockerfile").read_text().splitlines() if "install -d" in line)
+
+
+def test_the_gate_and_the_process_agree_on_who_turns_people_away():
+    lanes = ("GATE_IN_FLIGHT", "GATE_STAFF", "GATE_POLLS", "GATE_PAGES")
+    given = SERVICES["nginx"]["environment"]
+    room = sum(int(re.fullmatch(r"\$\{\w+:-(\d+)\}", given[lane])[1]) for lane in lanes)
+    assert int(SERVICES["web"]["environment"]["QUEUE_LIMIT"]) >= room
+    assert any(line.startswith("./deploy/nginx/nginx.conf:") for line in SERVICES["nginx"]["volumes"])
