@@ -369,12 +369,14 @@ def _pick_online(slot: Slot, key: UUID, now: datetime) -> int:
 
 
 def _check_bookable(slot_id: int, now: datetime) -> None:
-    slot = Slot.objects.select_related("schedule").get(pk=slot_id)
+    slot = Slot.objects.select_related("schedule__draw").get(pk=slot_id)
     schedule = slot.schedule
     if schedule.state != Schedule.State.OPEN:
         raise errors.ScheduleClosed(schedule.close_reason)
     if slot.ends_at <= now:
         raise errors.SlotOver
+    if schedule.draw is not None and schedule.draw.is_pending:
+        raise errors.ToBeDrawn
     if schedule.release_at and not schedule.is_released(now):
         raise errors.NotReleasedYet(schedule.release_at)
     if schedule.is_walk_in_only(now):

@@ -90,6 +90,17 @@ class NotReleasedYet(BookingError):
         self.release_at = release_at
 
 
+class ToBeDrawn(BookingError):
+    """The places of this schedule are given by a draw that is not done yet."""
+
+    code = "to_be_drawn"
+
+    def __init__(self) -> None:
+        super().__init__(
+            _("Tempat di jadwal ini dibagikan lewat undian, tidak dipesan langsung. Ikuti undiannya di halaman Undian.")
+        )
+
+
 class WalkInOnly(BookingError):
     """The hour has come at which what was left online belongs to people at the gate."""
 

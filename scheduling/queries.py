@@ -19,8 +19,8 @@ HORIZON_DAYS = 60
 MAX_AGE_SECONDS = 1.0
 SLOT_MAX_AGE_SECONDS = 5.0
 SLOTS_KEPT = 10_000
-OPEN, LATER, WALK_IN, FULL, CLOSED = "open", "later", "walk_in", "full", "closed"
-RANK = {OPEN: 0, LATER: 1, WALK_IN: 2, FULL: 3, CLOSED: 4}
+OPEN, LATER, DRAW, WALK_IN, FULL, CLOSED = "open", "later", "draw", "walk_in", "full", "closed"
+RANK = {OPEN: 0, DRAW: 1, LATER: 1, WALK_IN: 2, FULL: 3, CLOSED: 4}
 
 LEFT_PER_SCHEDULE = """
 SELECT slot.schedule_id,
@@ -151,7 +151,8 @@ def _read_overview() -> list[Row]:
     schedules = (
         Schedule.objects.published()
         .filter(date__range=(first, last))
-        .select_related("facility__kecamatan", "programme", "vaccine")
+        .select_related("facility__kecamatan", "programme", "vaccine", "draw")
+        .defer("draw__seed")
     )
     rows = [to_row(schedule, *left.get(schedule.pk, (0, 0)), now) for schedule in schedules if not _over(schedule, now)]
     rows.sort(key=_soonest)
@@ -171,6 +172,8 @@ def to_row(schedule: Schedule, online_left: int, walk_in_left: int, now: datetim
     """Say in one word how a schedule stands."""
     if schedule.state == Schedule.State.CLOSED:
         state = CLOSED
+    elif schedule.draw is not None and schedule.draw.is_pending:
+        state = DRAW
     elif not schedule.is_released(now):
         state = LATER
     elif schedule.is_walk_in_only(now):
@@ -201,7 +204,8 @@ def row_of(schedule_id: int) -> Row | None:
     """One schedule as it stands this moment, closed and past ones too; None for a draft or a missing one."""
     schedule = (
         Schedule.objects.published()
-        .select_related("facility__kecamatan", "programme", "vaccine")
+        .select_related("facility__kecamatan", "programme", "vaccine", "draw")
+        .defer("draw__seed")
         .filter(pk=schedule_id)
         .first()
     )
@@ -273,7 +277,8 @@ def todays_schedules(facility_id: int, day: date | None = None) -> list[Row]:
     with connection.cursor() as cursor:
         cursor.execute(LEFT_PER_SCHEDULE, {"now": now, "first": day, "last": day})
         left = {pk: (online, walk_in) for pk, online, walk_in in cursor.fetchall()}
-    rows = schedules.select_related("facility__kecamatan", "programme", "vaccine").order_by("open_time", "pk")
+    rows = schedules.select_related("facility__kecamatan", "programme", "vaccine", "draw").defer("draw__seed")
+    rows = rows.order_by("open_time", "pk")
     return [to_row(schedule, *left.get(schedule.pk, (0, 0)), now) for schedule in rows]
 
 

@@ -13,9 +13,10 @@ from certificates import services as certificates
 from core import sweeper
 from pcare_bridge.demo import ensure_accounts
 from pcare_bridge.models import Delivery, FacilityAccount
+from programmes.models import Programme
 from registration import claims
-from scheduling import waitlist
-from scheduling.models import Offer, ScheduleTemplate
+from scheduling import draw_files, fair_order, waitlist
+from scheduling.models import Draw, Offer, ScheduleTemplate
 from scheduling.publishing import publish_schedule
 from stock import services as stock
 from tests.registration.people import make_account, make_citizen, nik_for, sign_in_citizen
@@ -102,8 +103,20 @@ def build() -> City:
                 name="Uji", reason="admin", state="closed", seed="x", seed_hash="x", rate=1, closed_at=timezone.now(),
                 seed_revealed_at=timezone.now(), shuffled_count=1,
             ),
-            "entry": entry, "offer": offer,
+            "entry": entry, "offer": offer, "draw": _drawn(),
             "membership": staff["stok"].memberships.get(), "claim": claim,
             "delivery": Delivery.objects.get(immunization=dose), "pcare": FacilityAccount.objects.get(facility=here),
         },
+    )  # fmt: skip
+
+
+def _drawn() -> Draw:
+    """A draw that is done, without anybody in it: what its pages show is public anyhow."""
+    now = timezone.now()
+    seed = fair_order.new_seed()
+    return Draw.objects.create(
+        title="Uji", programme=Programme.objects.get(code="covid19"), opens_at=now - timedelta(days=2),
+        closes_at=now - timedelta(days=1), rest_at=now, seed=seed, seed_hash=fair_order.commitment(seed),
+        state=Draw.State.DRAWN, frozen_at=now, drawn_at=now,
+        list_hash=draw_files.hash_of(draw_files.participants_file([])),
     )  # fmt: skip

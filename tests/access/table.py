@@ -14,6 +14,7 @@ MOVED_ON = "         302  302  302  302  302  302  302  302  302"
 CITIZEN = "          302  200  200  302  302  302  302  302  302"
 FAMILY = "           302  200  404  302  302  302  302  302  302"
 DESK = "             302  302  302  200  200  403  403  403  403"
+OUTREACH = "         302  302  302  200  200  403  200  403  403"
 DESK_READ = "        302  302  302  200  200  200  403  403  403"
 OWN_PERSON = "       302  302  302  200  404  403  403  403  403"
 OWN_PLACE = "        302  302  302  200  404  200  403  403  403"
@@ -152,6 +153,13 @@ TABLE: dict[str, Row] = {
     "^dinkes/antrean/(?P<room_id>[0-9]{1,18})/(?P<action>mati|cepat|lambat|jeda|lanjut|pesan)/$": Row(
         OFFICE_ADMIN, "dinkes/antrean/{room.pk}/jeda/", method="POST"
     ),
+    "dinkes/undian/": Row(OFFICE),
+    "dinkes/undian/baru/": Row(OFFICE_ADMIN),
+    "dinkes/undian/<int:draw_id>/": Row(OFFICE, "dinkes/undian/{draw.pk}/"),
+    "dinkes/undian/<int:draw_id>/batal/": Row(OFFICE_ADMIN, "dinkes/undian/{draw.pk}/batal/"),
+    "dinkes/undian/<int:draw_id>/laporan.csv": Row(OFFICE, "dinkes/undian/{draw.pk}/laporan.csv"),
+    "petugas/undian/": Row(OUTREACH),
+    "petugas/undian/<int:draw_id>/": Row(OUTREACH, "petugas/undian/{draw.pk}/"),
     "petugas/jadwal/": Row(DESK_READ),
     "petugas/jadwal/<int:schedule_id>/": Row(OWN_PLACE, "petugas/jadwal/{schedule.pk}/"),
     "petugas/jadwal/<int:schedule_id>/daftar.<schedule_file:kind>": Row(
@@ -174,6 +182,14 @@ TABLE: dict[str, Row] = {
     "jadwal/": Row(PUBLIC),
     "jadwal/<int:schedule_id>/": Row(PUBLIC, "jadwal/{schedule.pk}/"),
     "janji/": Row(CITIZEN),
+    "undian/": Row(PUBLIC),
+    "undian/<int:draw_id>/": Row(PUBLIC, "undian/{draw.pk}/"),
+    "undian/<int:draw_id>/peserta.csv": Row(PUBLIC, "undian/{draw.pk}/peserta.csv"),
+    "undian/<int:draw_id>/hasil.csv": Row(PUBLIC, "undian/{draw.pk}/hasil.csv"),
+    "janji/undian/<int:draw_id>/": Row(CITIZEN, "janji/undian/{draw.pk}/"),
+    "janji/undian/<int:draw_id>/mundur/": Row(
+        "302 404 404 302 302 302 302 302 302", "janji/undian/{draw.pk}/mundur/", method="POST"
+    ),
     "janji/baru/": Row(CITIZEN),
     "janji/baru/<uuid:citizen_id>/": Row(FAMILY, "janji/baru/{free.public_id}/"),
     "janji/baru/<uuid:citizen_id>/jadwal/<int:schedule_id>/": Row(
