@@ -103,10 +103,12 @@ WHERE id = ANY(%(places)s::bigint[])"""
 END_OPEN_OFFER = """
 WITH ended AS (
     UPDATE scheduling_offer SET state = %(state)s, answered_at = %(now)s
-    WHERE entry_id = %(entry)s AND state = 'open' RETURNING public_id
+    WHERE entry_id = %(entry)s AND state = 'open' RETURNING public_id, schedule_id
+), freed AS (
+    UPDATE scheduling_place place SET state = 'free', pool = 'offered', held_until = NULL, held_by = NULL
+    FROM ended WHERE place.state = 'held' AND place.held_by = ended.public_id
 )
-UPDATE scheduling_place place SET state = 'free', pool = 'offered', held_until = NULL, held_by = NULL
-FROM ended WHERE place.state = 'held' AND place.held_by = ended.public_id"""
+SELECT schedule_id FROM ended"""
 
 # Everything a silence means, at once: the places go to the next, the person waits on or has been silent too often.
 # An entry that is being answered at this moment is left to its answer.
@@ -119,7 +121,7 @@ WITH due AS MATERIALIZED (
 ), expired AS (
     UPDATE scheduling_offer offer SET state = 'expired', answered_at = %(now)s
     FROM due WHERE offer.id = due.offer_id AND offer.state = 'open'
-    RETURNING offer.id, offer.public_id, offer.entry_id
+    RETURNING offer.schedule_id, offer.public_id, offer.entry_id
 ), freed AS (
     UPDATE scheduling_place place SET state = 'free', pool = 'offered', held_until = NULL, held_by = NULL
     FROM expired WHERE place.state = 'held' AND place.held_by = expired.public_id
@@ -135,7 +137,7 @@ WITH due AS MATERIALIZED (
     UPDATE scheduling_waitlistmember member SET is_active = false
     FROM silent WHERE silent.state = 'ended' AND member.entry_id = silent.id AND member.is_active
 )
-SELECT expired.id, silent.id, silent.state FROM expired JOIN silent ON silent.id = expired.entry_id"""
+SELECT expired.schedule_id, silent.id, silent.state FROM expired JOIN silent ON silent.id = expired.entry_id"""
 
 # An offer whose places were taken away (the day was closed or made smaller): the people wait on, in their place.
 LOST_PLACES = """

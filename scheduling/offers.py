@@ -17,7 +17,7 @@ from django.utils import timezone
 from core import outbox, sweeper
 from programmes.rules import Option
 from registration.models import Citizen
-from scheduling import eligibility, errors, families, offer_statements, places, waitlist
+from scheduling import capacity, eligibility, errors, families, offer_statements, places, waitlist
 from scheduling.models import Appointment, Offer, Place, Schedule, Slot, WaitlistEntry, WaitlistMember
 
 State = Offer.State
@@ -151,7 +151,8 @@ def expire_due(now: datetime | None = None) -> int:
     told. One statement, safe in two workers; returns how many."""
     now = now or timezone.now()
     rows = places.run(offer_statements.EXPIRE, now=now, limit=settings.MISSED_OFFERS_LIMIT)
-    for _offer_id, entry_id, state in rows:
+    capacity.freed({schedule_id for schedule_id, _entry, _state in rows})
+    for _schedule, entry_id, state in rows:
         if state == WaitlistEntry.State.ENDED:
             outbox.add("waitlist.ended", entry_id=entry_id)
     return len(rows)
@@ -173,7 +174,7 @@ def forget() -> None:
 
 
 def _end_offer(entry: WaitlistEntry, state: str) -> None:
-    places.count(offer_statements.END_OPEN_OFFER, entry=entry.pk, state=state, now=timezone.now())
+    waitlist.end_offer(entry, state)
     WaitlistEntry.objects.filter(pk=entry.pk, state=WaitlistEntry.State.OFFERED).update(
         state=WaitlistEntry.State.WAITING
     )

@@ -11,7 +11,7 @@ from core import outbox, sweeper
 from programmes.models import Programme, Vaccine
 from regions.models import Facility, Kecamatan
 from registration.models import Citizen
-from scheduling import errors, places
+from scheduling import capacity, errors, places
 from scheduling.models import Appointment, Offer, WaitlistEntry, WaitlistMember
 from scheduling.offer_statements import END_OPEN_OFFER, PAST_ENTRIES
 from scheduling.waitlist_standing import Standing, standing
@@ -84,10 +84,20 @@ def locked(entry_id: int) -> WaitlistEntry:
     return WaitlistEntry.objects.select_for_update(no_key=True).get(pk=entry_id)
 
 
-def end(entry: WaitlistEntry, state: str, because: str, *, tell: bool = False) -> None:
-    """End an entry the caller has locked: an open offer is withdrawn and its places go to the next."""
+def end_offer(entry: WaitlistEntry, state: str, *, reckon: bool = True) -> None:
+    """End the open offer of an entry the caller has locked, if there is one; its places go to the next.
+
+    With `reckon` they close instead while stock is short (locks the row of the stock's reckoning).
+    """
+    rows = places.run(END_OPEN_OFFER, entry=entry.pk, state=state, now=timezone.now())
+    if rows and reckon:
+        capacity.freed(schedule_id for (schedule_id,) in rows)
+
+
+def end(entry: WaitlistEntry, state: str, because: str, *, tell: bool = False, reckon: bool = True) -> None:
+    """End an entry the caller has locked, and its open offer."""
+    end_offer(entry, Offer.State.WITHDRAWN, reckon=reckon)
     now = timezone.now()
-    places.count(END_OPEN_OFFER, entry=entry.pk, state=Offer.State.WITHDRAWN, now=now)
     entry.state, entry.ended_because, entry.ended_at = state, because, now
     entry.save(update_fields=["state", "ended_because", "ended_at"])
     entry.members.filter(is_active=True).update(is_active=False)
@@ -96,13 +106,13 @@ def end(entry: WaitlistEntry, state: str, because: str, *, tell: bool = False) -
     transaction.on_commit(sweeper.wake, robust=True)
 
 
-def take_out(entry: WaitlistEntry, citizen_id: int, state: str, because: str) -> None:
+def take_out(entry: WaitlistEntry, citizen_id: int, state: str, because: str, *, reckon: bool = True) -> None:
     """One person of an entry the caller has locked no longer waits; the others wait on, with a new offer to come."""
     entry.members.filter(citizen=citizen_id, is_active=True).update(is_active=False)
     if not entry.members.filter(is_active=True).exists():
-        end(entry, state, because)
+        end(entry, state, because, reckon=reckon)
     elif entry.state == State.OFFERED:
-        places.count(END_OPEN_OFFER, entry=entry.pk, state=Offer.State.WITHDRAWN, now=timezone.now())
+        end_offer(entry, Offer.State.WITHDRAWN, reckon=reckon)
         entry.state = State.WAITING
         entry.save(update_fields=["state"])
 
@@ -131,13 +141,14 @@ def end_past(today: date | None = None) -> int:
 def move_entries(kept: Citizen, merged: Citizen) -> None:
     """Two records of one person became one: waiting follows; who waits or is booked twice in one programme waits once.
 
-    Runs inside the merge, which has both citizens locked.
+    Runs inside the merge, which has both citizens locked and may have the stock's reckoning, which entries come before:
+    what comes free here is reckoned by the sweeper.
     """
     for member in WaitlistMember.objects.filter(citizen=merged, is_active=True).order_by("entry_id"):
         entry = locked(member.entry_id)
         double = WaitlistMember.objects.filter(citizen=kept, programme=member.programme, is_active=True).exists()
         if entry.is_active and (double or _has_appointment(kept.pk, member.programme_id)):
-            take_out(entry, merged.pk, State.ENDED, Because.MERGED)
+            take_out(entry, merged.pk, State.ENDED, Because.MERGED, reckon=False)
     both = WaitlistMember.objects.filter(citizen=kept).values("entry")
     WaitlistMember.objects.filter(citizen=merged, entry__in=both).delete()
     WaitlistMember.objects.filter(citizen=merged).update(citizen=kept)

@@ -11,9 +11,10 @@ from core import outbox
 from messaging.models import Message
 from regions.models import Facility
 from scheduling import audits, errors, offers, places, sweeps, waitlist
-from scheduling.models import Appointment, Offer, Place, WaitlistEntry
+from scheduling.models import Appointment, Offer, Place, StockFit, WaitlistEntry
 from scheduling.publishing import at, close_schedule
 from scheduling.services import arrive, cancel, defer, move
+from stock.models import StockBalance
 from tests.registration.people import make_account, make_citizen
 from tests.scheduling.world import ADULT, booked, make_adult, make_city, make_schedule, make_slot
 
@@ -376,3 +377,14 @@ def test_a_thousand_entries_meet_two_hundred_places_in_seconds():
     began = timezone.now()
     assert offers.offer_free_places(schedule.pk) == 200
     assert timezone.now() - began < timedelta(seconds=15)
+
+
+def test_an_offered_place_that_comes_free_while_stock_is_short_closes():
+    slot = make_slot(places=2)
+    entry = wait()
+    sweeps.tidy()
+    Place.objects.filter(slot=slot, state="free").delete()
+    StockBalance.objects.update(doses_on_hand=0)
+    StockFit.objects.update(short=1)
+    offers.decline(offer_of(entry).pk)
+    assert Place.objects.get(slot=slot).pool == "unstocked"
