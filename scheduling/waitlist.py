@@ -14,9 +14,9 @@ from registration.models import Citizen
 from scheduling import capacity, errors, places
 from scheduling.models import Appointment, Offer, WaitlistEntry, WaitlistMember
 from scheduling.offer_statements import END_OPEN_OFFER, PAST_ENTRIES
-from scheduling.waitlist_standing import Standing, standing
+from scheduling.waitlist_standing import Standing, standing, waiting_for
 
-__all__ = ["Standing", "end_past", "join", "leave", "move_entries", "settle_booked", "standing"]
+__all__ = ["Standing", "end_past", "join", "leave", "move_entries", "settle_booked", "standing", "waiting_for"]
 
 State, Because = WaitlistEntry.State, WaitlistEntry.Because
 

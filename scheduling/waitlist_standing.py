@@ -10,7 +10,7 @@ from django.utils.translation import ngettext
 
 from core.formats import long_date
 from scheduling import eligibility, queries
-from scheduling.models import Offer, Schedule, WaitlistEntry
+from scheduling.models import Offer, Schedule, WaitlistEntry, WaitlistMember
 
 OFFERED, NOT_YET, TOO_EARLY, NOTHING_ON, LATER, NOT_ELIGIBLE, FULL, APART = (
     "offered", "not_yet", "too_early", "nothing_on", "later", "not_eligible", "full", "apart",
@@ -53,6 +53,20 @@ def wants(entry: WaitlistEntry, schedule: Schedule) -> bool:
         and entry.facility_id in (None, schedule.facility_id)
         and (entry.facility_id is not None or entry.kecamatan_id in (None, schedule.facility.kecamatan_id))
     )
+
+
+def waiting_for(schedule: Schedule) -> tuple[int, int]:
+    """How many people wait for a place of this schedule, and how many are being offered one; for staff."""
+    here = Q(facility=schedule.facility_id) | Q(facility=None) & (
+        Q(kecamatan=None) | Q(kecamatan=schedule.facility.kecamatan_id)
+    )
+    entries = WaitlistEntry.objects.filter(
+        here, Q(vaccine=None) | Q(vaccine=schedule.vaccine_id), state=WaitlistEntry.State.WAITING,
+        programme=schedule.programme_id, first_date__lte=schedule.date, last_date__gte=schedule.date,
+    )  # fmt: skip
+    offered = WaitlistEntry.objects.filter(offers__schedule=schedule, offers__state=Offer.State.OPEN)
+    people = WaitlistMember.objects.filter(is_active=True)
+    return people.filter(entry__in=entries).count(), people.filter(entry__in=offered).count()
 
 
 def _ahead(entry: WaitlistEntry) -> int:

@@ -14,7 +14,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from accounts.access import staff_required
 from core.readlog import log_read
 from regions.models import Facility
-from scheduling import errors, publishing, reports
+from scheduling import errors, publishing, reports, waitlist
 from scheduling.forms import CloseForm, RangeForm, StaffFilterForm, TemplateForm
 from scheduling.models import Schedule, ScheduleTemplate
 from scheduling.queries import dose_labels
@@ -62,6 +62,7 @@ def _detail(request: StaffRequest, area: str, schedule_id: int) -> HttpResponse:
             for name in ("booked", "arrived", "fulfilled", "free", "walk_in", "held", "total")
         },
         "closing": closing,
+        "waiting_for": waitlist.waiting_for(schedule),
         "refresh": closing is not None and not closing.is_done,
         "area": area,
         "back": reverse(f"schedules:{area}_list"),

@@ -1,5 +1,6 @@
 """The waiting list: join, leave, merge, and what a person is told about their place in it."""
 
+import re
 import uuid
 from datetime import time, timedelta
 
@@ -17,6 +18,7 @@ from scheduling.services import cancel
 from tests.registration.people import make_account, make_citizen, sign_in_citizen
 from tests.scheduling.test_offers import full_slot, offer_of, wait
 from tests.scheduling.world import booked, make_adult, make_city, make_slot
+from tests.staff import make_staff, sign_in_staff
 
 pytestmark = pytest.mark.django_db
 
@@ -272,3 +274,17 @@ def test_i2_an_offer_to_somebody_with_an_appointment_is_found(offer):
     assert violations() == set()  # the worker has a minute to settle it
     type(made).objects.update(booked_at=timezone.now() - timedelta(minutes=2))
     assert violations() == {"yang sudah punya janji tidak ditawari tempat lagi"}
+
+
+def test_staff_see_how_many_wait_and_how_many_are_offered(client):
+    slot = make_slot(places=1)
+    wait(make_adult(), make_adult())
+    wait(facility=Facility.objects.get(code="pkm-miroto"))
+    wait()
+    sweeps.tidy()
+    assert waitlist.waiting_for(slot.schedule) == (2, 1)
+    user = make_staff("admin_dinkes", city=True)
+    page = sign_in_staff(client, user).get(f"/dinkes/jadwal/{slot.schedule_id}/").content.decode()
+    numbers = dict(re.findall(r"<dt>(Menunggu tempat|Sedang ditawari)</dt><dd class=\"stat__value\">(\d+)", page))
+    assert numbers == {"Menunggu tempat": "2", "Sedang ditawari": "1"}
+    assert "Suparti" not in page
