@@ -14,7 +14,6 @@ from django.db import connection
 from django.utils import timezone
 
 from core.prepared import Prepared
-from scheduling.models import Place
 from scheduling.offer_statements import GIVE_BACK
 
 # The slot when citizens may book it now: released, open, not over, and not yet handed to the gate.
@@ -108,6 +107,20 @@ held AS (
 )""",
         last=" SELECT held_until FROM held",
     ),
+)
+
+HELD_UNTIL = Prepared(
+    "held_until",
+    """
+    SELECT held_until FROM scheduling_place
+    WHERE slot_id = %(slot)s AND state = 'held' AND held_by = %(hold)s ORDER BY id LIMIT 1""",
+)
+
+ACTIVE_APPOINTMENT = Prepared(
+    "active_appointment",
+    """
+    SELECT id FROM scheduling_appointment
+    WHERE citizen_id = %(citizen)s AND programme_id = %(programme)s AND status IN ('booked', 'arrived')""",
 )
 
 TAKE_ONLINE = _with(OPEN_SLOT, PICK_PLACE, last=" SELECT id FROM picked")
@@ -210,11 +223,8 @@ def hold(slot_id: int, key: UUID, now: datetime | None = None) -> datetime | Non
 
 def held_until(slot_id: int, key: UUID) -> datetime | None:
     """Until when `key` holds a place of this session; None when it holds none."""
-    return (
-        Place.objects.filter(slot_id=slot_id, state=Place.HELD, held_by=key)
-        .values_list("held_until", flat=True)
-        .first()
-    )
+    rows = HELD_UNTIL.rows(slot=slot_id, hold=key)
+    return rows[0][0] if rows else None
 
 
 def give_back(appointment_id: int, pool: str | None = None) -> None:

@@ -10,6 +10,7 @@ from datetime import date, datetime, timedelta
 from django.db import connection
 from django.utils import timezone
 
+from core.prepared import Prepared
 from programmes.catalogue import active_ruleset
 from programmes.reasons import local_label
 from regions.models import Kecamatan
@@ -33,13 +34,16 @@ WHERE schedule.date BETWEEN %(first)s AND %(last)s AND schedule.state = 'open'
   AND (place.state = 'free' OR (place.state = 'held' AND place.held_until < %(now)s))
 GROUP BY slot.schedule_id"""
 
-LEFT_PER_SLOT = """
+LEFT_PER_SLOT = Prepared(
+    "left_per_slot",
+    """
 SELECT slot.schedule_id, slot.id, slot.starts_at, slot.ends_at,
        count(place.id) FILTER (WHERE place.pool = 'online' AND slot.ends_at > %(now)s AND place.state <> 'taken'
                                AND (place.state = 'free' OR place.held_until < %(now)s)),
        count(place.id) FILTER (WHERE place.pool = 'online' AND place.state = 'held' AND place.held_until >= %(now)s)
 FROM scheduling_slot slot LEFT JOIN scheduling_place place ON place.slot_id = slot.id
-WHERE slot.schedule_id = ANY(%(schedules)s::bigint[]) GROUP BY slot.id ORDER BY slot.starts_at"""
+WHERE slot.schedule_id = ANY(%(schedules)s::bigint[]) GROUP BY slot.id ORDER BY slot.starts_at""",
+)
 
 
 @dataclass(frozen=True)
@@ -218,6 +222,11 @@ def row_of(schedule_id: int) -> Row | None:
     return to_row(schedule, *left.get(schedule.pk, (0, 0)), now)
 
 
+def recent_row(schedule_id: int) -> Row | None:
+    """One schedule as the public list shows it, at most a second old; read anew when it is not on the list."""
+    return next((row for row in _overview.get() if row.schedule.pk == schedule_id), None) or row_of(schedule_id)
+
+
 def slots_of(schedule_id: int) -> list[SlotRow]:
     """The sessions of one schedule with places left, soonest first; one query."""
     return slots_of_each([schedule_id]).get(schedule_id, [])
@@ -227,11 +236,9 @@ def slots_of_each(schedule_ids: list[int]) -> dict[int, list[SlotRow]]:
     """The sessions of several schedules, by schedule; one query."""
     now = timezone.now()
     found: dict[int, list[SlotRow]] = {}
-    with connection.cursor() as cursor:
-        cursor.execute(LEFT_PER_SLOT, {"now": now, "schedules": schedule_ids})
-        for schedule_id, pk, starts, ends, left, held in cursor.fetchall():
-            row = SlotRow(pk, timezone.localtime(starts), timezone.localtime(ends), left, held, ends <= now)
-            found.setdefault(schedule_id, []).append(row)
+    for schedule_id, pk, starts, ends, left, held in LEFT_PER_SLOT.rows(now=now, schedules=schedule_ids):
+        row = SlotRow(pk, timezone.localtime(starts), timezone.localtime(ends), left, held, ends <= now)
+        found.setdefault(schedule_id, []).append(row)
     return found
 
 

@@ -110,13 +110,10 @@ def choose_schedule(request: CitizenRequest, citizen_id: UUID, programme: str) -
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
-@citizen_required
-def choose_slot(request: CitizenRequest, citizen_id: UUID, schedule_id: int) -> HttpResponse:
+@member_required
+def choose_slot(request: CitizenRequest, citizen: Citizen, schedule_id: int) -> HttpResponse:
     """The sessions of one day; choosing one holds a place for some minutes."""
-    citizen = _member(request, citizen_id)
-    row = queries.row_of(schedule_id)
-    if row is None:
-        raise Http404
+    row: queries.Row | None = None
     problem: errors.BookingError | None = None
     if request.method == "POST":
         slot = slot_from(request.POST.get("sesi"))
@@ -125,8 +122,10 @@ def choose_slot(request: CitizenRequest, citizen_id: UUID, schedule_id: int) -> 
         try:
             return _hold_and_go(request, citizen, slot)
         except errors.BookingError as error:
-            problem = error
-            row = queries.row_of(schedule_id) or row
+            problem, row = error, queries.row_of(schedule_id)
+    row = row or queries.recent_row(schedule_id)
+    if row is None:
+        raise Http404
     option = eligibility.for_schedule(citizen, row.schedule)
     context = {
         "citizen": citizen,
@@ -141,10 +140,10 @@ def choose_slot(request: CitizenRequest, citizen_id: UUID, schedule_id: int) -> 
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
-@citizen_required
-def answer_questions(request: CitizenRequest, citizen_id: UUID, slot_id: int) -> HttpResponse:
+@member_required
+def answer_questions(request: CitizenRequest, citizen: Citizen, slot_id: int) -> HttpResponse:
     """Pre-screening at home while the place is held; advice only, asked again at the desk."""
-    citizen, slot = _member(request, citizen_id), _slot_or_404(slot_id)
+    slot = _slot_or_404(slot_id)
     key = flow.request_key(request)
     option = eligibility.for_schedule(citizen, slot.schedule)
     asked = flow.pre_screening(citizen, slot, option)
