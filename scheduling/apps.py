@@ -14,7 +14,7 @@ class SchedulingConfig(AppConfig):
         outbox.subscribe("appointment.booked", notify.CONSUMER, notify.told_booked)
         outbox.subscribe("appointment.moved", notify.CONSUMER, notify.told_moved)
         outbox.subscribe("appointment.cancelled", notify.CONSUMER, notify.told_cancelled)
-        outbox.subscribe("schedule.closed", "scheduling.close", notify.cancel_batch)
+        outbox.subscribe("schedule.displaced", "scheduling.close", notify.cancel_batch)
         outbox.subscribe("offer.made", notify.CONSUMER, notify_offers.told_offer)
         outbox.subscribe("waitlist.ended", notify.CONSUMER, notify_offers.told_ended)
         outbox.subscribe("immunization.recorded", next_dose.CONSUMER, next_dose.on_recorded)

@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 from core.formats import long_date
 from messaging import services as messaging
 from registration.queries import notification_phone
-from scheduling import publishing, waitlist
+from scheduling import displacing, waitlist
 from scheduling.models import Appointment
 
 CONSUMER = "scheduling.notify"
@@ -35,8 +35,8 @@ def told_cancelled(payload: dict[str, Any]) -> None:
 
 
 def cancel_batch(payload: dict[str, Any]) -> None:
-    """The next people of a closed schedule."""
-    publishing.cancel_of_closed_schedule(payload["schedule_id"])
+    """The next people of a closed or shrunk schedule."""
+    displacing.displace_batch(payload["schedule_id"])
 
 
 def dedupe_key(appointment: Appointment, kind: str, sequence: int) -> str:
@@ -109,7 +109,17 @@ def _cancelled_text(appointment: Appointment, facts: dict[str, str]) -> str:
         return (
             _(
                 "Mohon maaf, layanan vaksinasi di %(facility)s pada %(day)s ditutup: %(reason)s. Janji %(name)s "
-                "(%(code)s) dibatalkan. Silakan pilih jadwal lain: %(list)s"
+                "(%(code)s) dibatalkan. Kami mencarikan tempat lain dan mengirim tawarannya lewat pesan. Anda juga "
+                "dapat memilih sendiri: %(list)s"
+            )
+            % facts
+        )
+    if appointment.cancelled_because == Appointment.Because.SHRUNK:
+        return (
+            _(
+                "Mohon maaf, tempat vaksinasi di %(facility)s pada %(day)s dikurangi: %(reason)s. Janji %(name)s "
+                "(%(code)s) dibatalkan. Kami mencarikan tempat lain dan mengirim tawarannya lewat pesan. Anda juga "
+                "dapat memilih sendiri: %(list)s"
             )
             % facts
         )

@@ -154,31 +154,6 @@ WHERE id IN (
       AND place.pool = 'online' AND (place.state = 'free' OR (place.state = 'held' AND place.held_until < %(now)s))
     ORDER BY place.id FOR UPDATE OF place SKIP LOCKED)"""
 
-# Closing takes every place that nobody has, waiting for bookings in flight: once it is through, no booking can follow.
-CLOSE_PLACES = """
-UPDATE scheduling_place SET pool = 'closed', state = 'free', held_until = NULL, held_by = NULL
-WHERE id IN (
-    SELECT place.id FROM scheduling_place place JOIN scheduling_slot slot ON slot.id = place.slot_id
-    WHERE slot.schedule_id = %(schedule)s AND place.state <> 'taken' ORDER BY place.id FOR UPDATE OF place)"""
-
-# The last places of each session are the walk-in share, as when the schedule was published.
-REOPEN_PLACES = """
-WITH shares AS (
-    SELECT slot.id, count(place.id) AS places, row_number() OVER (ORDER BY slot.starts_at) AS position
-    FROM scheduling_slot slot JOIN scheduling_place place ON place.slot_id = slot.id
-    WHERE slot.schedule_id = %(schedule)s GROUP BY slot.id
-), walk_in AS (
-    SELECT id, places - (floor(position * places * %(percent)s / 100.0 + 0.5)
-                         - floor((position - 1) * places * %(percent)s / 100.0 + 0.5)) AS last_online
-    FROM shares
-)
-UPDATE scheduling_place place
-SET pool = CASE WHEN place.number > walk_in.last_online THEN 'walk_in'
-                WHEN EXISTS (SELECT FROM scheduling_schedule schedule JOIN scheduling_draw draw ON draw.id = draw_id
-                             WHERE schedule.id = %(schedule)s AND draw.state IN ('announced', 'frozen')) THEN 'draw'
-                ELSE 'online' END
-FROM walk_in WHERE place.slot_id = walk_in.id AND place.pool = 'closed'"""
-
 # A day that is over: who did not come, who came and was not vaccinated; their places are no longer anybody's.
 END_OF_DAY = """
 WITH gone AS (

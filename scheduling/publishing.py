@@ -1,23 +1,19 @@
-"""Publish, close and reopen schedules. Lock order here: schedule, then appointments, then places in number order."""
+"""Publish, close, shrink and reopen schedules. Lock order: schedule, appointments, places in number order."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
-from typing import Any
 
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from accounts.models import User
-from core import outbox
 from core.formats import DAYS
 from programmes.models import Vaccine
 from regions.models import Facility
-from scheduling import booking, capacity, errors, places
-from scheduling.models import Appointment, Place, Schedule, ScheduleTemplate, Slot
+from scheduling import capacity, displacing, errors
+from scheduling.models import Displaced, Place, Schedule, ScheduleTemplate, Slot
 
-# Told and cancelled in one transaction; the next batch is its own message, so that a crash repeats at most one.
-CLOSE_BATCH = 100
 MAX_RANGE_DAYS = 92
 
 
@@ -133,7 +129,7 @@ def publish_from_template(template: ScheduleTemplate, first: date, last: date, u
 
 @transaction.atomic
 def close_schedule(schedule_id: int, reason: str, user: User | None = None) -> Schedule:
-    """Close a schedule: no booking from now on, and everybody booked is cancelled and told in batches by the outbox.
+    """Close a schedule: no booking from now on; everybody booked is cancelled, told, and offered a place elsewhere.
 
     People already at the desk stay. Closing again only changes the reason. Waits for bookings in flight, so that they
     are told as well. Locks the schedule, then its free places in order.
@@ -143,36 +139,38 @@ def close_schedule(schedule_id: int, reason: str, user: User | None = None) -> S
     schedule.state, schedule.close_reason = Schedule.State.CLOSED, reason.strip()[:200]
     if first_time:
         schedule.closed_at, schedule.closed_by = timezone.now(), user
-        places.count(places.CLOSE_PLACES, schedule=schedule.pk)
-        schedule.close_total = _booked(schedule.pk).count()
-        outbox.add("schedule.closed", schedule_id=schedule.pk)
-    schedule.save(update_fields=["state", "close_reason", "closed_at", "closed_by", "close_total"])
+        schedule.save(update_fields=["state", "closed_at", "closed_by"])
+        none = dict.fromkeys(schedule.slots.values_list("pk", flat=True), 0)
+        schedule.close_total = displacing.take_places(
+            schedule, none, Displaced.Kind.CLOSED, schedule.close_reason
+        )  # fmt: skip
+    schedule.save(update_fields=["close_reason", "close_total"])
     return schedule
 
 
-def cancel_of_closed_schedule(schedule_id: int) -> int:
-    """Cancel the next batch of a closed schedule and queue the following one; returns how many.
+@transaction.atomic
+def shrink_schedule(schedule_id: int, keep: dict[int, int], reason: str) -> int:
+    """Leave each session of `keep` (session → places) no more places than that; returns how many people must move.
 
-    Runs in the transaction of its outbox message. Stops by itself when the schedule was reopened meanwhile.
+    Free places go first, then who booked last is offered a place elsewhere. Doing it again changes nothing. Raises
+    BookingError for a closed schedule or a day that is over. Locks the schedule, then its free places in order.
     """
     schedule = Schedule.objects.select_for_update(no_key=True).get(pk=schedule_id)
-    if schedule.state != Schedule.State.CLOSED:
-        return 0
-    batch = list(_booked(schedule_id).select_for_update(no_key=True).order_by("slot__starts_at", "pk")[:CLOSE_BATCH])
-    for appointment in batch:
-        booking.cancel_locked(appointment, reason=schedule.close_reason, because=Appointment.Because.CLOSED)
-    # Places freed by a cancellation that was under way when the schedule closed.
-    places.count(places.CLOSE_PLACES, schedule=schedule_id)
-    if len(batch) == CLOSE_BATCH:
-        outbox.add("schedule.closed", schedule_id=schedule_id)
-    return len(batch)
+    if schedule.state != Schedule.State.OPEN:
+        raise errors.ScheduleClosed(schedule.close_reason)
+    if schedule.date < timezone.localdate():
+        raise errors.SlotOver
+    own = set(schedule.slots.values_list("pk", flat=True))
+    wanted = {slot: places for slot, places in keep.items() if slot in own and places >= 0}
+    return displacing.take_places(schedule, wanted, Displaced.Kind.SHRUNK, reason.strip()[:200])
 
 
 @transaction.atomic
 def reopen_schedule(schedule_id: int) -> Schedule:
-    """Open a closed schedule again with the shares it was published with; who was cancelled stays cancelled.
+    """Open a closed or shrunk schedule again with the shares it was published with, as far as the stock bears.
 
-    Raises BookingError for a day that is over. Locks the schedule, then its places.
+    Who was cancelled and still waits is offered a place first. Raises BookingError for a day that is over. Locks the
+    schedule, then its places.
     """
     schedule = Schedule.objects.select_for_update(no_key=True).get(pk=schedule_id)
     if schedule.date < timezone.localdate():
@@ -182,18 +180,13 @@ def reopen_schedule(schedule_id: int) -> Schedule:
         schedule.closed_at = schedule.closed_by = None
         schedule.close_total = 0
         schedule.save(update_fields=["state", "close_reason", "closed_at", "closed_by", "close_total"])
-        places.count(places.REOPEN_PLACES, schedule=schedule.pk, percent=schedule.walk_in_percent)
-        capacity.fit(schedule.facility_id, schedule.vaccine_id)
+    displacing.give_back_places(schedule)
     return schedule
 
 
 def describe_weekdays(weekdays: Iterable[int]) -> str:
     """Senin, Rabu, Jumat."""
     return ", ".join(DAYS["id"][day] for day in sorted(weekdays) if 0 <= day <= 6)
-
-
-def _booked(schedule_id: int) -> Any:
-    return Appointment.objects.filter(schedule=schedule_id, status=Appointment.Status.BOOKED)
 
 
 def _places(slots: Sequence[Slot], places_per_slot: int, percent: int) -> Iterable[Place]:

@@ -41,6 +41,8 @@ class SessionRow:
     free: int
     walk_in: int
     held: int
+    offered: int
+    unstocked: int
     total: int
 
 
@@ -54,15 +56,20 @@ def sessions(schedule: Schedule) -> list[SessionRow]:
         free=Count("places", filter=Q(places__state=Place.FREE, places__pool=Place.Pool.ONLINE)),
         walk_in=Count("places", filter=Q(places__state=Place.FREE, places__pool=Place.Pool.WALK_IN)),
         held=Count("places", filter=Q(places__state=Place.HELD)),
-        total=Count("places"),
+        offered=Count("places", filter=Q(places__pool__in=["offered", "next_dose"]) & ~taken),
+        unstocked=Count("places", filter=Q(places__pool=Place.Pool.UNSTOCKED)),
+        total=Count("places", filter=~Q(places__pool=Place.Pool.CLOSED) | taken),
     ).order_by("starts_at")
-    names = ("starts_at", "ends_at", "booked", "arrived", "fulfilled", "free", "walk_in", "held", "total")
+    names = (
+        "starts_at", "ends_at", "booked", "arrived", "fulfilled", "free", "walk_in", "held", "offered", "unstocked",
+        "total",
+    )  # fmt: skip
     return [SessionRow(**{name: getattr(row, name) for name in names}) for row in rows]
 
 
 @dataclass(frozen=True)
 class Closing:
-    """How far a closing has come: people cancelled, and their messages."""
+    """How far a closing or shrinking has come: people cancelled, and their messages."""
 
     total: int
     told: int
@@ -79,10 +86,15 @@ class Closing:
 
 
 def closing(schedule: Schedule) -> Closing | None:
-    """Progress of a closing, or None for an open schedule. Three queries."""
-    if schedule.state != Schedule.State.CLOSED:
+    """Progress for the people who had to go, or None when there were none and the schedule is open. Three queries."""
+    total, remaining = schedule.displaced.count(), schedule.displaced.filter(done_at__isnull=True).count()
+    if schedule.state != Schedule.State.CLOSED and not total:
         return None
-    told = list(schedule.appointments.filter(cancelled_because=Appointment.Because.CLOSED))
+    told = list(
+        schedule.appointments.filter(
+            cancelled_because__in=[Appointment.Because.CLOSED, Appointment.Because.SHRUNK], displaced__isnull=False
+        )
+    )
     keys = [dedupe_key(row, "appointment_cancelled", row.sequence) for row in told]
     states = dict(
         Message.objects.filter(dedupe_key__in=keys)
@@ -92,9 +104,9 @@ def closing(schedule: Schedule) -> Closing | None:
     )
     waiting = states.get(Message.WAITING, 0) + states.get(Message.IN_FLIGHT, 0)
     return Closing(
-        total=max(schedule.close_total, len(told)),
+        total=total,
         told=len(told),
-        remaining=schedule.appointments.filter(status=Appointment.Status.BOOKED).count(),
+        remaining=remaining,
         sent=states.get(Message.SENT, 0),
         waiting=waiting,
         failed=states.get(Message.FAILED, 0) + states.get(Message.EXPIRED, 0),

@@ -1,7 +1,7 @@
 """Vaccine on the shelves of the demo facilities; safe to repeat at every start."""
 
 import calendar
-from datetime import date
+from datetime import date, timedelta
 
 from django.db.models import Q, Sum
 from django.utils import timezone
@@ -10,7 +10,7 @@ from accounts.demo import ensure_demo_staff
 from accounts.models import Membership, User
 from programmes.models import Vaccine
 from regions.models import Facility
-from stock import deliveries, services
+from stock import announcements, deliveries, services
 from stock.queries import usable_balances
 
 FACILITIES = (
@@ -21,12 +21,17 @@ COVID = ("COV_AZ", "COV_MODERNA", "COV_PFIZER", "COV_SINOVAC", "COV_INDOVAC")
 ROUTINE = ("HB0", "BCG", "OPV", "IPV", "PENTA", "PCV", "RV", "MR")
 # Two lots each, so that "earliest expiry first" has something to choose.
 MONTHS_LEFT = (4, 9)
-ENOUGH_DOSES = 60
+# Two weeks of the demo schedules at the busiest facility need about a thousand.
+DOSES_PER_LOT, ENOUGH_DOSES = 600, 900
+# Here the shelf does not last: places wait for a delivery that is announced.
+SCARCE = ("pkm-kagok", "COV_MODERNA")
+SCARCE_DOSES, ANNOUNCED_DOSES, ANNOUNCED_DAYS = 20, 300, 5
 
 
 def ensure_demo_stock() -> int:
-    """Receive two lots wherever a demo facility runs low; returns how many lines were written."""
+    """Receive two lots wherever a demo facility runs low, announce one delivery; returns how many lines were written."""
     keeper = _keeper()
+    _announce(keeper)
     # A partner hospital records its doses from its own shelf.
     partners = Membership.objects.filter(role=Membership.Role.PARTNER).values("facility")
     facilities = list(Facility.objects.filter(Q(code__in=FACILITIES) | Q(pk__in=partners)))
@@ -43,7 +48,7 @@ def ensure_demo_stock() -> int:
         (facility, vaccine)
         for facility in facilities
         for vaccine in vaccines
-        if held.get((facility.pk, vaccine.pk), 0) < ENOUGH_DOSES
+        if held.get((facility.pk, vaccine.pk), 0) < (1 if (facility.code, vaccine.pk) == SCARCE else ENOUGH_DOSES)
     ]
     if not low:
         return 0
@@ -54,11 +59,22 @@ def ensure_demo_stock() -> int:
             expires = _month_end(today, months)
             lot = services.find_lot(vaccine.pk, f"{vaccine.pk.removeprefix('COV_')[:3]}{expires:%y%m}", expires)
             lines += [
-                deliveries.Delivery(facility.pk, lot.pk, 10 * max(vaccine.doses_per_vial, 6))
+                deliveries.Delivery(
+                    facility.pk, lot.pk, SCARCE_DOSES if (facility.code, vaccine.pk) == SCARCE else DOSES_PER_LOT
+                )
                 for facility, wanted in low
                 if wanted.pk == vaccine.pk
             ]
     return deliveries.receive_many(lines, actor=keeper, document="SBBK contoh")
+
+
+def _announce(keeper: User) -> None:
+    facility, today = Facility.objects.filter(code=SCARCE[0]).first(), timezone.localdate()
+    if facility and not announcements.counted(today).filter(facility=facility, vaccine=SCARCE[1]).exists():
+        announcements.announce(
+            facility=facility, vaccine_code=SCARCE[1], doses=ANNOUNCED_DOSES, actor=keeper, document="SBBK contoh",
+            expected_on=today + timedelta(days=ANNOUNCED_DAYS),
+        )  # fmt: skip
 
 
 def _keeper() -> User:

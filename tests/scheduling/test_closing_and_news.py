@@ -1,6 +1,8 @@
+import uuid
 from datetime import date, time, timedelta
 
 import pytest
+import time_machine
 from django.utils import timezone
 
 from core import outbox
@@ -8,12 +10,22 @@ from core.models import OutboxMessage
 from messaging.models import Message
 from programmes.models import Vaccine
 from regions.models import Facility
-from scheduling import audits, errors, publishing, reports
-from scheduling.models import Appointment, Place, Schedule, ScheduleTemplate
-from scheduling.publishing import close_schedule, plan, publish_from_template, reopen_schedule, walk_in_share, windows
+from scheduling import audits, capacity, displacing, errors, offers, reoffers, reports
+from scheduling.models import Appointment, Displaced, Offer, Place, Schedule, ScheduleTemplate, WaitlistEntry
+from scheduling.publishing import (
+    close_schedule,
+    plan,
+    publish_from_template,
+    reopen_schedule,
+    shrink_schedule,
+    walk_in_share,
+    windows,
+)
 from scheduling.services import arrive, cancel, move
+from stock.services import waste
 from tests.registration.people import make_account
 from tests.scheduling.world import booked, ensure_stock, free_places, make_adult, make_city, make_schedule, make_slot
+from tests.stock.shelf import keeper, stocked
 
 pytestmark = pytest.mark.django_db
 
@@ -70,7 +82,7 @@ def test_messages_speak_the_language_of_the_account():
 
 
 def test_closing_tells_everybody_booked_in_batches_and_shows_progress(monkeypatch):
-    monkeypatch.setattr(publishing, "CLOSE_BATCH", 3)
+    monkeypatch.setattr(displacing, "BATCH", 3)
     slot = make_slot(places=10)
     people = [booked(slot, make_adult(make_account())) for _ in range(7)]
     arrive(people[0].pk)
@@ -110,6 +122,146 @@ def test_reopening_restores_the_shares_and_stops_a_closing_under_way():
     kept.refresh_from_db()
     assert again == pools and kept.status == "booked"
     assert booked(slot).status == "booked"
+
+
+# --- everybody is offered another place ------------------------------------------------------------------------------
+
+
+def outcomes(schedule):
+    """Outcome → people, of the report."""
+    found = reoffers.people(schedule)
+    return {label: n for label, _kind, n in reoffers.totals(found)}
+
+
+def test_closing_offers_everybody_a_place_elsewhere_in_the_same_action():
+    slot = make_slot(places=4)
+    near, far = make_slot(places=2, days=2), make_slot(places=1, facility="pkm-genuk", days=2)
+    people = [booked(slot, make_adult(make_account())) for _ in range(4)]
+    deliver()
+
+    close_schedule(slot.schedule_id, "listrik padam")
+    deliver()
+
+    offered = list(Offer.objects.order_by("pk").values_list("slot", "state"))
+    assert offered == [(near.pk, "open"), (near.pk, "open"), (far.pk, "open")]  # the nearest first
+    schedule = Schedule.objects.get(pk=slot.schedule_id)
+    assert outcomes(schedule) == {"Ditawari, belum menjawab": 3, "Belum ada tawaran": 1}
+    texts_now = [body for kind, body in texts() if kind == "appointment_cancelled"]
+    assert len(texts_now) == 4 and all("mencarikan tempat lain" in body for body in texts_now)
+
+    first, second, third = Offer.objects.order_by("pk")
+    offers.accept(first.pk, uuid.uuid4())
+    offers.decline(second.pk)
+    Offer.objects.filter(pk=third.pk).update(expires_at=timezone.now() - timedelta(minutes=1))
+    offers.expire_due()
+
+    assert outcomes(schedule) == {
+        "Menerima tawaran": 1, "Menolak, masih dicarikan": 1, "Tidak menjawab, masih dicarikan": 1,
+        "Belum ada tawaran": 1,
+    }  # fmt: skip
+    rows = reoffers.table(reoffers.people(schedule))
+    assert {row[1] for row in rows} == {person.code for person in people}
+    assert sum(row[3] == "Puskesmas Poncol" for row in rows) == 2
+    assert audits.taken_without_appointment() == audits.active_without_place() == 0
+
+
+def test_people_of_one_account_are_sought_places_side_by_side():
+    slot, other, account = make_slot(places=4), make_slot(places=2, days=2), make_account()
+    for _ in range(2):
+        booked(slot, make_adult(account))
+    close_schedule(slot.schedule_id, "banjir")
+    deliver()
+    assert WaitlistEntry.objects.get().members.count() == 2
+    assert Place.objects.filter(slot=other, state="held").count() == 2
+
+
+def test_shrinking_closes_free_places_first_then_who_booked_last_goes():
+    slot = make_slot(places=6)
+    people = [booked(slot) for _ in range(4)]
+
+    assert shrink_schedule(slot.schedule_id, {slot.pk: 5}, "tenaga kurang") == 0
+    assert (free_places(slot), Place.objects.filter(slot=slot, pool="closed").count()) == (1, 1)
+    arrive(people[3].pk)  # who stands at the desk is served, whenever they booked
+    for _ in range(2):  # pressing twice
+        shrink_schedule(slot.schedule_id, {slot.pk: 3}, "tenaga kurang")
+    deliver()
+
+    for person in people:
+        person.refresh_from_db()
+    assert [person.status for person in people] == ["booked", "booked", "cancelled", "arrived"]
+    assert (people[2].cancelled_because, people[2].cancel_reason) == ("kurang", "tenaga kurang")
+    assert Place.objects.filter(slot=slot).exclude(pool="closed").count() == 3 and free_places(slot) == 0
+    assert outcomes(slot.schedule) == {"Belum ada tawaran": 1}
+    cancel(people[0].pk)
+    assert free_places(slot) + Place.objects.filter(slot=slot, pool="offered", state="free").count() == 1
+
+
+def test_shrinking_by_sessions_leaves_the_others_alone():
+    schedule = make_schedule(places_per_slot=5, walk_in_percent=20)
+    first, second = schedule.slots.order_by("starts_at")
+    shrink_schedule(schedule.pk, {second.pk: 0}, "tenaga kurang")
+    assert (free_places(first), free_places(second)) == (4, 0)
+    shrink_schedule(schedule.pk, {make_slot(days=3).pk: 0}, "tenaga kurang")  # not one of this schedule's sessions
+    assert Place.objects.exclude(slot=second).filter(pool="closed").count() == 0
+
+
+def test_who_moved_by_themselves_before_their_turn_is_left_alone():
+    slot, other = make_slot(places=2), make_slot(places=2, days=2)
+    person = booked(slot)
+    shrink_schedule(slot.schedule_id, {slot.pk: 0}, "tenaga kurang")
+    move(person.pk, other.pk)
+    deliver()
+    person.refresh_from_db()
+    assert person.status == "booked" and outcomes(slot.schedule) == {"Janji tidak jadi dibatalkan": 1}
+    close_schedule(other.schedule_id, "banjir")
+    deliver()
+    person.refresh_from_db()
+    assert person.status == "cancelled"
+
+
+def test_a_preview_tells_who_would_go_and_writes_nothing():
+    slot = make_slot(places=6)
+    people = [booked(slot) for _ in range(4)]
+    arrive(people[0].pk)
+    before = list(Place.objects.order_by("pk").values())
+    seen = reoffers.preview(slot.schedule, {slot.pk: 2})
+    assert (seen.places, seen.stay, seen.go) == (2, 2, 2)
+    assert reoffers.preview(slot.schedule, {}).go == 0
+    assert list(Place.objects.order_by("pk").values()) == before and not Displaced.objects.exists()
+
+
+def test_a_closed_or_past_schedule_is_not_shrunk():
+    slot = make_slot()
+    with time_machine.travel(timezone.now() + timedelta(days=3), tick=False), pytest.raises(errors.SlotOver):
+        shrink_schedule(slot.schedule_id, {slot.pk: 0}, "x")
+    close_schedule(slot.schedule_id, "banjir")
+    with pytest.raises(errors.ScheduleClosed):
+        shrink_schedule(slot.schedule_id, {slot.pk: 0}, "x")
+
+
+def test_reopening_offers_the_old_places_to_who_still_waits_first():
+    slot = make_slot(places=2)
+    person = booked(slot)
+    close_schedule(slot.schedule_id, "banjir")
+    deliver()
+    reopen_schedule(slot.schedule_id)
+
+    assert Place.objects.filter(slot=slot, pool="offered", state="free").count() == 2 and free_places(slot) == 0
+    offers.offer_everywhere()
+    offer = Offer.objects.get()
+    assert offer.entry.members.get().citizen == person.citizen and offer.schedule_id == slot.schedule_id
+    assert free_places(slot) == 1  # nobody else waits for the rest
+    offers.accept(offer.pk, uuid.uuid4())
+    assert outcomes(slot.schedule) == {"Menerima tawaran": 1}
+
+
+def test_reopening_opens_no_more_than_the_stock_bears():
+    slot = make_slot(places=6, stocked=False)
+    lot = stocked(6)
+    close_schedule(slot.schedule_id, "kulkas rusak")
+    waste(facility_id=slot.schedule.facility_id, lot_id=lot.pk, doses=4, reason="Beku", actor=keeper())
+    reopen_schedule(slot.schedule_id)
+    assert free_places(slot) == 2 and capacity.bookable_beyond_stock() == 0
 
 
 def make_template(**changes):
