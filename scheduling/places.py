@@ -116,6 +116,11 @@ HELD_UNTIL = Prepared(
     WHERE slot_id = %(slot)s AND state = 'held' AND held_by = %(hold)s ORDER BY id LIMIT 1""",
 )
 
+MADE_BEFORE = Prepared(
+    "made_before",
+    "SELECT public_id FROM scheduling_appointment WHERE client_uuid = %(key)s AND citizen_id = %(citizen)s",
+)
+
 ACTIVE_APPOINTMENT = Prepared(
     "active_appointment",
     """

@@ -178,7 +178,7 @@ def check_answers(request: CitizenRequest, citizen: Citizen, slot_id: int) -> Ht
     if request.method == "POST":
         return _confirm(request, citizen, slot, option, key, asked, answers)
     if made := _made_before(key, citizen):  # back button after confirming
-        return HttpResponseRedirect(reverse("scheduling:ticket", args=[made.public_id]))
+        return HttpResponseRedirect(reverse("scheduling:ticket", args=[made]))
     context = _about(citizen, slot, option) | {"key": key, "sealed": sealed}
     if asked and answers is not None:
         context["proposal"] = asked.propose(answers)
@@ -286,8 +286,10 @@ def active_of(members: list[Citizen]) -> dict[int, list[Appointment]]:
     return found
 
 
-def _made_before(key: UUID, citizen: Citizen) -> Appointment | None:
-    return Appointment.objects.filter(client_uuid=key, citizen=citizen).first()
+def _made_before(key: UUID, citizen: Citizen) -> UUID | None:
+    """The ticket that this very form has made already."""
+    rows = places.MADE_BEFORE.rows(key=key, citizen=citizen.pk)
+    return rows[0][0] if rows else None
 
 
 def slot_from(raw: str | None) -> Slot | None:
