@@ -15,7 +15,7 @@ from messaging.models import Message
 from scheduling import draw_audits, draw_files, draw_run, draw_weights, draws, errors, fair_order, places
 from scheduling.draw_rooms import Rooms, Seat
 from scheduling.models import Appointment, DrawEntry, DrawMember, Place, Schedule, WaitlistEntry
-from scheduling.services import book, close_schedule, hold_place, move
+from scheduling.services import book, close_schedule, hold_place, move, reopen_schedule
 from tests.registration.people import make_account, make_citizen
 from tests.scheduling.lots import by_outcome, enter, hold_draw, let_time_pass, make_draw, slot_of
 from tests.scheduling.world import at_once, booked, make_adult, make_schedule, make_slot
@@ -317,10 +317,11 @@ def test_nobody_slips_in_while_the_list_is_being_frozen(transactional_db):
     assert draw_audits.is_as_published(draw)
 
 
-def test_winners_have_appointments_losers_wait_in_drawn_order_and_all_are_told(client):
+def test_winners_have_appointments_losers_wait_in_drawn_order_and_all_are_told():
     draw = make_draw(places=2)
     for number in range(5):
-        enter(draw, make_adult(make_account(), full_name=f"Peserta {number}"))
+        enter(draw, make_adult(make_account(), full_name=f"Peserta {chr(65 + number)}"))
+    outbox.drain()
     hold_draw(draw)
     found = by_outcome(draw)
     assert [len(found["won"]), len(found["lost"])] == [2, 3]
@@ -416,6 +417,15 @@ def test_a_cancelled_draw_tells_everybody_and_gives_its_places_back():
     body = Message.objects.get(kind="draw_cancelled").body
     assert "vaksin belum datang" in body and "dibuka untuk semua" in body
     assert Place.objects.filter(slot=slot_of(draw), pool="online").count() == 3
+    assert complaints() == {}
+
+
+def test_a_draw_closed_and_reopened_meanwhile_stays_out_of_reach():
+    draw = make_draw(places=3)
+    schedule = draw.schedules.get()
+    close_schedule(schedule.pk, "listrik padam")
+    reopen_schedule(schedule.pk)
+    assert set(Place.objects.filter(slot=slot_of(draw)).values_list("pool", flat=True)) == {"draw"}
     assert complaints() == {}
 
 
