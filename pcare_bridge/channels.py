@@ -14,6 +14,7 @@ from pcare_bridge.fhir_client import FhirClient, FhirCredentials
 from pcare_bridge.models import Account, Delivery, FacilityAccount, SatusehatAccount
 from pcare_bridge.outcome import Outcome
 from pcare_bridge.profiles import kunjungan, satusehat, vaksinasi
+from pcare_bridge.profiles.common import Standing
 
 Client = PCareClient | FhirClient
 PROBE = "poli/fktp/{start}/{limit}"  # a cheap authenticated read (PROTOCOL 7.3)
@@ -36,6 +37,14 @@ def deliver(profile: str, client: Client, job: Job) -> Outcome:
     if isinstance(client, FhirClient):
         return satusehat.deliver(client, job)
     return (kunjungan if profile == "kunjungan" else vaksinasi).deliver(client, job)
+
+
+def compare(profile: str, client: Client, job: Job) -> tuple[list[Standing], dict[str, str]]:
+    """What stands upstream for a dose, and what should; raises Stop when the service cannot say now."""
+    if isinstance(client, FhirClient):
+        return satusehat.standing(client, job), satusehat.expected(job)
+    module = kunjungan if profile == "kunjungan" else vaksinasi
+    return module.standing(client, job), module.expected(job)
 
 
 def probe(client: Client) -> tuple[ErrorClass | None, int | None]:

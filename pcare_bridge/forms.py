@@ -1,6 +1,7 @@
 """Input of the health office's PCare pages."""
 
 import re
+from datetime import date
 from typing import Any
 
 from django import forms
@@ -44,6 +45,20 @@ class NikForm(forms.Form):
         if not re.fullmatch(r"[0-9]{16}", nik):
             raise ValidationError("NIK terdiri dari 16 angka.")
         return nik
+
+
+class DayForm(forms.Form):
+    """A day of injections, today at the latest."""
+
+    tanggal = forms.DateField(
+        label="Tanggal penyuntikan", widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d")
+    )
+
+    def clean_tanggal(self) -> date:
+        day: date = self.cleaned_data["tanggal"]
+        if day > timezone.localdate():
+            raise ValidationError("Tanggal belum tiba.")
+        return day
 
 
 class ReportForm(forms.Form):

@@ -4,13 +4,12 @@ import uuid
 from typing import Any, ClassVar
 
 from django.conf import settings
-from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import Q
 from django.utils import timezone
 
-from core.fields import EncryptedTextField
 from core.leases import LeasedQuerySet, LeasedRow
+from pcare_bridge.account_models import Account, FacilityAccount, ProfileSwitch, SatusehatAccount, default_profiles
 from pcare_bridge.errors import ERROR_CLASSES
 from programmes.models import Vaccine
 from regions.models import Facility
@@ -19,6 +18,10 @@ from vaccination.models import Immunization
 # Which service, with its own address, breaker and account, a profile goes to.
 SERVICES = {"vaksinasi": "pcare", "kunjungan": "pcare", "satusehat": "satusehat"}
 SERVICE_NAMES = {"pcare": "PCare", "satusehat": "SATUSEHAT"}
+__all__ = [
+    "Account", "Delivery", "DeliveryAttempt", "DeliveryQuerySet", "Difference", "FacilityAccount", "Incident",
+    "ProfileSwitch", "Reconciliation", "SatusehatAccount", "Upstream", "VaccineCode", "default_profiles",
+]  # fmt: skip
 OPEN_STATES = ("waiting", "in_flight", "held", "paused")
 
 
@@ -30,11 +33,6 @@ ACTS = {
     "handed_over": "Diserahkan",
     "reported": "Dilaporkan",
 }
-
-
-def default_profiles() -> list[str]:
-    """What a new account delivers to."""
-    return [Delivery.Profile.VAKSINASI.value]
 
 
 class Upstream(models.Model):
@@ -87,102 +85,6 @@ class Incident(models.Model):
 
     def __str__(self) -> str:
         return f"{self.began_at:%Y-%m-%d %H:%M} {self.error_class}"
-
-
-class Account(models.Model):
-    """Abstract: whether a facility delivers to one service, since when, and why it does not at the moment."""
-
-    is_active = models.BooleanField("aktif", default=True)
-    active_since = models.DateTimeField(
-        "berlaku sejak", default=timezone.now, db_comment="Doses recorded earlier are history and are not delivered."
-    )
-    paused_until = models.DateTimeField("dijeda sampai", null=True, blank=True)
-    pause_class = models.CharField("dijeda karena", max_length=20, blank=True)
-    pause_message = models.CharField("pesan saat dijeda", max_length=300, blank=True)
-    decode_failures = models.PositiveSmallIntegerField(default=0, db_comment="Unreadable answers in a row.")
-
-    # Which of SERVICES the account opens, and the column that says how old its password is.
-    service: ClassVar[str]
-    facility_id: int
-
-    class Meta:
-        abstract = True
-
-    @property
-    def is_paused(self) -> bool:
-        return bool(self.pause_class)
-
-
-class FacilityAccount(Account):
-    """A facility's PCare code and credentials; encrypted, changeable without a deploy."""
-
-    service = "pcare"
-    facility = models.OneToOneField(Facility, on_delete=models.PROTECT, related_name="pcare_account")
-    provider_code = models.CharField("kdProvider", max_length=8)
-    cons_id = models.CharField("cons-id", max_length=20, db_comment="Text: leading zeros count.")
-    secret = EncryptedTextField("kunci rahasia")
-    user_key = EncryptedTextField("user key")
-    username = models.CharField("nama akun", max_length=60)
-    password = EncryptedTextField("kata sandi")
-    application_code = models.CharField("kdAplikasi", max_length=5, default="095")
-    practitioner_code = models.CharField(
-        "kode vaksinator (kdDokter)", max_length=20, blank=True, db_comment="PCare's code of who vaccinates here."
-    )
-    profiles = ArrayField(models.CharField(max_length=12), default=default_profiles, verbose_name="profil")
-    clinic_code = models.CharField(
-        "kode poli (kdPoli)", max_length=10, blank=True, db_comment="Of a clinic for healthy visits; profile kunjungan."
-    )
-    password_changed_at = models.DateTimeField("kata sandi diganti", default=timezone.now)
-
-    class Meta:
-        verbose_name = "akun PCare fasilitas"
-        verbose_name_plural = "akun PCare fasilitas"
-
-    def __str__(self) -> str:
-        return self.provider_code
-
-
-class SatusehatAccount(Account):
-    """A facility's organisation at SATUSEHAT and the client pair it writes with (SATUSEHAT.md sections 1 and 2)."""
-
-    service = "satusehat"
-    facility = models.OneToOneField(Facility, on_delete=models.PROTECT, related_name="satusehat_account")
-    organization_id = models.CharField("nomor IHS organisasi", max_length=20)
-    location_id = models.CharField("nomor IHS lokasi vaksinasi", max_length=64)
-    client_id = EncryptedTextField("client id")
-    client_secret = EncryptedTextField("client secret")
-    practitioner_nik = EncryptedTextField("NIK vaksinator")
-    password_changed_at = models.DateTimeField("client secret diganti", default=timezone.now)
-    # Shared by all workers; a fresh one is asked for when it runs out or is refused.
-    access_token = EncryptedTextField(null=True, editable=False)
-    token_expires_at = models.DateTimeField(null=True, blank=True, editable=False)
-
-    class Meta:
-        verbose_name = "akun SATUSEHAT fasilitas"
-        verbose_name_plural = "akun SATUSEHAT fasilitas"
-
-    def __str__(self) -> str:
-        return self.organization_id
-
-
-class ProfileSwitch(models.Model):
-    """Kill switch of one profile, for one facility or for all, and since when a profile added later applies."""
-
-    facility = models.ForeignKey(Facility, on_delete=models.PROTECT, null=True, blank=True, related_name="+")
-    profile = models.CharField("profil", max_length=12)
-    active_since = models.DateTimeField("berlaku sejak", null=True, blank=True)
-    stopped_reason = models.CharField("dihentikan karena", max_length=200, blank=True)
-    stopped_at = models.DateTimeField("dihentikan", null=True, blank=True)
-
-    class Meta:
-        verbose_name = "sakelar profil"
-        verbose_name_plural = "sakelar profil"
-        constraints = [
-            models.UniqueConstraint(fields=["facility", "profile"], name="profile_switch_once", nulls_distinct=False)
-        ]
-
-    def __str__(self) -> str:
-        return f"{self.profile} {self.facility_id or 'semua'}"
 
 
 class VaccineCode(models.Model):
@@ -319,7 +221,7 @@ class Delivery(LeasedRow):
     @property
     def service(self) -> str:
         """The service this profile goes to."""
-        return SERVICES[self.profile]
+        return SERVICES.get(self.profile, "pcare")
 
     @property
     def service_name(self) -> str:
@@ -368,3 +270,58 @@ class DeliveryAttempt(models.Model):
         """The result in words."""
         error = ERROR_CLASSES.get(self.outcome)
         return error.title if error else ACTS.get(self.outcome, self.outcome)
+
+
+class Reconciliation(LeasedRow):
+    """Our doses of one facility, day and profile against what stands upstream; worked off like a delivery."""
+
+    DONE, FAILED = "done", "failed"
+
+    facility = models.ForeignKey(Facility, on_delete=models.PROTECT, related_name="+")
+    profile = models.CharField("profil", max_length=12, choices=Delivery.Profile)
+    day = models.DateField("tanggal penyuntikan")
+    given = models.PositiveIntegerField("diberikan", default=0)
+    sent = models.PositiveIntegerField("terkirim", default=0)
+    waiting_count = models.PositiveIntegerField("menunggu", default=0)
+    person_count = models.PositiveIntegerField("perlu petugas", default=0)
+    reported_count = models.PositiveIntegerField("dilaporkan di luar portal", default=0)
+    checked = models.PositiveIntegerField("dicocokkan", default=0, db_comment="Doses looked up upstream.")
+
+    class Meta:
+        verbose_name = "pencocokan"
+        verbose_name_plural = "pencocokan"
+        ordering = ["-day", "facility", "profile"]
+        constraints = [models.UniqueConstraint(fields=["facility", "profile", "day"], name="reconciliation_once")]
+        indexes = [
+            models.Index(
+                fields=["available_at"], name="reconciliation_open", condition=Q(state__in=["waiting", "in_flight"])
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.day} {self.profile}"
+
+
+class Difference(models.Model):
+    """One dose on which the portal and the service disagree, why, and whose turn it is."""
+
+    class Kind(models.TextChoices):
+        MISSING = "missing", "Hilang di sana"
+        DOUBLED = "doubled", "Ganda di sana"
+        DIFFERENT = "different", "Isi berbeda"
+        UNEXPECTED = "unexpected", "Sudah ada di sana"
+
+    reconciliation = models.ForeignKey(Reconciliation, on_delete=models.CASCADE, related_name="differences")
+    delivery = models.ForeignKey(Delivery, on_delete=models.PROTECT, related_name="differences")
+    kind = models.CharField("jenis", max_length=12, choices=Kind)
+    upstream_number = models.CharField("nomor di sana", max_length=200, blank=True)
+    field = models.CharField("isian", max_length=60, blank=True)
+    cause = models.CharField("sebab", max_length=200)
+    owner = models.CharField("ditangani", max_length=40)
+
+    class Meta:
+        verbose_name = "selisih"
+        verbose_name_plural = "selisih"
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.field}"

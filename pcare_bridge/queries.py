@@ -47,10 +47,19 @@ def state_of(immunization_id: int) -> DeliveryState | None:
 def state_of_row(immunization: Immunization) -> DeliveryState:
     """The state of one dose; costs no query when `deliveries` was prefetched."""
     rows = sorted(immunization.deliveries.all(), key=lambda row: (row.operation == "withdraw", row.created_at))
-    delivery = rows[-1] if rows else None
-    if delivery is None:
+    last = {row.profile: row for row in rows}
+    if not last:
         return _without_delivery(immunization)
-    return _of_delivery(delivery)
+    return _of_delivery(min(last.values(), key=_urgency))
+
+
+def _urgency(delivery: Delivery) -> int:
+    """Of several profiles people hear about the one that needs something; no member of JKN is no fault of a dose."""
+    if delivery.state == Delivery.REFUSED:
+        return 4 if delivery.error_class == "not_eligible" else 0
+    return {Delivery.SENT: 2, Delivery.REPORTED: 2, Delivery.WITHDRAWN: 3, Delivery.SUPERSEDED: 3}.get(
+        delivery.state, 1
+    )
 
 
 def handed_to(user: User) -> list[Delivery]:
@@ -62,9 +71,11 @@ def handed_to(user: User) -> list[Delivery]:
 def _of_delivery(delivery: Delivery) -> DeliveryState:
     label = delivery.get_state_display()
     error = ERROR_CLASSES.get(delivery.error_class)
+    error = error.about(delivery.service_name) if error else None
+    ministry = delivery.service == "satusehat"
     state = DeliveryState(
         "wait",
-        _("Menunggu PCare"),
+        _("Menunggu SATUSEHAT") if ministry else _("Menunggu PCare"),
         WAIT_SENTENCE,
         label,
         error.sentence if error else "Dikirim sendiri oleh sistem.",
@@ -76,9 +87,11 @@ def _of_delivery(delivery: Delivery) -> DeliveryState:
             return replace(
                 state,
                 kind="ok",
-                text=_("Diterima PCare"),
-                sentence=_("Dosis ini sudah tercatat di PCare."),
-                staff_sentence=f"Nomor PCare {delivery.upstream_number}.",
+                text=_("Diterima SATUSEHAT") if ministry else _("Diterima PCare"),
+                sentence=_("Dosis ini sudah tercatat di SATUSEHAT.")
+                if ministry
+                else _("Dosis ini sudah tercatat di PCare."),
+                staff_sentence=f"Nomor {delivery.service_name} {delivery.upstream_number}.",
                 accepted_at=delivery.finished_at,
             )
         case Delivery.REPORTED:

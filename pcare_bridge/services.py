@@ -8,7 +8,7 @@ from django.utils import timezone
 
 from accounts.models import User
 from core import sweeper
-from pcare_bridge import conf, health, settling
+from pcare_bridge import conf, deadlines, health, settling
 from pcare_bridge.models import Account, Delivery, DeliveryAttempt, DeliveryQuerySet, Upstream
 
 NOTE_MISSING = "Tulis catatan: apa yang dilakukan dan oleh siapa."
@@ -39,6 +39,16 @@ def release_identified() -> int:
     return now_whole.update(
         state=Delivery.WAITING, available_at=timezone.now(), attempts=0, first_attempt_at=None, finished_at=None
     )
+
+
+def renew_deadlines() -> int:
+    """Give rows that missed a limit their next one, so that they no longer stand before those still in time."""
+    now = timezone.now()
+    missed = Delivery.objects.filter(state=Delivery.WAITING, deadline_at__lte=now).select_related("immunization")[:500]
+    for delivery in missed:
+        deadline = deadlines.next_deadline(delivery.immunization.occurred_at, delivery.service, now)
+        Delivery.objects.filter(pk=delivery.pk).update(deadline_at=deadline)
+    return len(missed)
 
 
 @transaction.atomic

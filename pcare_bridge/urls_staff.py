@@ -1,6 +1,6 @@
 from django.urls import path
 
-from pcare_bridge import views_accounts, views_staff
+from pcare_bridge import views_accounts, views_reconciliation, views_staff
 
 app_name = "pcare"
 urlpatterns = [
@@ -11,6 +11,10 @@ urlpatterns = [
     path("dinkes/pcare/akun/", views_accounts.accounts, name="accounts"),
     path("dinkes/pcare/akun/<int:account_id>/", views_accounts.account, name="account"),
     path("dinkes/pcare/akun/<int:account_id>/lanjutkan/", views_accounts.resume, name="resume"),
+    path("dinkes/pcare/pencocokan/", views_reconciliation.day, name="reconciliation"),
+    path("dinkes/pcare/pencocokan/surat/", views_reconciliation.letter_pdf, name="letter"),
+    path("dinkes/pcare/pencocokan/jalankan/", views_reconciliation.run, name="reconcile"),
+    path("dinkes/pcare/pencocokan/<int:difference_id>/kirim-ulang/", views_reconciliation.resend, name="resend"),
     path("dinkes/pcare/<uuid:delivery_id>/", views_staff.detail, name="detail"),
     path("dinkes/pcare/<uuid:delivery_id>/kirim-ulang/", views_staff.retry, name="retry"),
     path("dinkes/pcare/<uuid:delivery_id>/serahkan/", views_staff.hand_over, name="hand_over"),

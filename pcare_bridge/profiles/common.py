@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -13,6 +14,14 @@ from pcare_bridge.outcome import Outcome
 DECODE_LAYERS = frozenset({"base64", "aes", "lzstring", "json"})
 # The services speak in the time of Jakarta, whatever zone this portal shows.
 WIB = ZoneInfo("Asia/Jakarta")
+
+
+@dataclass(frozen=True)
+class Standing:
+    """One record upstream that stands for a dose, and what it says in the fields we compare."""
+
+    number: str
+    values: dict[str, str]
 
 
 class Stop(Exception):

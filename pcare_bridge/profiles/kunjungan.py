@@ -14,7 +14,7 @@ from pcare_bridge.envelope import Reply, created_number, rows
 from pcare_bridge.errors import ERROR_CLASSES, classify
 from pcare_bridge.facts import DoseFacts, Job
 from pcare_bridge.outcome import Outcome
-from pcare_bridge.profiles.common import WIB, Stop, attempt, day, failure, look
+from pcare_bridge.profiles.common import WIB, Standing, Stop, attempt, day, failure, look
 
 MEMBER = "peserta/nik/{nik}"
 REGISTRATIONS = "pendaftaran"
@@ -114,6 +114,22 @@ def deliver(client: PCareClient, job: Job) -> Outcome:
     return replace(outcome, references=work.made)
 
 
+def standing(client: PCareClient, job: Job) -> list[Standing]:
+    """Every visit upstream that stands for this dose; none for somebody who is no member. Raises Stop."""
+    return [
+        Standing(str(item.get("noKunjungan") or ""), _compared(item)) for item in _Try(client, job).visits_of_dose()
+    ]
+
+
+def expected(job: Job) -> dict[str, str]:
+    """What a visit of this dose should say in the fields we compare."""
+    return _compared(visit_body(job.facts, job.sender_id, ""))
+
+
+def _compared(item: dict[str, Any]) -> dict[str, str]:
+    return {name: str(item.get(name) or "") for name in ("tglDaftar", "kdDiag1", "anamnesa")}
+
+
 class _Try:
     """One try: what it knows about the member, and the numbers it was given on the way."""
 
@@ -145,6 +161,15 @@ class _Try:
         if before:
             self._remove(before)
         return Outcome(number=self.job.number)
+
+    def visits_of_dose(self) -> list[dict[str, Any]]:
+        card, _ = self._member(self.facts.nik, must_be_active=False)
+        same_text = vaccine_text(self.facts)
+        return [
+            item
+            for item in (self._visits(card) if card else [])
+            if self._is_ours(item) or (item.get("tglDaftar") == self.day and item.get("anamnesa") == same_text)
+        ]
 
     def _is_registered(self) -> bool:
         known = self.job.references | self.made

@@ -18,7 +18,7 @@ from pcare_bridge.errors import classify as classify_pcare
 from pcare_bridge.facts import DoseFacts, Job
 from pcare_bridge.fhir_client import FhirClient
 from pcare_bridge.outcome import Outcome
-from pcare_bridge.profiles.common import Stop, attempt, failure, look
+from pcare_bridge.profiles.common import Standing, Stop, attempt, failure, look
 
 REQUESTS = 3
 NIK = "https://fhir.kemkes.go.id/id/nik"
@@ -164,6 +164,29 @@ def deliver(client: FhirClient, job: Job) -> Outcome:
     return replace(outcome, references=work.made, token=token, token_expires=expires)
 
 
+def standing(client: FhirClient, job: Job) -> list[Standing]:
+    """Every Immunization upstream under our identifier that is not entered in error; raises Stop."""
+    wanted = f"{identifier_system('immunization', job.facts.organization_id)}|{job.sender_id}"
+    reply = look(partial(client.search, "Immunization", identifier=wanted), classes=classify)
+    living = [row for row in _resources(reply) if row.get("status") != "entered-in-error"]
+    return [Standing(str(row.get("id") or ""), _compared(row)) for row in living]
+
+
+def expected(job: Job) -> dict[str, str]:
+    """What an Immunization of this dose should say in the elements we compare."""
+    return _compared(immunization(job, "", "", ""))
+
+
+def _compared(row: dict[str, Any]) -> dict[str, str]:
+    codings = row.get("vaccineCode", {}).get("coding", [])
+    return {
+        "occurrenceDateTime": str(row.get("occurrenceDateTime")),
+        "lotNumber": str(row.get("lotNumber")),
+        "vaccineCode": " ".join(sorted(str(item.get("code")) for item in codings)),
+        "doseNumber": str([item.get("doseNumberPositiveInt") for item in row.get("protocolApplied", [])]),
+    }
+
+
 class _Try:
     """One try, with the numbers it was given on the way."""
 
@@ -265,10 +288,11 @@ def rule_number(reply: Reply) -> str:
 
 
 def _first_id(reply: Reply) -> str:
-    payload = reply.payload if isinstance(reply.payload, dict) else {}
-    entries = payload.get("entry")
-    for entry in entries if isinstance(entries, list) else []:
-        resource = entry.get("resource") if isinstance(entry, dict) else None
-        if isinstance(resource, dict) and resource.get("id"):
-            return str(resource["id"])
-    return ""
+    return next((str(row["id"]) for row in _resources(reply) if row.get("id")), "")
+
+
+def _resources(reply: Reply) -> list[dict[str, Any]]:
+    """The resources of a Bundle."""
+    entries = reply.payload.get("entry") if isinstance(reply.payload, dict) else None
+    found = [entry.get("resource") for entry in entries or [] if isinstance(entry, dict)]
+    return [row for row in found if isinstance(row, dict)]

@@ -12,7 +12,7 @@ from pcare_bridge.envelope import created_number, rows
 from pcare_bridge.errors import ERROR_CLASSES, classify
 from pcare_bridge.facts import AdverseFacts, DoseFacts, Job, ScreeningFacts
 from pcare_bridge.outcome import Outcome
-from pcare_bridge.profiles.common import WIB, Stop, attempt, day, failure, look
+from pcare_bridge.profiles.common import WIB, Standing, Stop, attempt, day, failure, look
 
 COLLECTION = "vaksinasi"
 ITEM = "vaksinasi/{number}"
@@ -147,15 +147,41 @@ def _withdraw(client: PCareClient, job: Job) -> Outcome:
 def _number_upstream(client: PCareClient, job: Job) -> str:
     """The service's number for this very dose, or an empty text; stops the job when it cannot be known now."""
     for nik in dict.fromkeys((job.facts.nik, *job.former_niks)):
-        for page in range(MAX_PAGES):
-            reply = look(partial(client.get, BY_NIK, nik=nik, start=page * PAGE, limit=PAGE))
-            items = rows(reply.payload)
-            for item in items:
-                if _is_ours(item, job):
-                    return str(item.get("noVaksinasi") or "")
-            if len(items) < PAGE:
-                break
+        for item in _of_person(client, nik):
+            if _is_ours(item, job):
+                return str(item.get("noVaksinasi") or "")
     return ""
+
+
+def _of_person(client: PCareClient, nik: str) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = []
+    for page in range(MAX_PAGES):
+        reply = look(partial(client.get, BY_NIK, nik=nik, start=page * PAGE, limit=PAGE))
+        items = rows(reply.payload)
+        found += items
+        if len(items) < PAGE:
+            break
+    return found
+
+
+def standing(client: PCareClient, job: Job) -> list[Standing]:
+    """Every record upstream of this vaccine and dose of this person, whoever wrote it; raises Stop."""
+    mine = payload(job.facts, job.sender_id)
+    same = [
+        item
+        for item in _of_person(client, job.facts.nik)
+        if _is_ours(item, job) or all(str(item.get(name)) == str(mine[name]) for name in ("kdVaksin", "dosisKe"))
+    ]
+    return [Standing(str(item.get("noVaksinasi") or ""), _compared(item)) for item in same]
+
+
+def expected(job: Job) -> dict[str, str]:
+    """What a record of this dose should say in the fields we compare."""
+    return _compared(payload(job.facts, job.sender_id))
+
+
+def _compared(item: dict[str, Any]) -> dict[str, str]:
+    return {name: str(item.get(name)) for name in ("tglVaksin", "kdVaksin", "dosisKe", "noBatch")}
 
 
 def _is_ours(item: dict[str, Any], job: Job) -> bool:

@@ -124,6 +124,12 @@ TABLE: dict[str, Row] = {
     "dinkes/pcare/akun/<int:account_id>/lanjutkan/": Row(
         OFFICE_ADMIN, "dinkes/pcare/akun/{pcare.pk}/lanjutkan/", method="POST"
     ),
+    "dinkes/pcare/pencocokan/": Row(OFFICE),
+    "dinkes/pcare/pencocokan/surat/": Row(OFFICE),
+    "dinkes/pcare/pencocokan/jalankan/": Row(OFFICE_ADMIN, method="POST"),
+    "dinkes/pcare/pencocokan/<int:difference_id>/kirim-ulang/": Row(
+        OFFICE_ADMIN, "dinkes/pcare/pencocokan/1/kirim-ulang/", method="POST"
+    ),
     "dinkes/pcare/<uuid:delivery_id>/": Row(OFFICE, "dinkes/pcare/{delivery.pk}/"),
     "dinkes/pcare/<uuid:delivery_id>/kirim-ulang/": Row(
         OFFICE_ADMIN, "dinkes/pcare/{delivery.pk}/kirim-ulang/", method="POST"

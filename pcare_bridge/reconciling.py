@@ -1,0 +1,208 @@
+"""Ours against upstream, per facility, day and profile: missing, doubled, different, each with a cause and an owner.
+
+Reads only, at the same throttle as the deliveries. A reconciliation is a leased row: what a dead worker began is begun
+again, and its differences are replaced as a whole.
+"""
+
+from collections.abc import Iterable
+from datetime import date, datetime, time, timedelta
+from time import sleep
+
+from django.db import transaction
+from django.db.models import Count
+from django.utils import timezone
+
+from core import sweeper
+from pcare_bridge import accounts, channels, health
+from pcare_bridge.gather import job_for
+from pcare_bridge.models import (
+    OPEN_STATES,
+    SERVICES,
+    Delivery,
+    Difference,
+    FacilityAccount,
+    Reconciliation,
+    SatusehatAccount,
+    Upstream,
+)
+from pcare_bridge.profiles.common import Standing, Stop
+from vaccination.models import Immunization
+
+NIGHT = time(1, 30)  # local; after that the day before is compared
+LEASE_SECONDS = 900
+RETRY = timedelta(minutes=15)
+GIVE_UP = 40  # tries, about ten hours
+
+# Kind of difference: cause and owner, by what the portal believes.
+_WORDS = {
+    "missing": ("Terkirim menurut portal, tetapi tidak ada di sana: dihapus di sana atau tersimpan pada orang lain.",
+                "Dinas Kesehatan"),
+    "doubled": ("Dosis yang sama tercatat lebih dari sekali: diketik juga di sana, atau dikirim dari tempat lain.",
+                "petugas fasilitas"),
+    "different": ("Isinya diubah di sana sesudah dikirim, atau perbaikan di portal belum sampai.", "petugas fasilitas"),
+    "unexpected": ("Belum terkirim menurut portal, tetapi sudah ada di sana: diketik langsung, atau jawabannya hilang.",
+                   "petugas fasilitas"),
+}  # fmt: skip
+
+
+def request(day: date, facility_id: int | None = None) -> int:
+    """Queue the comparison of one day, for a facility or for all; returns how many were queued."""
+    queued = 0
+    for place, profile in _wanted(facility_id):
+        row, made = Reconciliation.objects.get_or_create(facility_id=place, profile=profile, day=day)
+        if not made:
+            again = Reconciliation.objects.filter(pk=row.pk, state__in=[Reconciliation.DONE, Reconciliation.FAILED])
+            queued += again.update(state=Reconciliation.WAITING, available_at=timezone.now(), attempts=0)
+        queued += made
+    transaction.on_commit(sweeper.wake, robust=True)
+    return queued
+
+
+def request_night(now: datetime | None = None) -> int:
+    """Queue yesterday once it is night; cheap when that was done."""
+    local = timezone.localtime(now)
+    yesterday = local.date() - timedelta(days=1)
+    if local.time() < NIGHT or Reconciliation.objects.filter(day=yesterday).exists():
+        return 0
+    return request(yesterday)
+
+
+def _wanted(facility_id: int | None) -> Iterable[tuple[int, str]]:
+    pcare = FacilityAccount.objects.filter(is_active=True)
+    satusehat = SatusehatAccount.objects.filter(is_active=True)
+    if facility_id is not None:
+        pcare, satusehat = pcare.filter(facility_id=facility_id), satusehat.filter(facility_id=facility_id)
+    for place, profiles in pcare.values_list("facility_id", "profiles"):
+        for profile in profiles:
+            yield place, profile
+    for place in satusehat.values_list("facility_id", flat=True):
+        yield place, "satusehat"
+
+
+def work(limit: int = 500) -> int:
+    """Carry out waiting comparisons; returns how many were finished."""
+    finished = 0
+    for row in Reconciliation.objects.claim(limit, seconds=LEASE_SECONDS):
+        finished += _compare(row)
+    return finished
+
+
+def _compare(row: Reconciliation) -> bool:
+    doses = _doses(row)
+    account = accounts.find(row.facility_id, row.profile)
+    upstream = health.upstream(SERVICES[row.profile])
+    if account is None or upstream is None or upstream.is_down or account.is_paused:
+        return _later(row, "layanan atau akun sedang tidak dapat dipakai")
+    found: list[Difference] = []
+    checked = 0
+    client = channels.client_for(account, lambda: _wait_turn(upstream.pk))
+    for delivery in doses:
+        try:
+            job = job_for(delivery, account, in_doubt=True)
+            if channels.missing_fields(row.profile, job.facts):
+                continue
+            standing, expected = channels.compare(row.profile, client, job)
+        except Stop as stop:
+            return _later(row, stop.outcome.message)
+        checked += 1
+        found += _judge(delivery, standing, expected)
+    with transaction.atomic():
+        row.finish(Reconciliation.DONE, checked=checked, last_error="", **_counts(row))
+        row.differences.all().delete()
+        for difference in found:
+            difference.reconciliation = row
+        Difference.objects.bulk_create(found)
+    return True
+
+
+def _later(row: Reconciliation, why: str) -> bool:
+    if row.attempts >= GIVE_UP:
+        row.finish(Reconciliation.FAILED, last_error=why[:500])
+    else:
+        row.retry_at(timezone.now() + RETRY, why)
+    return False
+
+
+def _of_day(row: Reconciliation) -> tuple[datetime, datetime]:
+    begin = timezone.make_aware(datetime.combine(row.day, time()))
+    return begin, begin + timedelta(days=1)
+
+
+def _doses(row: Reconciliation) -> list[Delivery]:
+    """The deliveries that count for the doses of that day, corrections in place of what they corrected."""
+    rows = Delivery.objects.filter(
+        facility_id=row.facility_id,
+        profile=row.profile,
+        immunization__status="completed",
+        immunization__occurred_at__range=_of_day(row),
+    ).exclude(operation=Delivery.Operation.WITHDRAW)
+    return list(rows.exclude(state__in=[Delivery.SUPERSEDED, Delivery.WITHDRAWN]).order_by("created_at"))
+
+
+def _counts(row: Reconciliation) -> dict[str, int]:
+    given = Immunization.objects.completed().filter(
+        facility_id=row.facility_id, is_primary_source=True, occurred_at__range=_of_day(row)
+    )
+    pks = [delivery.pk for delivery in _doses(row)]
+    states = dict(
+        Delivery.objects.filter(pk__in=pks).values_list("state").annotate(n=Count("pk")).values_list("state", "n")
+    )
+    return {
+        "given": given.count(),
+        "sent": states.get(Delivery.SENT, 0),
+        "waiting_count": sum(states.get(state, 0) for state in OPEN_STATES),
+        "person_count": states.get(Delivery.REFUSED, 0),
+        "reported_count": states.get(Delivery.REPORTED, 0),
+    }
+
+
+def _judge(delivery: Delivery, standing: list[Standing], expected: dict[str, str]) -> list[Difference]:
+    believed = delivery.state == Delivery.SENT
+    numbers = ", ".join(item.number for item in standing)[:200]
+    if not standing:
+        return [_difference(delivery, "missing")] if believed else []
+    if len(standing) > 1:
+        return [_difference(delivery, "doubled", numbers)]
+    if not believed:
+        # A dose reported on paper is expected to stand there.
+        return [] if delivery.state == Delivery.REPORTED else [_difference(delivery, "unexpected", numbers)]
+    values = standing[0].values
+    wrong = ", ".join(name for name, value in expected.items() if values.get(name) != value)
+    return [_difference(delivery, "different", numbers, wrong)] if wrong else []
+
+
+def _difference(delivery: Delivery, kind: str, number: str = "", field: str = "") -> Difference:
+    cause, owner = _WORDS[kind]
+    return Difference(
+        delivery=delivery, kind=kind, upstream_number=number, field=field[:60], cause=cause[:200], owner=owner
+    )
+
+
+def _wait_turn(upstream_id: int) -> None:
+    """Take the next slot of the shared throttle and sleep until it comes; locks the upstream row briefly."""
+    with transaction.atomic():
+        upstream = Upstream.objects.select_for_update().get(pk=upstream_id)
+        slot = health.reserve_slots(upstream, 1)[0]
+    sleep(max(0.0, min((slot - timezone.now()).total_seconds(), 60)))
+
+
+def send_again(difference: Difference) -> bool:
+    """Queue a dose that is missing or different upstream once more; it reads back before it writes."""
+    now = timezone.now()
+    changes: dict[str, object] = {
+        "state": Delivery.WAITING,
+        "available_at": now,
+        "attempts": 0,
+    }
+    if difference.kind == Difference.Kind.MISSING:
+        changes |= {"upstream_number": "", "outcome_unknown": True, "operation": Delivery.Operation.CREATE}
+    elif difference.kind == Difference.Kind.DIFFERENT:
+        changes |= {"operation": Delivery.Operation.UPDATE}
+    else:
+        return False
+    with transaction.atomic():
+        rows = Delivery.objects.filter(pk=difference.delivery_id, state=Delivery.SENT)
+        sent_again = rows.update(finished_at=None, first_attempt_at=None, references={}, **changes)
+        if sent_again:
+            transaction.on_commit(sweeper.wake, robust=True)
+    return bool(sent_again)

@@ -1,0 +1,98 @@
+"""`/dinkes/pcare/pencocokan/`: one day, ours against upstream, what differs and whose turn it is; the letter as PDF."""
+
+from datetime import date, timedelta
+from urllib.parse import urlencode
+
+from django.contrib import messages
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
+from django.utils import timezone
+from django.views.decorators.http import require_GET, require_POST
+
+from accounts.access import staff_required
+from pcare_bridge import letter, reconciling
+from pcare_bridge.forms import DayForm
+from pcare_bridge.models import Difference, FacilityAccount, Reconciliation, SatusehatAccount
+from regions.models import Facility
+
+
+def _day(request: HttpRequest, data: dict[str, str] | None = None) -> tuple[date, DayForm]:
+    """The wished day, else yesterday."""
+    yesterday = timezone.localdate() - timedelta(days=1)
+    form = DayForm(data if data is not None else request.GET or None, initial={"tanggal": yesterday})
+    wished = form.cleaned_data["tanggal"] if form.is_bound and form.is_valid() else None
+    return wished or yesterday, form
+
+
+def _rows(request: HttpRequest, wanted: date) -> QuerySet[Reconciliation]:
+    mine = Facility.objects.visible_to(request.user)
+    return (
+        Reconciliation.objects.filter(day=wanted, facility__in=mine)
+        .select_related("facility")
+        .order_by("facility__name", "profile")
+    )
+
+
+@require_GET
+@staff_required("pcare.view")
+def day(request: HttpRequest) -> HttpResponse:
+    """The comparisons of one day and every difference they found."""
+    wanted, form = _day(request)
+    rows = list(_rows(request, wanted))
+    differences = Difference.objects.filter(reconciliation__in=rows).select_related(
+        "reconciliation__facility", "delivery__immunization__vaccine"
+    )
+    context = {
+        "day": wanted,
+        "form": form,
+        "rows": rows,
+        "differences": differences.order_by("kind", "pk")[:500],
+        "may_manage": request.user.territory().can("pcare.manage"),  # type: ignore[union-attr]
+    }
+    return render(request, "pcare_bridge/reconciliation.html", context, status=422 if form.errors else 200)
+
+
+@require_POST
+@staff_required("pcare.manage")
+def run(request: HttpRequest) -> HttpResponse:
+    """Compare a day now: the worker does it, the page shows how far it is."""
+    wanted, form = _day(request, request.POST.dict())
+    if form.errors:
+        messages.error(request, "Pilih tanggal yang sudah lewat atau hari ini.")
+        return redirect("pcare:reconciliation")
+    mine = Facility.objects.visible_to(request.user)
+    have = set(FacilityAccount.objects.filter(facility__in=mine, is_active=True).values_list("facility_id", flat=True))
+    have |= set(
+        SatusehatAccount.objects.filter(facility__in=mine, is_active=True).values_list("facility_id", flat=True)
+    )
+    queued = sum(reconciling.request(wanted, facility_id) for facility_id in sorted(have))
+    messages.success(request, f"{queued} pencocokan dijalankan. Muat ulang halaman ini untuk melihat hasilnya.")
+    return redirect(f"{reverse('pcare:reconciliation')}?{urlencode({'tanggal': wanted.isoformat()})}")
+
+
+@require_POST
+@staff_required("pcare.manage")
+def resend(request: HttpRequest, difference_id: int) -> HttpResponse:
+    """Send again what is missing or different there."""
+    mine = Facility.objects.visible_to(request.user)
+    rows = Difference.objects.filter(reconciliation__facility__in=mine).select_related("reconciliation")
+    difference = get_object_or_404(rows, pk=difference_id)
+    if reconciling.send_again(difference):
+        messages.success(request, "Dikirim ulang. Cocokkan lagi sesudah beberapa menit.")
+    else:
+        messages.warning(request, "Selisih ini tidak dapat diselesaikan dengan mengirim ulang.")
+    wanted = difference.reconciliation.day.isoformat()
+    return redirect(f"{reverse('pcare:reconciliation')}?{urlencode({'tanggal': wanted})}")
+
+
+@require_GET
+@staff_required("pcare.view")
+def letter_pdf(request: HttpRequest) -> HttpResponse:
+    """The letter of one day; figures only, no person."""
+    wanted, _form = _day(request)
+    answer = HttpResponse(letter.render(wanted, list(_rows(request, wanted))), content_type="application/pdf")
+    answer["Content-Disposition"] = f'attachment; filename="pencocokan-{wanted.isoformat()}.pdf"'
+    answer["Cache-Control"] = "no-store"
+    return answer

@@ -1,0 +1,196 @@
+"""Ours against upstream: missing, doubled, different and unexpected doses, found on a real socket; letter and pages."""
+
+import io
+import json
+from datetime import datetime, time, timedelta
+from typing import Any
+
+import pytest
+import time_machine
+from django.core.management import call_command
+from django.test import Client
+from django.utils import timezone
+from pypdf import PdfReader
+
+from pcare_bridge import letter, reconciling, tasks
+from pcare_bridge.models import Delivery, Difference, Reconciliation
+from pcare_bridge.simulator.server import Server
+from regions.models import Facility
+from tests.pcare_bridge.doses import add_profiles, make_citizen, make_dose, make_facility
+from tests.pcare_bridge.running import run, upstream_rows, violations
+from tests.staff import make_staff, sign_in_staff
+
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("exchange")]
+TABLE = {"vaksinasi": "vaksinasi", "kunjungan": "kunjungan", "satusehat": "Immunization"}
+every = pytest.mark.parametrize("profile", list(TABLE))
+
+
+def compare(facility: Facility) -> dict[str, str]:
+    """Compare today and tell the kind of difference by lot."""
+    reconciling.request(timezone.localdate(), facility.pk)
+    reconciling.work()
+    assert set(Reconciliation.objects.values_list("state", flat=True)) == {"done"}
+    found = Difference.objects.select_related("delivery__immunization")
+    return {row.delivery.immunization.lot_number: row.kind for row in found}
+
+
+def spoil(simulator: Server, profile: str, lot: str, **changes: Any) -> None:
+    """Change or remove a record behind the portal's back."""
+    table = TABLE[profile]
+    number, row = next(
+        (number, row) for number, row in simulator.service.registry.tables[table].items() if lot in json.dumps(row)
+    )
+    simulator.service.registry.put(table, number, {**row, **changes} if changes else None)
+
+
+def double(simulator: Server, profile: str, lot: str) -> None:
+    table = TABLE[profile]
+    row = next(row for row in upstream_rows(simulator, table) if lot in json.dumps(row))
+    simulator.service.registry.put(
+        table, "KEDUA", row | {"id": "KEDUA", "noKunjungan": "KEDUA", "noVaksinasi": "KEDUA"}
+    )
+
+
+OTHER = {
+    "vaksinasi": {"noBatch": "LAIN"},
+    "kunjungan": {"anamnesa": "VAKSIN=Lain;BATCH=LAIN;DOSIS=9"},
+    "satusehat": {"lotNumber": "LAIN"},
+}
+
+
+@every
+def test_each_kind_of_difference_is_found_and_named(simulator: Server, profile: str) -> None:
+    facility = make_facility()
+    add_profiles(facility, profile)
+    for lot in ("SAMA", "HILANG", "GANDA", "BEDA"):
+        make_dose(facility, lot_number=lot)
+    run()
+    assert compare(facility) == {}
+    spoil(simulator, profile, "HILANG")
+    double(simulator, profile, "GANDA")
+    spoil(simulator, profile, "BEDA", **OTHER[profile])
+    assert compare(facility) == {"HILANG": "missing", "GANDA": "doubled", "BEDA": "different"}
+    row = Reconciliation.objects.get()
+    assert (row.given, row.sent, row.waiting_count, row.checked) == (4, 4, 0, 4)
+    assert all(line.cause and line.owner for line in Difference.objects.all())
+
+
+@every
+def test_what_is_missing_or_different_is_put_right_by_sending_it_again(simulator: Server, profile: str) -> None:
+    facility = make_facility()
+    add_profiles(facility, profile)
+    for lot in ("HILANG", "BEDA"):
+        make_dose(facility, lot_number=lot)
+    run()
+    spoil(simulator, profile, "HILANG")
+    spoil(simulator, profile, "BEDA", **OTHER[profile])
+    compare(facility)
+    assert all(reconciling.send_again(line) for line in Difference.objects.all())
+    run()
+    assert compare(facility) == {}
+    assert len(upstream_rows(simulator, TABLE[profile])) == 2
+    assert violations() == {}
+
+
+def test_a_dose_typed_in_at_pcare_before_ours_arrived_is_unexpected(simulator: Server) -> None:
+    facility = make_facility()
+    make_dose(facility)
+    run()
+    Delivery.objects.update(state="refused", error_class="server_fault")
+    assert compare(facility) == {"UJI-01": "unexpected"}
+    Delivery.objects.update(state="reported")
+    assert compare(facility) == {}, "reported on paper: it may well stand there"
+
+
+def test_during_an_outage_it_waits_and_is_done_when_pcare_is_back(simulator: Server) -> None:
+    facility = make_facility()
+    make_dose(facility)
+    run()
+    simulator.service.weather.start_outage()
+    reconciling.request(timezone.localdate(), facility.pk)
+    assert reconciling.work() == 0
+    row = Reconciliation.objects.get()
+    assert row.state == "waiting"
+    assert row.last_error
+    simulator.service.weather.end_outage()
+    Reconciliation.objects.update(available_at=timezone.now())
+    assert reconciling.work() == 1
+    assert Difference.objects.count() == 0
+
+
+def test_the_night_compares_yesterday_once(simulator: Server) -> None:
+    facility = make_facility()
+    yesterday = timezone.localdate() - timedelta(days=1)
+    make_dose(facility, occurred_at=timezone.now() - timedelta(days=1))
+    run()
+    evening = timezone.make_aware(datetime.combine(timezone.localdate(), time(0, 30)))
+    with time_machine.travel(evening, tick=True):
+        assert reconciling.request_night() == 0
+    night = timezone.make_aware(datetime.combine(timezone.localdate(), time(2, 0)))
+    assert reconciling.request_night(night) == 1
+    assert reconciling.request_night(night) == 0
+    tasks.reconcile()
+    assert Reconciliation.objects.get(day=yesterday).given == 1
+
+
+def test_the_command_says_what_differs_and_fails_on_it(simulator: Server) -> None:
+    facility = make_facility()
+    make_dose(facility)
+    run()
+    spoil(simulator, "vaksinasi", "UJI-01")
+    out = io.StringIO()
+    with pytest.raises(SystemExit) as stopped:
+        call_command("pcare_reconcile", "--date", timezone.localdate().isoformat(), "--json", stdout=out)
+    assert stopped.value.code == 1
+    assert json.loads(out.getvalue())["differences"] == {"missing": 1}
+    reconciling.send_again(Difference.objects.get())
+    run()
+    call_command("pcare_reconcile", "--date", timezone.localdate().isoformat(), stdout=out)
+    assert "selisih: tidak ada" in out.getvalue()
+
+
+def test_the_letter_is_one_page_with_given_sent_and_waiting(simulator: Server) -> None:
+    day = timezone.localdate()
+    for number in range(7, 40):
+        facility = make_facility(number)
+        Reconciliation.objects.create(
+            facility=facility,
+            profile="vaksinasi",
+            day=day,
+            state="done",
+            given=1000 + number,
+            sent=900,
+            waiting_count=100,
+        )
+    reader = PdfReader(io.BytesIO(letter.render(day, list(Reconciliation.objects.select_related("facility")))))
+    assert len(reader.pages) == 1
+    text = reader.pages[0].extract_text()
+    assert "Puskesmas Uji 39" in text
+    assert "11 baris lain" in text
+    total = sum(1000 + number for number in range(7, 40))
+    assert f"{total:,}".replace(",", ".") in text
+    assert "29.700" in text
+    assert "3.300" in text
+
+
+def test_the_page_compares_shows_and_sends_again(client: Client, simulator: Server) -> None:
+    facility = make_facility()
+    make_dose(facility, make_citizen("Warga Rahasia"))
+    run()
+    spoil(simulator, "vaksinasi", "UJI-01")
+    office = sign_in_staff(client, make_staff("admin_dinkes", city=True))
+    day = timezone.localdate().isoformat()
+    assert "Belum dicocokkan" in office.get("/dinkes/pcare/pencocokan/", {"tanggal": day}).text
+    answer = office.post("/dinkes/pcare/pencocokan/jalankan/", {"tanggal": day})
+    assert answer.status_code == 302
+    reconciling.work()
+    page = office.get(answer["Location"]).text
+    assert "Hilang di sana" in page
+    difference = Difference.objects.get()
+    office.post(f"/dinkes/pcare/pencocokan/{difference.pk}/kirim-ulang/")
+    run()
+    assert len(upstream_rows(simulator)) == 1
+    pdf = office.get("/dinkes/pcare/pencocokan/surat/", {"tanggal": day})
+    assert pdf["Content-Type"] == "application/pdf"
+    assert "Warga Rahasia" not in PdfReader(io.BytesIO(pdf.content)).pages[0].extract_text()
+    assert office.get("/dinkes/pcare/pencocokan/", {"tanggal": "kacau"}).status_code == 422
