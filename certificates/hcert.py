@@ -14,14 +14,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-import base45
 import cbor2
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature, encode_dss_signature
 
-from certificates import dcc, outcome, whoformats
+from certificates import base45, dcc, outcome, whoformats
 from certificates.outcome import Outcome
 from certificates.trust import KeyRing, TrustedKey
 
@@ -104,7 +103,7 @@ def issue(
     payload = cbor2.dumps(claims)
     signature = sign(_to_be_signed(protected, payload))
     message = cbor2.dumps(cbor2.CBORTag(COSE_SIGN1_TAG, [protected, {}, payload, signature]))
-    return Signed(PREFIX + base45.b45encode(zlib.compress(message, 9)).decode("ascii"), signature)
+    return Signed(PREFIX + base45.encode(zlib.compress(message, 9)), signature)
 
 
 def sign_es256(key: ec.EllipticCurvePrivateKey, data: bytes) -> bytes:
@@ -231,7 +230,7 @@ def _open(text: str) -> _Message:
     if len(text) > MAX_TEXT:
         raise _Refused(outcome.BAD_BASE45)
     try:
-        packed = base45.b45decode(text[len(PREFIX) :])
+        packed = base45.decode(text[len(PREFIX) :])
     except ValueError as error:
         raise _Refused(outcome.BAD_BASE45) from error
     try:
