@@ -52,7 +52,7 @@ class WaitForm(forms.Form):
             "tempat": f"f:{schedule.facility.code}" if schedule else f"k:{home_kecamatan(account) or ''}",
             "vaksin": "",
             "dari": today,
-            "sampai": first + timedelta(days=USUAL_DAYS),
+            "sampai": min(first + timedelta(days=USUAL_DAYS), today + timedelta(days=LONGEST_DAYS)),
         }
         super().__init__(data, initial=initial)
         self.members = {str(one.public_id): one for one in members}
