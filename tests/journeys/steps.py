@@ -54,6 +54,16 @@ def citizen_books(citizen: Visitor, *, search: str, who: str) -> str:
     citizen.visit(f"/jadwal/?{search}")
     citizen.page.locator("main .card--link a").first.click()
     citizen.look()
+    return _book_from_here(citizen, who)
+
+
+def citizen_books_session(citizen: Visitor, schedule: str, *, who: str) -> str:
+    """From one schedule's page to the ticket; returns the ticket code."""
+    citizen.visit(schedule)
+    return _book_from_here(citizen, who)
+
+
+def _book_from_here(citizen: Visitor, who: str) -> str:
     citizen.page.locator("main").get_by_role("link", name=re.compile("^Pesan")).first.click()
     citizen.look()
     if citizen.page.locator("main").get_by_role("link", name=who).count():  # not asked in a family of one
