@@ -30,8 +30,9 @@ def express(request: HttpRequest) -> HttpResponse | None:
 
 
 def _json(content: dict[str, object], status: int) -> HttpResponse:
-    body = json.dumps(content, ensure_ascii=False, separators=(",", ":"))
+    body = json.dumps(content, ensure_ascii=False, separators=(",", ":")).encode()
     response = HttpResponse(body, status=status, content_type="application/json")
+    response.headers["Content-Length"] = str(len(body))
     response.headers["Cache-Control"] = "private, no-store"
     response.headers["X-Content-Type-Options"] = "nosniff"
     return response

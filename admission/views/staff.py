@@ -37,7 +37,9 @@ def overview(request: StaffRequest) -> HttpResponse:
         "load": measured,
         "past": _past(),
         "may_manage": request.user.territory().can("schedule.manage"),
-        "refresh": 5 if open_rooms else 0,
+        "admitting": any(room.state == Room.State.ADMITTING and room.opens_at <= now for room in open_rooms),
+        "writing": request.GET.get("tulis", ""),
+        "refresh": 5 if open_rooms and "tulis" not in request.GET else 0,  # never under somebody's fingers
     }
     response = render(request, "admission/staff.html", context)
     response.headers["Cache-Control"] = "private, no-store"
