@@ -109,3 +109,9 @@ class ProfileSwitch(models.Model):
 
     def __str__(self) -> str:
         return f"{self.profile} {self.facility_id or 'semua'}"
+
+    @property
+    def label(self) -> str:
+        """What it stops, in words."""
+        names = {"vaksinasi": "PCare Vaksinasi", "kunjungan": "PCare Kunjungan", "satusehat": "SATUSEHAT"}
+        return f"{names[self.profile]}, {self.facility or 'semua fasilitas'}"

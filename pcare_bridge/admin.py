@@ -3,8 +3,17 @@
 from django.contrib import admin
 
 from core.admin import ReadOnlyAdmin
-from pcare_bridge.forms import AccountForm
-from pcare_bridge.models import Delivery, FacilityAccount, Incident, Upstream, VaccineCode
+from pcare_bridge.forms import AccountForm, SatusehatForm
+from pcare_bridge.models import (
+    Delivery,
+    Difference,
+    FacilityAccount,
+    Incident,
+    Reconciliation,
+    SatusehatAccount,
+    Upstream,
+    VaccineCode,
+)
 
 
 class NewAccountForm(AccountForm):
@@ -21,9 +30,23 @@ class FacilityAccountAdmin(admin.ModelAdmin):
     list_select_related = ["facility"]
 
 
+class NewSatusehatForm(SatusehatForm):
+    """The same form with the facility to choose."""
+
+    class Meta(SatusehatForm.Meta):
+        fields = ["facility", *SatusehatForm.Meta.fields]
+
+
+@admin.register(SatusehatAccount)
+class SatusehatAccountAdmin(admin.ModelAdmin):
+    form = NewSatusehatForm
+    list_display = ["facility", "organization_id", "is_active", "pause_class", "password_changed_at"]
+    list_select_related = ["facility"]
+
+
 @admin.register(VaccineCode)
 class VaccineCodeAdmin(admin.ModelAdmin):
-    list_display = ["vaccine", "code", "is_sample"]
+    list_display = ["vaccine", "code", "diagnosis_code", "is_sample"]
 
 
 @admin.register(Delivery)
@@ -33,4 +56,4 @@ class DeliveryAdmin(ReadOnlyAdmin):
     show_full_result_count = False
 
 
-admin.site.register([Incident, Upstream], ReadOnlyAdmin)
+admin.site.register([Difference, Incident, Reconciliation, Upstream], ReadOnlyAdmin)

@@ -9,8 +9,9 @@ from django.core.exceptions import ValidationError
 from django.utils import timezone
 
 from accounts.models import Membership, User
+from pcare_bridge import planning
 from pcare_bridge.errors import ERROR_CLASSES
-from pcare_bridge.models import Delivery, FacilityAccount
+from pcare_bridge.models import SERVICES, Delivery, FacilityAccount, SatusehatAccount
 from regions.models import Facility
 
 CLASS_CHOICES = [(item.key, item.title) for item in ERROR_CLASSES.values()]
@@ -94,20 +95,31 @@ class AccountForm(forms.ModelForm):
 
     class Meta:
         model = FacilityAccount
-        fields = ["provider_code", "practitioner_code", "cons_id", "username", "application_code", "is_active"]
+        fields = [
+            "provider_code", "practitioner_code", "clinic_code", "cons_id", "username", "application_code", "is_active",
+        ]  # fmt: skip
         labels = {
             "provider_code": "Kode fasilitas di PCare (kdProvider)",
             "practitioner_code": "Kode vaksinator di PCare (kdDokter)",
+            "clinic_code": "Kode poli kunjungan sehat (kdPoli)",
             "application_code": "Kode aplikasi (kdAplikasi)",
             "is_active": "Kirim dosis fasilitas ini ke PCare",
         }
 
+    profiles = forms.MultipleChoiceField(
+        label="Dikirim sebagai",
+        choices=[(value, label) for value, label in Delivery.Profile.choices if SERVICES[value] == "pcare"],
+        widget=forms.CheckboxSelectMultiple,
+        error_messages={"required": "Pilih paling sedikit satu cara kirim, atau matikan akun ini."},
+        help_text="Cara yang baru dipilih berlaku untuk dosis sejak sekarang; yang dilepas menghabiskan antreannya.",
+    )
     secret = forms.CharField(label="Kunci rahasia", required=False, max_length=100, widget=forms.PasswordInput)
     user_key = forms.CharField(label="User key", required=False, max_length=100, widget=forms.PasswordInput)
     password = forms.CharField(label="Kata sandi PCare", required=False, max_length=100, widget=forms.PasswordInput)
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self.fields["profiles"].initial = self.instance.profiles
         for name in self.SECRETS:
             self.fields[name].help_text = "Kosongkan bila tidak berubah."
             self.fields[name].widget.attrs["autocomplete"] = "off"
@@ -117,6 +129,12 @@ class AccountForm(forms.ModelForm):
         if not re.fullmatch(r"[0-9A-Z]{8}", code):
             raise ValidationError("kdProvider terdiri dari 8 angka atau huruf besar.")
         return code
+
+    def clean(self) -> dict[str, Any]:
+        data = super().clean() or self.cleaned_data
+        if "kunjungan" in data.get("profiles", []) and not data.get("clinic_code"):
+            self.add_error("clinic_code", "Isi kode poli: PCare Kunjungan tidak dapat dikirim tanpa itu.")
+        return data
 
     def clean_user_key(self) -> str:
         key = self.cleaned_data["user_key"].strip()
@@ -131,5 +149,69 @@ class AccountForm(forms.ModelForm):
                 setattr(account, name, self.cleaned_data[name])
         if self.cleaned_data["password"]:
             account.password_changed_at = timezone.now()
+        if account.pk is None:
+            account.profiles = self.cleaned_data["profiles"]
+        account.save()
+        planning.switch_profiles(account, self.cleaned_data["profiles"])
+        return account
+
+
+class SatusehatForm(forms.ModelForm):
+    """A facility's SATUSEHAT account; secret parts are written, never shown, and kept when left empty."""
+
+    SECRETS = ("client_id", "client_secret", "practitioner_nik")
+
+    class Meta:
+        model = SatusehatAccount
+        fields = ["organization_id", "location_id", "is_active"]
+        labels = {"is_active": "Kirim dosis fasilitas ini ke SATUSEHAT"}
+
+    client_id = forms.CharField(label="Client id", required=False, max_length=100, widget=forms.PasswordInput)
+    client_secret = forms.CharField(label="Client secret", required=False, max_length=100, widget=forms.PasswordInput)
+    practitioner_nik = forms.CharField(
+        label="NIK vaksinator",
+        required=False,
+        max_length=16,
+        widget=forms.PasswordInput(attrs={"inputmode": "numeric"}),
+    )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        for name in self.SECRETS:
+            known = bool(getattr(self.instance, name, ""))
+            self.fields[name].required = not known
+            self.fields[name].help_text = "Kosongkan bila tidak berubah." if known else ""
+            self.fields[name].widget.attrs["autocomplete"] = "off"
+
+    def clean_practitioner_nik(self) -> str:
+        nik: str = self.cleaned_data["practitioner_nik"]
+        if nik and not re.fullmatch(r"[0-9]{16}", nik):
+            raise ValidationError("NIK terdiri dari 16 angka.")
+        return nik
+
+    def save(self, commit: bool = True) -> SatusehatAccount:
+        account: SatusehatAccount = super().save(commit=False)
+        for name in self.SECRETS:
+            if self.cleaned_data[name]:
+                setattr(account, name, self.cleaned_data[name])
+        if self.cleaned_data["client_secret"]:
+            account.password_changed_at, account.access_token = timezone.now(), None
         account.save()
         return account
+
+
+class SwitchForm(forms.Form):
+    """Stop one profile, here or everywhere, with a reason."""
+
+    profil = forms.ChoiceField(label="Cara kirim", choices=Delivery.Profile.choices)
+    di = forms.ModelChoiceField(
+        label="Fasilitas", required=False, queryset=Facility.objects.none(), empty_label="Semua fasilitas"
+    )
+    alasan = forms.CharField(label="Alasan", max_length=150)
+
+    def __init__(self, data: Any, user: Any) -> None:
+        super().__init__(data, auto_id="id_sakelar_%s")
+        field = self.fields["di"]
+        assert isinstance(field, forms.ModelChoiceField)
+        field.queryset = Facility.objects.visible_to(user)
+        vars(field)["conditional"] = True

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from django.conf import settings
-from django.db.models import Count, Min
+from django.db.models import Count, Min, Q
 from django.utils import timezone
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
@@ -13,7 +13,7 @@ from django.utils.translation import gettext_lazy as _
 from accounts.models import User
 from pcare_bridge import health
 from pcare_bridge.errors import ERROR_CLASSES, ErrorClass
-from pcare_bridge.models import OPEN_STATES, Delivery, FacilityAccount, Incident, Upstream
+from pcare_bridge.models import OPEN_STATES, Delivery, FacilityAccount, Incident, ProfileSwitch, Upstream
 from regions.models import Facility
 from vaccination.models import Immunization
 
@@ -242,6 +242,12 @@ def troubled_accounts(user: object) -> list[FacilityAccount]:
         .exclude(pause_class="")
         .select_related("facility")
     )
+
+
+def stopped_profiles(user: User) -> list[ProfileSwitch]:
+    """Profiles a person stopped everywhere or at a facility of the user."""
+    mine = Q(facility__isnull=True) | Q(facility__in=Facility.objects.visible_to(user))
+    return list(ProfileSwitch.objects.filter(mine).exclude(stopped_reason="").select_related("facility"))
 
 
 def is_down_now() -> tuple[bool, datetime | None, int]:

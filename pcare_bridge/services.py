@@ -9,7 +9,8 @@ from django.utils import timezone
 from accounts.models import User
 from core import sweeper
 from pcare_bridge import conf, deadlines, health, settling
-from pcare_bridge.models import Account, Delivery, DeliveryAttempt, DeliveryQuerySet, Upstream
+from pcare_bridge.models import Account, Delivery, DeliveryAttempt, DeliveryQuerySet, ProfileSwitch, Upstream
+from regions.models import Facility
 
 NOTE_MISSING = "Tulis catatan: apa yang dilakukan dan oleh siapa."
 
@@ -101,6 +102,22 @@ def stop(reason: str) -> None:
     """Stop all sending until `go_on`; what is under way finishes."""
     health.upstream()
     Upstream.objects.filter(base_url=conf.base_url()).update(paused_reason=reason)
+
+
+def stop_profile(profile: str, facility: Facility | None, reason: str, by: User) -> ProfileSwitch:
+    """Keep one profile back, at a facility or everywhere; doses are recorded and wait."""
+    switch, _ = ProfileSwitch.objects.update_or_create(
+        facility=facility,
+        profile=profile,
+        defaults={"stopped_reason": f"{reason.strip()} ({by})"[:200], "stopped_at": timezone.now()},
+    )
+    return switch
+
+
+def release_profile(switch: ProfileSwitch) -> None:
+    """Let a stopped profile go on."""
+    ProfileSwitch.objects.filter(pk=switch.pk).update(stopped_reason="", stopped_at=None)
+    sweeper.wake()
 
 
 def go_on() -> None:

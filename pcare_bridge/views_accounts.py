@@ -12,15 +12,15 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from accounts.access import staff_required
 from pcare_bridge import planning, services
 from pcare_bridge.errors import ERROR_CLASSES, ErrorClass
-from pcare_bridge.forms import AccountForm
-from pcare_bridge.models import FacilityAccount
+from pcare_bridge.forms import AccountForm, SatusehatForm
+from pcare_bridge.models import FacilityAccount, SatusehatAccount
 from regions.models import Facility
 
 # PCare passwords are renewed at most every two months (PROTOCOL section 3): warn before.
 PASSWORD_DAYS, WARN_DAYS = 60, 50
 
 
-@dataclass(frozen=True)
+@dataclass
 class AccountLine:
     """One account of the list, why it is paused, and how old its password is."""
 
@@ -28,6 +28,7 @@ class AccountLine:
     error: ErrorClass | None
     old: bool
     expires: datetime
+    satusehat: SatusehatAccount | None = None
 
 
 def _visible(request: HttpRequest, account_id: int) -> FacilityAccount:
@@ -52,6 +53,9 @@ def accounts(request: HttpRequest) -> HttpResponse:
         for row in rows
     ]
     lines.sort(key=lambda line: (not line.account.is_paused, not line.old))
+    satusehat = {row.facility_id: row for row in SatusehatAccount.objects.filter(facility__in=mine)}
+    for line in lines:
+        line.satusehat = satusehat.get(line.account.facility_id)
     context = {"lines": lines, "without": mine.filter(pcare_account__isnull=True)}
     return render(request, "pcare_bridge/accounts.html", context)
 
@@ -84,3 +88,21 @@ def resume(request: HttpRequest, account_id: int) -> HttpResponse:
     freed = services.resume(row)
     messages.success(request, f"{row.facility}: {freed} kiriman dilanjutkan.")
     return redirect("pcare:accounts")
+
+
+@require_http_methods(["GET", "POST"])
+@staff_required("pcare.manage", fresh=True)
+def satusehat(request: HttpRequest, account_id: int) -> HttpResponse:
+    """The same facility's account at SATUSEHAT, made on first saving."""
+    facility = _visible(request, account_id).facility
+    row = SatusehatAccount.objects.filter(facility=facility).first() or SatusehatAccount(facility=facility)
+    form = SatusehatForm(request.POST or None, instance=row)
+    if request.method == "POST" and form.is_valid():
+        saved = form.save()
+        freed = services.resume(saved) if saved.is_active else 0
+        added = planning.backfill(saved) if saved.is_active else 0
+        messages.success(request, f"Akun SATUSEHAT disimpan. {freed + added} kiriman dilanjutkan.")
+        return redirect("pcare:accounts")
+    error = ERROR_CLASSES.get(row.pause_class)
+    context = {"form": form, "account": row, "error": error.about("SATUSEHAT") if error else None, "satusehat": True}
+    return render(request, "pcare_bridge/account.html", context, status=422 if form.errors else 200)

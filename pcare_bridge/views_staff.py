@@ -16,7 +16,7 @@ from core.crypto import blind_index
 from core.readlog import log_read
 from pcare_bridge import queries, services
 from pcare_bridge.errors import ERROR_CLASSES
-from pcare_bridge.forms import FilterForm, HandOverForm, NikForm, ReportForm
+from pcare_bridge.forms import FilterForm, HandOverForm, NikForm, ReportForm, SwitchForm
 from pcare_bridge.models import OPEN_STATES, Delivery, DeliveryQuerySet
 from registration.models import Citizen
 
@@ -49,6 +49,8 @@ def _overview(request: HttpRequest) -> dict[str, Any]:
         "classes": queries.by_class(request.user),
         "accounts": queries.troubled_accounts(request.user),
         "may_manage": _user(request).territory().can("pcare.manage"),
+        "switches": queries.stopped_profiles(_user(request)),
+        "switch_form": SwitchForm(None, request.user),
     }
 
 
@@ -193,4 +195,24 @@ def stop(request: HttpRequest) -> HttpResponse:
         messages.success(request, "Pengiriman ke PCare dihentikan. Dosis tetap dicatat dan menunggu.")
     else:
         messages.error(request, "Tulis alasan menghentikan pengiriman.")
+    return redirect("pcare:queue")
+
+
+@require_POST
+@staff_required("pcare.manage")
+def switch(request: HttpRequest) -> HttpResponse:
+    """Stop one profile at a facility or everywhere, or let it go on."""
+    if request.POST.get("lanjutkan"):
+        found = [row for row in queries.stopped_profiles(_user(request)) if str(row.pk) == request.POST["lanjutkan"]]
+        for row in found:
+            services.release_profile(row)
+            messages.success(request, f"{row.label} berjalan lagi.")
+        return redirect("pcare:queue")
+    form = SwitchForm(request.POST, request.user)
+    if form.is_valid():
+        data = form.cleaned_data
+        row = services.stop_profile(data["profil"], data["di"], data["alasan"], _user(request))
+        messages.success(request, f"{row.label} dihentikan. Dosis tetap dicatat dan menunggu.")
+    else:
+        messages.error(request, "Pilih cara kirim dan tulis alasan menghentikannya.")
     return redirect("pcare:queue")

@@ -124,6 +124,8 @@ TABLE: dict[str, Row] = {
     "dinkes/pcare/akun/<int:account_id>/lanjutkan/": Row(
         OFFICE_ADMIN, "dinkes/pcare/akun/{pcare.pk}/lanjutkan/", method="POST"
     ),
+    "dinkes/pcare/akun/<int:account_id>/satusehat/": Row(OFFICE_ADMIN, "dinkes/pcare/akun/{pcare.pk}/satusehat/"),
+    "dinkes/pcare/sakelar/": Row(OFFICE_ADMIN, method="POST"),
     "dinkes/pcare/pencocokan/": Row(OFFICE),
     "dinkes/pcare/pencocokan/surat/": Row(OFFICE),
     "dinkes/pcare/pencocokan/jalankan/": Row(OFFICE_ADMIN, method="POST"),

@@ -287,6 +287,7 @@ def test_an_account_is_repaired_on_its_page_and_its_queue_goes_on(office: Client
         "username": account.username,
         "application_code": "095",
         "is_active": "on",
+        "profiles": ["vaksinasi"],
         "password": f"Sandi:{account.provider_code}#1",
     }
     assert office.post(f"/dinkes/pcare/akun/{account.pk}/", form | {"provider_code": "1"}).status_code == 422
