@@ -33,33 +33,40 @@ def settle_batch(payload: dict[str, Any]) -> None:
     """
     draw = Draw.objects.defer("seed").get(pk=payload["draw_id"])
     rows = DrawEntry.objects.filter(draw=draw, told_at__isnull=True).order_by("rank", "pk")
-    batch = list(rows.select_for_update(no_key=True, skip_locked=True)[:BATCH])
+    locked = rows.select_for_update(no_key=True, skip_locked=True, of=("self",))
+    batch = list(locked.prefetch_related("members__citizen__account")[:BATCH])
+    schedules = Schedule.objects.filter(draw=draw).select_related("facility", "vaccine").in_bulk()
     for entry in batch:
-        _settle(draw, entry)
+        _settle(draw, entry, schedules)
     DrawEntry.objects.filter(pk__in=[entry.pk for entry in batch]).update(told_at=timezone.now())
     if len(batch) == BATCH:
         outbox.add("draw.ended", draw_id=draw.pk)
 
 
-def _settle(draw: Draw, entry: DrawEntry) -> None:
+def _settle(draw: Draw, entry: DrawEntry, schedules: dict[int, Schedule]) -> None:
     entry.draw = draw
     if entry.outcome == DrawEntry.Outcome.WITHDRAWN:
         return
     if draw.state == Draw.State.CANCELLED:
         _tell(entry, "draw_cancelled", _cancelled_text)
     elif entry.outcome == DrawEntry.Outcome.LOST:
-        waits = _join_waiting_list(draw, entry)
+        waits = _join_waiting_list(draw, entry, schedules)
         _tell(entry, "draw_lost", _lost_text if waits else _lost_only_text)
     elif entry.outcome == DrawEntry.Outcome.INELIGIBLE:
         _tell(entry, "draw_ineligible", _ineligible_text)
     # Winners have the message of their appointment, with the ticket.
 
 
-def _join_waiting_list(draw: Draw, entry: DrawEntry) -> bool:
+def _members(entry: DrawEntry) -> list[DrawMember]:
+    return sorted(entry.members.all(), key=lambda member: member.pk)
+
+
+def _join_waiting_list(draw: Draw, entry: DrawEntry, schedules: dict[int, Schedule]) -> bool:
     """Whoever lost waits on in drawn order, for the same days; False when they wait or are booked already."""
-    wished = list(Schedule.objects.filter(pk__in=entry.wishes).select_related("facility"))
-    members = DrawMember.objects.filter(entry=entry, is_active=True, citizen__merged_into__isnull=True)
-    citizens = [member.citizen for member in members.select_related("citizen").order_by("pk")]
+    wished = [schedules[pk] for pk in entry.wishes if pk in schedules]
+    citizens = [
+        member.citizen for member in _members(entry) if member.is_active and member.citizen.merged_into_id is None
+    ]
     if not citizens or not wished:
         return False
     facilities = {one.facility_id: one.facility for one in wished}
@@ -80,7 +87,7 @@ def _join_waiting_list(draw: Draw, entry: DrawEntry) -> bool:
 
 
 def _tell(entry: DrawEntry, kind: str, text: Any) -> None:
-    members = list(entry.members.select_related("citizen__account").order_by("pk"))
+    members = _members(entry)
     # One message per phone: a family of five is told once.
     phones = {phone: member.citizen for member in reversed(members) if (phone := notification_phone(member.citizen))}
     for position, (phone, citizen) in enumerate(sorted(phones.items(), key=lambda pair: pair[1].pk)):
