@@ -5,9 +5,11 @@ Answers about health are encrypted and bound to person and session: an address b
 
 import base64
 import json
+import math
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 from urllib.parse import urlencode
 from uuid import UUID, uuid4
@@ -93,6 +95,11 @@ def request_key(request: HttpRequest) -> UUID:
         return UUID(raw)
     except ValueError:
         return uuid4()
+
+
+def seconds_left(until: datetime | None, now: datetime) -> int:
+    """For the countdown; rounded up, since a hold that is called over on the page must be over on the server."""
+    return max(0, math.ceil((until - now).total_seconds())) if until else 0
 
 
 def with_query(path: str, **values: Any) -> str:

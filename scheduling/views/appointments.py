@@ -26,8 +26,10 @@ SCHEDULES_TO_MOVE_TO = 6
 def appointment_list(request: CitizenRequest) -> HttpResponse:
     """Active appointments by date, then the past ones."""
     rows = _of_family(request).select_related("programme")
+    active = list(rows.filter(status__in=Appointment.ACTIVE).order_by("slot__starts_at"))
     context = {
-        "active": rows.filter(status__in=Appointment.ACTIVE).order_by("slot__starts_at"),
+        "active": active,
+        "together": _booked_together(active),
         "past": rows.exclude(status__in=Appointment.ACTIVE).order_by("-slot__starts_at")[:PAST_SHOWN],
         "has_family": bool(family(request.citizen_account)),
         **waiting_of(request),
@@ -104,6 +106,14 @@ def cancel(request: CitizenRequest, public_id: UUID) -> HttpResponse:
             appointment = _appointment(request, public_id)
     context = {"appointment": appointment, "form": form, "problem_text": problem}
     return render(request, "scheduling/cancel.html", context, status=409 if problem else 200)
+
+
+def _booked_together(active: list[Appointment]) -> list[list[Appointment]]:
+    """Groups of appointments that one booking made for several people and that still stand together."""
+    groups: dict[tuple[Any, ...], list[Appointment]] = {}
+    for one in active:
+        groups.setdefault((one.booked_at, one.programme_id, one.schedule_id, one.status), []).append(one)
+    return [group for group in groups.values() if len(group) > 1]
 
 
 def _of_family(request: CitizenRequest) -> Any:

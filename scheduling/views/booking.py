@@ -261,7 +261,7 @@ def _about(citizen: Citizen, slot: Slot, option: Option) -> dict[str, Any]:
         "option": option,
         "held_until": until if until and until > now else None,
         "hold_lapsed": until is None or until <= now,
-        "seconds_left": max(0, int((until - now).total_seconds())) if until else 0,
+        "seconds_left": flow.seconds_left(until, now),
         "hold_again": reverse("scheduling:choose_slot", args=[citizen.public_id, slot.schedule_id]),
     }
 

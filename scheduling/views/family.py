@@ -415,7 +415,7 @@ def _about(party: Party, slot: Slot, key: UUID, sealed: str) -> dict[str, Any]:
         "held_places": len(party.citizens),
         "held_until": held.until if held else None,
         "hold_lapsed": not held,
-        "seconds_left": max(0, int((held.until - now).total_seconds())) if held else 0,
+        "seconds_left": flow.seconds_left(held.until if held else None, now),
         "hold_again": party.link("family_slots", slot.schedule_id),
         "slots_link": party.link("family_slots", slot.schedule_id),
     }
