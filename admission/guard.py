@@ -81,7 +81,7 @@ def _refuse(request: HttpRequest, path: str, on: tuple[Room, ...], account: int)
     allowed = tokens.read_pass(request)
     if allowed and allowed.account == account and any(room.pk == allowed.room for room in on):
         return None
-    if all(room.state == Room.State.WAITING for room in on) and (path != GUARDED or "sesi" in request.GET):
+    if all(_gathers(room) for room in on) and (path != GUARDED or "sesi" in request.GET):
         return None  # before the release what is open already stays open; only the front door shows the way
     if _holds_a_place(path, account):
         return None
@@ -89,6 +89,11 @@ def _refuse(request: HttpRequest, path: str, on: tuple[Room, ...], account: int)
     target = request.get_full_path() if request.method in ("GET", "HEAD") else request.path
     language = "/en" if request.path_info != path else ""
     return HttpResponseRedirect(f"{language}/antrean/{on[0].pk}/?{urlencode({'next': target})}")
+
+
+def _gathers(room: Room) -> bool:
+    """Before the release, by the clock: in the second until the shuffle is done nobody slips past it."""
+    return room.state == Room.State.WAITING and room.release_at is not None and room.release_at > timezone.now()
 
 
 def too_many(request: HttpRequest, wait: int) -> HttpResponse:

@@ -123,6 +123,19 @@ def test_before_the_release_what_is_open_already_can_still_be_booked():
     assert browser.get(f"/janji/baru/{member}/jadwal/{slot.schedule_id}/").status_code == 200
 
 
+def test_in_the_second_between_the_hour_and_the_shuffle_nobody_slips_past():
+    browser, account = visitor()
+    room = make_room()
+    slot = make_slot(release_at=room.release_at)
+    address = f"/janji/baru/{account.members.get().public_id}/jadwal/{slot.schedule_id}/"
+    assert browser.get(address).status_code == 200
+    release_now(room)
+    rooms.forget()
+    clock._next_try[room.pk] = float("inf")  # no step has run since the hour
+    assert "/antrean/" in browser.post(address, {"sesi": slot.pk}).headers["Location"]
+    assert Room.objects.get(pk=room.pk).state == "waiting" and not slot.places.exclude(state="free").exists()
+
+
 def test_a_pass_is_for_its_account_its_room_and_its_time(settings):
     make_slot()
     browser, account = visitor()
