@@ -95,6 +95,11 @@ class PersonForm(forms.Form):
         label="Tanggal lahir", required=False, widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d")
     )
 
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        for field in self.fields.values():
+            field.conditional = True  # type: ignore[attr-defined]  # both or neither: not called optional on the page
+
     def clean(self) -> dict[str, Any]:
         """Unknown and wrong give the same answer: this page tells nobody who is on record."""
         data = super().clean() or {}
