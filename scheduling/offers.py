@@ -22,6 +22,8 @@ from scheduling.models import Appointment, Offer, Place, Schedule, Slot, Waitlis
 
 State = Offer.State
 CHUNK = 100
+# About two seconds of a worker.
+MOST_PER_RUN = 200
 # A refusal by the rules is remembered this long in a process, so that the sweeper does not ask every few seconds.
 REMEMBER_SECONDS, REMEMBER_MOST = 60.0, 50_000
 _refused: dict[tuple[int, int], float] = {}
@@ -38,11 +40,12 @@ class Window:
     left: int
 
 
-def offer_free_places(schedule_id: int) -> int:
+def offer_free_places(schedule_id: int, most: int | None = None) -> int:
     """Offer what is free in one schedule to the people who wait for it, in order; returns how many offers were made.
 
     Eligibility is asked per person for the schedule's day. A family gets places side by side or is passed over this
-    time. What nobody wants goes back to everybody. Safe to run twice at once. Locks an entry, then its places.
+    time. What nobody wants goes back to everybody; after `most` offers the rest is left for the next run. Safe to run
+    twice at once. Locks an entry, then its places.
     """
     schedule = Schedule.objects.select_related("facility", "vaccine").get(pk=schedule_id)
     made = 0
@@ -50,6 +53,8 @@ def offer_free_places(schedule_id: int) -> int:
     for entry in _candidates(schedule_id) if windows else ():
         if not any(window.left for window in windows):
             break
+        if most is not None and made >= most:
+            return made
         made += _offer_to(entry, schedule, windows)
     with transaction.atomic():
         places.count(
@@ -59,17 +64,22 @@ def offer_free_places(schedule_id: int) -> int:
 
 
 def offer_everywhere() -> int:
-    """Run `offer_free_places` wherever somebody waits and a place is free; returns how many offers were made."""
+    """Run `offer_free_places` wherever somebody waits and a place is free; returns how many offers were made.
+
+    At most MOST_PER_RUN, so that a release with many who wait does not keep the worker from everything else.
+    """
     now = timezone.now()
     rows = places.run(offer_statements.TO_MATCH, now=now, today=timezone.localdate(now), soon=places.soon(now))
     kept_back = {schedule_id for schedule_id, kept in rows if kept}
     newest = WaitlistEntry.objects.order_by("-pk").values_list("pk", flat=True).first() or 0
     made, clock = 0, time.monotonic()
     for schedule_id in sorted({schedule_id for schedule_id, _ in rows}):
+        if made >= MOST_PER_RUN:
+            break
         until, asked = _idle.get(schedule_id, (0.0, 0))
         if schedule_id not in kept_back and clock < until and asked == newest:
             continue
-        found = offer_free_places(schedule_id)
+        found = offer_free_places(schedule_id, MOST_PER_RUN - made)
         if not found:
             _idle[schedule_id] = time.monotonic() + REMEMBER_SECONDS, newest
         made += found

@@ -388,3 +388,13 @@ def test_an_offered_place_that_comes_free_while_stock_is_short_closes():
     StockFit.objects.update(short=1)
     offers.decline(offer_of(entry).pk)
     assert Place.objects.get(slot=slot).pool == "unstocked"
+
+
+def test_one_run_of_the_worker_is_bounded_and_the_next_goes_on(monkeypatch):
+    monkeypatch.setattr(offers, "MOST_PER_RUN", 2)
+    make_slot(places=5)
+    entries = [wait() for _ in range(3)]
+    sweeps.tidy()
+    assert [bool(offer_of(entry)) for entry in entries] == [True, True, False]
+    sweeps.tidy()
+    assert offer_of(entries[2])

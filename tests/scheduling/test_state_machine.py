@@ -1,4 +1,5 @@
-"""Any order of holding, booking, moving, cancelling, arriving, closing and the passing of time keeps I1 to I3."""
+"""Any order of holding, booking, moving, cancelling, waiting, answering an offer, arriving, closing and the passing of
+time keeps I1 to I3."""
 
 import uuid
 from contextlib import ExitStack
@@ -13,9 +14,9 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
 
 from core import outbox
-from scheduling import audits, errors, places, sweeps
+from scheduling import audits, errors, offers, places, sweeps, waitlist
 from scheduling.booking import hold_key
-from scheduling.models import Appointment, Place, Slot
+from scheduling.models import Appointment, Offer, Place, Slot, WaitlistEntry
 from scheduling.publishing import at, close_schedule, reopen_schedule
 from scheduling.services import arrive, book, cancel, defer, fulfil, hold_place, move, take_walk_in, unfulfil
 from tests.scheduling.world import make_adult, make_city, make_schedule
@@ -24,7 +25,8 @@ pytestmark = pytest.mark.django_db
 
 CHECKS = (
     audits.active_without_place, audits.taken_without_appointment, audits.place_elsewhere, audits.stale_holds,
-    audits.double_active, audits.double_keys, audits.double_codes,
+    audits.double_active, audits.double_keys, audits.double_codes, audits.offers_without_places,
+    audits.offered_to_nobody, audits.entries_astray,
 )  # fmt: skip
 PEOPLE, SLOTS = st.integers(0, 4), st.integers(0, 3)
 
@@ -49,6 +51,7 @@ class Booking(RuleBasedStateMachine):
         self.people = [make_adult() for _ in range(5)]
         self.answers = []
         sweeps._day_ended_for = None
+        offers.forget()
 
     def teardown(self):
         self.stack.close()
@@ -95,6 +98,30 @@ class Booking(RuleBasedStateMachine):
         if pk := self.latest(person):
             self.attempt(move, pk, self.slots[slot].pk)
 
+    @rule(person=PEOPLE, other=PEOPLE, source=st.sampled_from(["citizen", "next_dose", "closed"]))
+    def wait(self, person, other, source):
+        today = timezone.localdate()
+        people = [self.people[one] for one in {person, other}]
+        self.attempt(
+            waitlist.join, citizens=people, programme="covid19", first=today, last=today + timedelta(days=1),
+            source=source,
+        )  # fmt: skip
+
+    @rule(which=st.integers(0, 9))
+    def leave(self, which):
+        if entries := list(WaitlistEntry.objects.order_by("pk")):
+            waitlist.leave(entries[which % len(entries)].pk)
+
+    @rule(which=st.integers(0, 9), act=st.sampled_from(["accept", "accept", "decline"]))
+    def answer(self, which, act):
+        # Open ones first: any other is answered with a refusal or with what was answered before.
+        if found := sorted(Offer.objects.all(), key=lambda one: (one.state != "open", one.pk)):
+            offer = found[which % len(found)] if which > 4 else found[0]
+            if act == "accept":
+                self.attempt(offers.accept, offer.pk, uuid.uuid4())
+            else:
+                self.attempt(offers.decline, offer.pk)
+
     @rule(person=PEOPLE, act=st.sampled_from([cancel, arrive, fulfil, unfulfil, defer]))
     def desk(self, person, act):
         if pk := self.latest(person):
@@ -118,6 +145,8 @@ class Booking(RuleBasedStateMachine):
     @invariant()
     def every_check_holds(self):
         places.release_expired_holds()
+        offers.expire_due()
+        offers.withdraw_lost()
         assert {check.__name__: count for check in CHECKS if (count := check())} == {}
         assert Place.objects.count() == 8
 
