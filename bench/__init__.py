@@ -1,0 +1,1 @@
+"""Benchmarks of the opening hour: every figure stands beside a limit measured in the same run (docs/performance.md)."""
