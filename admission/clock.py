@@ -141,7 +141,9 @@ def _call(room: Room, seconds: float, now: datetime) -> None:
         return
     # When this rush is gone the order goes on for other days.
     left = room.places_elsewhere if room.is_gone else room.places_left
-    most = int(left * settings.ADMISSION_OVERSHOOT) - turns.inside(room.pk, now) if left else 0
+    # Who is inside has a place in the form already, or will find one among those left.
+    for_whom = int((left + room.places_held) * settings.ADMISSION_OVERSHOOT)
+    most = for_whom - turns.inside(room.pk, now) if left else 0
     people, room.credit = pace.advance(room.credit, room.rate, seconds, waiting=room.waiting, room_inside=most)
     if people:
         turns.called(room.pk, room.served_number, room.served_number + people, now)

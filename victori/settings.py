@@ -295,7 +295,7 @@ ADMISSION_RATE_LEAST = env.int("ADMISSION_RATE_LEAST", default=30)
 ADMISSION_RATE_MOST = env.int("ADMISSION_RATE_MOST", default=6000)
 ADMISSION_TARGET_P95_MS = env.float("ADMISSION_TARGET_P95_MS", default=1000)
 ADMISSION_TARGET_IN_FLIGHT = env.int("ADMISSION_TARGET_IN_FLIGHT", default=64)
-ADMISSION_OVERSHOOT = env.float("ADMISSION_OVERSHOOT", default=1.5)  # people inside per place left
+ADMISSION_OVERSHOOT = env.float("ADMISSION_OVERSHOOT", default=1.1)  # people inside per place left
 ADMISSION_BY_LOAD = env.bool("ADMISSION_BY_LOAD", default=True)
 ADMISSION_ON_P95_MS = env.float("ADMISSION_ON_P95_MS", default=3000)
 ADMISSION_ON_IN_FLIGHT = env.int("ADMISSION_ON_IN_FLIGHT", default=256)  # with those who wait for a thread

@@ -134,6 +134,7 @@ def test_nobody_is_called_while_paused_or_while_no_place_is_free():
 
 @pytest.mark.django_db
 def test_no_more_people_are_inside_than_could_find_a_place(settings):
+    settings.ADMISSION_OVERSHOOT = 1.5
     make_slot(places=4)
     room = make_room(minutes=None, rate=6000)
     people = crowd(room, 30)
