@@ -19,8 +19,9 @@ from django.utils import timezone
 
 from core import sweeper
 from scheduling import places
-from scheduling.models import Appointment, Place, StockFit
+from scheduling.models import Appointment, Place, Schedule, StockFit
 from scheduling.offer_statements import SOMEBODY_WAITS
+from stock import announcements
 from stock.announcements import Supply, supply
 from stock.changes import Pair
 from stock.models import Lot
@@ -163,6 +164,51 @@ def reckon(demand: Sequence[Demand], supplies: Sequence[Supply], today: date) ->
         wanted[row.day] -= row.open - (more - served)
         served = more
     return Reckoning(allowed, short, 0)
+
+
+@dataclass(frozen=True)
+class Bound:
+    """Why places of a schedule wait for stock, for staff; doses and places of this vaccine at this facility."""
+
+    doses: int
+    announced: int
+    expected_on: date | None
+    places: int
+    unstocked: int
+    short: int
+
+
+def bound(schedule: Schedule) -> Bound:
+    """The stock behind one schedule: `places` of all coming days, `unstocked` and `short` of this one. Four queries."""
+    today = timezone.localdate()
+    pair = (schedule.facility_id, schedule.vaccine_id)
+    supplies = supply(today, [pair]).get(pair, [])
+    demand = _demand(today, *pair).get(pair, [])
+    coming = [one for one in supplies if one.first > today]
+    lots = sorted(supplies, key=lambda one: (one.last, one.first))
+    wanted: dict[date, int] = defaultdict(int)
+    short = served = 0
+    here = next((one for one in demand if one.schedule_id == schedule.pk), None)
+    for one in demand:
+        wanted[one.day] += one.firm
+        more, _ = _serve(wanted, lots)
+        if one is here:
+            short = one.firm - (more - served)
+        served = more
+    return Bound(
+        doses=sum(one.doses for one in supplies if one.first <= today),
+        announced=sum(one.doses for one in coming),
+        expected_on=announcements.expected(today).get(pair),
+        places=sum(one.firm + one.open for one in demand),
+        unstocked=here.open - here.bookable if here else 0,
+        short=short,
+    )
+
+
+def without_dose(schedule: Schedule, number: int) -> list[Appointment]:
+    """The people of a schedule whom the stock does not reach: who booked last, as when places are taken back."""
+    booked = schedule.appointments.filter(status=Appointment.Status.BOOKED).select_related("slot")
+    return list(booked.order_by("-booked_at", "-pk")[:number])
 
 
 def _serve(wanted: dict[date, int], lots: Sequence[Supply]) -> tuple[int, list[int]]:

@@ -1,5 +1,6 @@
 """What visitors and staff may type, with Indonesian labels."""
 
+from collections.abc import Sequence
 from datetime import date, timedelta
 from typing import Any
 
@@ -14,7 +15,7 @@ from programmes.reasons import local_label
 from programmes.screening import Item
 from regions.models import Facility, Kecamatan
 from scheduling import queries
-from scheduling.models import ScheduleTemplate
+from scheduling.models import ScheduleTemplate, Slot
 from scheduling.publishing import MAX_RANGE_DAYS
 
 ANY = _("Semua")
@@ -222,6 +223,63 @@ class CloseForm(forms.Form):
         help_text="Dikirim ke semua warga yang sudah mendaftar dan tampil di halaman jadwal. "
         "Contoh: petugas vaksinasi sakit.",
     )
+
+
+class ShrinkForm(forms.Form):
+    """How many places each chosen session keeps: a number, or a share of what it has."""
+
+    sesi = forms.TypedMultipleChoiceField(
+        label="Sesi", coerce=int, widget=forms.CheckboxSelectMultiple, required=False,
+        help_text="Kosongkan untuk semua sesi.",
+    )  # fmt: skip
+    tempat = forms.IntegerField(
+        label="Tempat per sesi menjadi", min_value=0, max_value=2000, required=False,
+        help_text="0 menutup sesi yang dipilih.",
+    )  # fmt: skip
+    persen = forms.IntegerField(label="Atau sisakan persen dari sekarang", min_value=0, max_value=100, required=False)
+    alasan = forms.CharField(
+        label="Alasan", max_length=200, help_text="Dikirim kepada warga yang dipindahkan. Contoh: tenaga berkurang."
+    )
+
+    def __init__(self, data: Any, sessions: Sequence[Slot]) -> None:
+        super().__init__(data)
+        self.sessions = sessions
+        field = self.fields["sesi"]
+        assert isinstance(field, forms.MultipleChoiceField)
+        field.choices = [
+            (slot.pk, f"{timezone.localtime(slot.starts_at):%H.%M}–{timezone.localtime(slot.ends_at):%H.%M}")
+            for slot in sessions
+        ]
+
+    def clean(self) -> dict[str, Any]:
+        """A number or a share, not both."""
+        data = super().clean() or {}
+        given = [name for name in ("tempat", "persen") if data.get(name) is not None]
+        if len(given) != 1 and not {"tempat", "persen"} & self.errors.keys():
+            self.add_error("tempat", "Isi jumlah tempat atau persen, salah satu saja.")
+        return data
+
+    def keep(self, places: dict[int, int]) -> dict[int, int]:
+        """Session → places to keep, of a valid form; `places` is what each has now."""
+        chosen = set(self.cleaned_data["sesi"]) or {slot.pk for slot in self.sessions}
+        number, share = self.cleaned_data["tempat"], self.cleaned_data["persen"]
+        return {
+            pk: number if number is not None else -(-places.get(pk, 0) * share // 100)
+            for pk in places
+            if pk in chosen
+        }  # fmt: skip
+
+
+class KeepForm(forms.Form):
+    """The previewed shrinking, confirmed: numbers per session, so that sending it twice takes nothing more."""
+
+    alasan = forms.CharField(max_length=200)
+    sisa = forms.RegexField(r"^[0-9]{1,18}:[0-9]{1,5}(,[0-9]{1,18}:[0-9]{1,5})*$", max_length=8000)
+
+    def keep(self) -> dict[int, int]:
+        """Session → places to keep, of a valid form."""
+        pairs = (pair.split(":") for pair in self.cleaned_data["sisa"].split(","))
+        return {int(slot): int(places) for slot, places in pairs}
 
 
 class StaffFilterForm(forms.Form):

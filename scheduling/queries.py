@@ -4,7 +4,7 @@ import math
 import threading
 import time as clock
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 
 from django.db import connection
@@ -15,6 +15,7 @@ from programmes.catalogue import active_ruleset
 from programmes.reasons import local_label
 from regions.models import Kecamatan
 from scheduling.models import Schedule, Slot
+from stock import announcements
 
 HORIZON_DAYS = 60
 MAX_AGE_SECONDS = 1.0
@@ -26,7 +27,8 @@ RANK = {OPEN: 0, DRAW: 1, LATER: 1, WALK_IN: 2, FULL: 3, CLOSED: 4}
 LEFT_PER_SCHEDULE = """
 SELECT slot.schedule_id,
        count(*) FILTER (WHERE place.pool = 'online' AND slot.ends_at > %(now)s),
-       count(*) FILTER (WHERE place.pool = 'walk_in' OR (place.pool = 'online' AND schedule.walk_in_at <= %(now)s))
+       count(*) FILTER (WHERE place.pool = 'walk_in' OR (place.pool = 'online' AND schedule.walk_in_at <= %(now)s)),
+       count(*) FILTER (WHERE place.pool = 'unstocked')
 FROM scheduling_schedule schedule
 JOIN scheduling_slot slot ON slot.schedule_id = schedule.id
 JOIN scheduling_place place ON place.slot_id = slot.id
@@ -54,6 +56,9 @@ class Row:
     state: str
     places_left: int
     walk_in_left: int
+    # Nothing is left to book, but there would be with more vaccine; when it is expected, if anybody said so.
+    awaits_stock: bool = False
+    expected_on: date | None = None
 
     @property
     def dose_labels(self) -> list[str]:
@@ -149,16 +154,14 @@ def _read_overview() -> list[Row]:
     now = timezone.now()
     first = timezone.localdate(now)
     last = first + timedelta(days=HORIZON_DAYS)
-    with connection.cursor() as cursor:
-        cursor.execute(LEFT_PER_SCHEDULE, {"now": now, "first": first, "last": last})
-        left = {pk: (online, walk_in) for pk, online, walk_in in cursor.fetchall()}
+    left = _left(now, first, last)
     schedules = (
         Schedule.objects.published()
         .filter(date__range=(first, last))
         .select_related("facility__kecamatan", "programme", "vaccine", "draw")
         .defer("draw__seed")
     )
-    rows = [to_row(schedule, *left.get(schedule.pk, (0, 0)), now) for schedule in schedules if not _over(schedule, now)]
+    rows = _to_rows([schedule for schedule in schedules if not _over(schedule, now)], left, now)
     rows.sort(key=_soonest)
     return rows
 
@@ -172,7 +175,29 @@ def forget() -> None:
     _slots.clear()
 
 
-def to_row(schedule: Schedule, online_left: int, walk_in_left: int, now: datetime) -> Row:
+def _left(now: datetime, first: date, last: date) -> dict[int, tuple[int, int, int]]:
+    with connection.cursor() as cursor:
+        cursor.execute(LEFT_PER_SCHEDULE, {"now": now, "first": first, "last": last})
+        return {pk: (online, walk_in, unstocked) for pk, online, walk_in, unstocked in cursor.fetchall()}
+
+
+NOTHING_LEFT = (0, 0, 0)
+
+
+def _to_rows(schedules: Iterable[Schedule], left: dict[int, tuple[int, int, int]], now: datetime) -> list[Row]:
+    rows = [to_row(schedule, *left.get(schedule.pk, NOTHING_LEFT), now) for schedule in schedules]
+    if not any(row.awaits_stock for row in rows):
+        return rows
+    days = announcements.expected(timezone.localdate(now))
+    return [
+        replace(row, expected_on=days.get((row.schedule.facility_id, row.schedule.vaccine_id)))
+        if row.awaits_stock
+        else row
+        for row in rows
+    ]
+
+
+def to_row(schedule: Schedule, online_left: int, walk_in_left: int, unstocked: int, now: datetime) -> Row:
     """Say in one word how a schedule stands."""
     if schedule.state == Schedule.State.CLOSED:
         state = CLOSED
@@ -186,13 +211,14 @@ def to_row(schedule: Schedule, online_left: int, walk_in_left: int, now: datetim
         state = OPEN
     else:
         state = FULL
-    return Row(schedule, state, online_left if state == OPEN else 0, walk_in_left)
+    return Row(schedule, state, online_left if state == OPEN else 0, walk_in_left, state == FULL and unstocked > 0)
 
 
 def overview(filters: Filters | None = None) -> list[Row]:
     """Published schedules from today on, free ones first, then nearest (when asked), then soonest.
 
-    At most a second old, shared by all threads; two queries when read anew, none otherwise.
+    At most a second old, shared by all threads; two queries when read anew (three while a schedule waits for vaccine),
+    none otherwise.
     """
     filters = filters or Filters()
     rows = [row for row in _overview.get() if filters.matches(row)]
@@ -216,10 +242,7 @@ def row_of(schedule_id: int) -> Row | None:
     if schedule is None:
         return None
     now = timezone.now()
-    with connection.cursor() as cursor:
-        cursor.execute(LEFT_PER_SCHEDULE, {"now": now, "first": schedule.date, "last": schedule.date})
-        left = {pk: (online, walk_in) for pk, online, walk_in in cursor.fetchall()}
-    return to_row(schedule, *left.get(schedule.pk, (0, 0)), now)
+    return _to_rows([schedule], _left(now, schedule.date, schedule.date), now)[0]
 
 
 def recent_row(schedule_id: int) -> Row | None:
@@ -281,12 +304,9 @@ def todays_schedules(facility_id: int, day: date | None = None) -> list[Row]:
     now = timezone.now()
     day = day or timezone.localdate(now)
     schedules = Schedule.objects.published().filter(facility=facility_id, date=day)
-    with connection.cursor() as cursor:
-        cursor.execute(LEFT_PER_SCHEDULE, {"now": now, "first": day, "last": day})
-        left = {pk: (online, walk_in) for pk, online, walk_in in cursor.fetchall()}
     rows = schedules.select_related("facility__kecamatan", "programme", "vaccine", "draw").defer("draw__seed")
     rows = rows.order_by("open_time", "pk")
-    return [to_row(schedule, *left.get(schedule.pk, (0, 0)), now) for schedule in rows]
+    return _to_rows(rows, _left(now, day, day), now)
 
 
 def dose_labels(schedule: Schedule) -> list[str]:

@@ -146,6 +146,11 @@ class Preview:
         return sum(cut.keep for cut in self.cuts)
 
     @property
+    def kept(self) -> str:
+        """The numbers as the confirmation sends them."""
+        return ",".join(f"{cut.slot_id}:{cut.keep}" for cut in self.cuts)
+
+    @property
     def near_left(self) -> int:
         """Free places at the schedules offered first."""
         return sum(row.places_left for row in self.near)

@@ -23,8 +23,12 @@ COUNTED = {
 
 
 def with_occupancy(rows: QuerySet[Schedule]) -> QuerySet[Schedule]:
-    """Schedules with booked, arrived, fulfilled, lost and all places counted; one query."""
-    places = {"places": Count("slots__places", distinct=True)}
+    """Schedules with booked, arrived, fulfilled, lost, all places and those without stock counted; one query."""
+    unstocked = Q(slots__places__pool=Place.Pool.UNSTOCKED)
+    places = {
+        "places": Count("slots__places", distinct=True),
+        "unstocked": Count("slots__places", filter=unstocked, distinct=True),
+    }
     counts = {name: Count("appointments", filter=which, distinct=True) for name, which in COUNTED.items()}
     return rows.annotate(**counts, **places)
 
@@ -78,6 +82,11 @@ class Closing:
     waiting: int
     failed: int
     unreachable: int
+
+    @property
+    def finished(self) -> int:
+        """People dealt with, whether cancelled or left alone because they had moved or come."""
+        return self.total - self.remaining
 
     @property
     def is_done(self) -> bool:

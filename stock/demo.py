@@ -29,7 +29,7 @@ SCARCE_DOSES, ANNOUNCED_DOSES, ANNOUNCED_DAYS = 20, 300, 5
 
 
 def ensure_demo_stock() -> int:
-    """Receive two lots wherever a demo facility runs low, announce one delivery; returns how many lines were written."""
+    """Receive two lots wherever a demo facility runs low, announce one delivery; returns how many lines it wrote."""
     keeper = _keeper()
     _announce(keeper)
     # A partner hospital records its doses from its own shelf.

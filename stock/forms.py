@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from programmes.models import Vaccine
 from regions.models import Facility
-from stock.models import StockBalance, Transfer
+from stock.models import AnnouncedDelivery, StockBalance, Transfer
 
 WASTE_REASONS = [
     (text, text)
@@ -47,6 +47,14 @@ class KeyedForm(forms.Form):
         self.fields["client_uuid"].initial = uuid.uuid4
 
 
+class AnnouncedField(forms.ModelChoiceField):
+    """An announced delivery by what is in it and when it was expected."""
+
+    def label_from_instance(self, obj: Any) -> str:
+        """Vaccine, doses, day."""
+        return f"{obj.vaccine.short_name}, {obj.doses} dosis, {obj.expected_on:%d-%m-%Y}"
+
+
 class ReceiveForm(KeyedForm):
     """A box that arrived from the store."""
 
@@ -73,6 +81,17 @@ class ReceiveForm(KeyedForm):
         ],
     )
     document = forms.CharField(label="Nomor SBBK", max_length=60, required=False)
+    announced = AnnouncedField(
+        label="Kiriman yang diumumkan", queryset=AnnouncedDelivery.objects.none(), required=False,
+        empty_label="Tidak diumumkan sebelumnya", help_text="Agar dosisnya tidak dihitung dua kali.",
+    )  # fmt: skip
+
+    def __init__(self, *args: Any, facility: Facility, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        waiting = AnnouncedDelivery.objects.filter(facility=facility, state=AnnouncedDelivery.State.ANNOUNCED)
+        rows_of(self, "announced").queryset = waiting.select_related("vaccine").order_by("expected_on")
+        if not waiting.exists():
+            del self.fields["announced"]
 
     def clean_expiration_date(self) -> date:
         """A lot that ended is not booked in."""
@@ -80,6 +99,35 @@ class ReceiveForm(KeyedForm):
         if day < timezone.localdate():
             raise forms.ValidationError("Batch ini sudah kedaluwarsa. Jangan diterima; kembalikan dengan berita acara.")
         return day
+
+
+class AnnounceForm(KeyedForm):
+    """A delivery that is to come."""
+
+    vaccine = forms.ModelChoiceField(
+        label="Vaksin", queryset=Vaccine.objects.filter(is_active=True).order_by("short_name"),
+        empty_label="Pilih vaksin",
+    )  # fmt: skip
+    doses = forms.IntegerField(label="Jumlah dosis", min_value=1, max_value=MAX_DOSES)
+    expected_on = forms.DateField(
+        label="Diperkirakan tiba",
+        widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d"),
+        help_text="Tempat dibuka untuk jadwal mulai sehari setelahnya.",
+    )
+    document = forms.CharField(label="Nomor surat atau SBBK", max_length=60, required=False)
+
+
+class AnnounceForFacilityForm(AnnounceForm):
+    """The same for any facility, by the health office."""
+
+    facility = forms.ModelChoiceField(
+        label="Fasilitas", queryset=Facility.objects.none(), empty_label="Pilih fasilitas"
+    )
+    field_order = ["facility", "vaccine", "doses", "expected_on", "document"]
+
+    def __init__(self, *args: Any, facilities: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        rows_of(self, "facility").queryset = facilities
 
 
 class LotForm(KeyedForm):

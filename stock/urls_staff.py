@@ -3,6 +3,7 @@
 from django.urls import include, path
 
 from stock import views
+from stock import views_announced as announced
 
 keeper = [
     path("petugas/stok/", views.shelf, name="shelf"),
@@ -15,6 +16,10 @@ keeper = [
     path("petugas/stok/vial/<int:vial_id>/buang/", views.discard, name="discard"),
     path("petugas/stok/kiriman/<slug:code>/terima/", views.receive_transfer, name="receive_transfer"),
     path("petugas/stok/kiriman/<slug:code>/batal/", views.cancel_transfer, name="cancel_transfer"),
+    path("petugas/stok/diumumkan/", announced.here, name="announced"),
+    path("petugas/stok/diumumkan/<int:delivery_id>/batal/", announced.cancel_here, name="announced_cancel"),
+    path("dinkes/stok/diumumkan/", announced.city, name="announced_city"),
+    path("dinkes/stok/diumumkan/<int:delivery_id>/batal/", announced.cancel_city, name="announced_city_cancel"),
     path("petugas/stok/mutasi/", views.ledger, name="ledger"),
     path("petugas/stok/mutasi.csv", views.ledger_csv, name="ledger_csv"),
     path("dinkes/stok/", views.overview, name="overview"),

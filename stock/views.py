@@ -21,7 +21,7 @@ from core.snapshot import Snapshot, snapshot_response
 from programmes.models import Vaccine
 from regions.models import Facility, Kecamatan
 from stock import forms, queries, services
-from stock.models import StockBalance, StockMovement, Transfer, VialOpening
+from stock.models import AnnouncedDelivery, StockBalance, StockMovement, Transfer, VialOpening
 from stock.workplace import StaffRequest, current_facility, facilities_of
 
 PER_PAGE = 50
@@ -124,10 +124,22 @@ def receive(request: StaffRequest) -> HttpResponse:
             facility_id=facility.pk, vaccine_code=data["vaccine"].pk, lot_number=data["lot_number"],
             expiration_date=data["expiration_date"], doses=data["doses"], vvm_stage=data["vvm_stage"],
             document=data["document"], actor=request.user, client_uuid=data["client_uuid"],
+            announced_id=data["announced"].pk if data.get("announced") else None,
         )  # fmt: skip
         return f"{line.quantity} dosis {data['vaccine'].short_name} batch {line.lot.lot_number} diterima."
 
-    return _form_page(request, forms.ReceiveForm(request.POST or None), "Terima vaksin", "Catat penerimaan", act)
+    form = forms.ReceiveForm(request.POST or None, facility=facility, initial=_announced(request, facility))
+    return _form_page(request, form, "Terima vaksin", "Catat penerimaan", act)
+
+
+def _announced(request: StaffRequest, facility: Facility) -> dict[str, Any]:
+    """What the box of an announced delivery is known to hold."""
+    asked = request.GET.get("diumumkan", "")
+    known = asked.isascii() and asked.isdigit() and len(asked) < 19
+    row = AnnouncedDelivery.objects.filter(facility=facility, pk=int(asked)).first() if known else None
+    if row is None:
+        return {}
+    return {"announced": row.pk, "vaccine": row.vaccine_id, "doses": row.doses, "document": row.document}
 
 
 @staff_required("stock.manage")
@@ -345,5 +357,10 @@ def _text(value: str) -> str:
 @never_cache
 def overview(request: StaffRequest) -> HttpResponse:
     """/dinkes/stok/: all facilities, what expires soon, what runs low, what is on the way."""
-    city = queries.city_stock(request.user)
-    return render(request, "stock/overview.html", {"city": city, "now": timezone.now(), "today": timezone.localdate()})
+    context = {
+        "city": queries.city_stock(request.user),
+        "now": timezone.now(),
+        "today": timezone.localdate(),
+        "may_announce": request.user.territory().can("schedule.manage"),
+    }
+    return render(request, "stock/overview.html", context)

@@ -14,13 +14,15 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from accounts.access import staff_required
 from core.readlog import log_read
 from regions.models import Facility
-from scheduling import errors, publishing, reports, waitlist
-from scheduling.forms import CloseForm, RangeForm, StaffFilterForm, TemplateForm
-from scheduling.models import Schedule, ScheduleTemplate
+from scheduling import capacity, errors, publishing, reoffers, reports, waitlist
+from scheduling.forms import CloseForm, KeepForm, RangeForm, ShrinkForm, StaffFilterForm, TemplateForm
+from scheduling.models import Schedule, ScheduleTemplate, StockFit
 from scheduling.queries import dose_labels
 from scheduling.views.requests import StaffRequest
 
 PER_PAGE = 40
+# Tickets named where doses are lacking; the rest is counted.
+LISTED = 30
 CSV, XLSX = "text/csv; charset=utf-8", "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 
 
@@ -39,10 +41,19 @@ def _list(request: StaffRequest, area: str) -> HttpResponse:
     )
     # Counted for the rows of this page only.
     counted = {row.pk: row for row in reports.with_occupancy(Schedule.objects.filter(pk__in=[row.pk for row in page]))}
+    short = set(StockFit.objects.filter(short__gt=0).values_list("facility_id", "vaccine_id"))
     context = {
         "form": form,
         "page_obj": page,
-        "rows": [(row, counted[row.pk], reverse(f"schedules:{area}_detail", args=[row.pk])) for row in page],
+        "rows": [
+            (
+                row,
+                counted[row.pk],
+                reverse(f"schedules:{area}_detail", args=[row.pk]),
+                (row.facility_id, row.vaccine_id) in short,
+            )
+            for row in page
+        ],
         "area": area,
         "may_manage": request.user.territory().can("schedule.manage"),
     }
@@ -53,13 +64,19 @@ def _detail(request: StaffRequest, area: str, schedule_id: int) -> HttpResponse:
     schedule = _schedule(request, schedule_id)
     closing = reports.closing(schedule)
     sessions = reports.sessions(schedule)
+    is_past = schedule.date < timezone.localdate()
+    bound = None if is_past else capacity.bound(schedule)
     context = {
         "schedule": schedule,
+        "bound": bound,
+        "lacking": capacity.without_dose(schedule, min(bound.short, LISTED)) if bound and bound.short else [],
+        "outcomes": reoffers.totals(reoffers.people(schedule)) if closing else [],
+        "is_shrunk": schedule.state == Schedule.State.OPEN and schedule.slots.filter(places__pool="closed").exists(),
         "sessions": sessions,
         "dose_labels": dose_labels(schedule),
         "totals": {
             name: sum(getattr(row, name) for row in sessions)
-            for name in ("booked", "arrived", "fulfilled", "free", "walk_in", "held", "total")
+            for name in ("booked", "arrived", "fulfilled", "free", "walk_in", "held", "unstocked", "total")
         },
         "closing": closing,
         "waiting_for": waitlist.waiting_for(schedule),
@@ -71,7 +88,8 @@ def _detail(request: StaffRequest, area: str, schedule_id: int) -> HttpResponse:
         ],
         "with_names": _sees_names(request, schedule),
         "may_manage": request.user.territory().can("schedule.manage"),
-        "is_past": schedule.date < timezone.localdate(),
+        "may_stock": request.user.territory().can("stock.manage"),
+        "is_past": is_past,
     }
     return render(request, "scheduling/staff/detail.html", context)
 
@@ -144,17 +162,64 @@ def close(request: StaffRequest, schedule_id: int) -> HttpResponse:
     return render(request, "scheduling/staff/close.html", context, status=422 if form.errors else 200)
 
 
+@require_http_methods(["GET", "HEAD", "POST"])
+@staff_required("schedule.manage")
+def shrink(request: StaffRequest, schedule_id: int) -> HttpResponse:
+    """Fewer places: first a preview of who stays and who is offered another place, then in one action."""
+    schedule = _schedule(request, schedule_id)
+    asked = request.POST if request.method == "POST" else request.GET
+    form = ShrinkForm(asked if "alasan" in asked else None, list(schedule.slots.order_by("starts_at")))
+    confirmed = KeepForm(request.POST)
+    if request.method == "POST" and confirmed.is_valid():
+        try:
+            people = publishing.shrink_schedule(schedule.pk, confirmed.keep(), confirmed.cleaned_data["alasan"])
+        except errors.BookingError as error:
+            messages.error(request, error.messages[0])
+        else:
+            messages.success(request, f"Tempat dikurangi. {people} warga dicarikan tempat lain.")
+        return redirect("schedules:dinkes_detail", schedule.pk)
+    now = {cut.slot_id: cut.places for cut in reoffers.preview(schedule, {}).cuts}
+    seen = reoffers.preview(schedule, form.keep(now)) if form.is_valid() else None
+    context = {"schedule": schedule, "form": form, "preview": seen, "now_places": sum(now.values())}
+    return render(request, "scheduling/staff/shrink.html", context, status=422 if form.errors else 200)
+
+
+@require_safe
+@staff_required("schedule.view", "schedule.manage")
+def displaced(request: StaffRequest, schedule_id: int) -> HttpResponse:
+    """Where the people of a closed or shrunk schedule were offered a place, and what they said; without names."""
+    schedule = _schedule(request, schedule_id)
+    people = reoffers.people(schedule)
+    page = Paginator(people, PER_PAGE).get_page(request.GET.get("page"))
+    context = {"schedule": schedule, "page_obj": page, "totals": reoffers.totals(people)}
+    return render(request, "scheduling/staff/displaced.html", context)
+
+
+@require_safe
+@staff_required("schedule.view", "schedule.manage")
+def displaced_csv(request: StaffRequest, schedule_id: int) -> HttpResponse:
+    """The same as a file."""
+    schedule = _schedule(request, schedule_id)
+    body = reports.to_csv(reoffers.HEADINGS, reoffers.table(reoffers.people(schedule)))
+    response = HttpResponse(body, content_type=CSV)
+    name = f"terdampak-{schedule.facility.code}-{schedule.date:%Y%m%d}.csv"
+    response.headers["Content-Disposition"] = f'attachment; filename="{name}"'
+    return response
+
+
 @require_POST
 @staff_required("schedule.manage")
 def reopen(request: StaffRequest, schedule_id: int) -> HttpResponse:
-    """Open a closed schedule again."""
+    """Open a closed or shrunk schedule again."""
     schedule = _schedule(request, schedule_id)
     try:
         publishing.reopen_schedule(schedule.pk)
     except errors.BookingError:
         messages.error(request, "Jadwal yang sudah lewat tidak dapat dibuka lagi.")
     else:
-        messages.success(request, "Jadwal dibuka lagi. Warga yang dibatalkan perlu memesan ulang.")
+        messages.success(
+            request, "Tempat dibuka lagi sebatas stok. Warga yang dibatalkan dan masih menunggu ditawari lebih dulu."
+        )
     return redirect("schedules:dinkes_detail", schedule.pk)
 
 

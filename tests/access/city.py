@@ -18,6 +18,7 @@ from registration import claims
 from scheduling import draw_files, fair_order, waitlist
 from scheduling.models import Draw, Offer, ScheduleTemplate
 from scheduling.publishing import publish_schedule
+from stock import announcements
 from stock import services as stock
 from tests.registration.people import make_account, make_citizen, nik_for, sign_in_citizen
 from tests.scheduling.world import ensure_stock
@@ -71,6 +72,9 @@ def build() -> City:
     booking = desk.booked_today(booker)
     free = make_citizen(account, birth_date=date(1934, 5, 17))
     ensure_stock(here, lot.vaccine)
+    announced = announcements.announce(
+        facility=here, vaccine_code=lot.vaccine_id, doses=10, expected_on=timezone.localdate(), actor=staff["stok"]
+    )
     tomorrow = publish_schedule(
         facility=here, vaccine=lot.vaccine, dose_codes=("primary1",), day=timezone.localdate() + timedelta(days=1),
         open_time=booking.schedule.open_time, close_time=booking.schedule.close_time, slot_minutes=240,
@@ -98,7 +102,7 @@ def build() -> City:
             "here": here, "vaccinated": vaccinated, "dose": dose, "event": event, "certificate": certificate,
             "visit": visit, "waiting": waiting, "booking": booking, "free": free, "schedule": tomorrow,
             "slot": tomorrow.slots.first(), "template": template, "nowhere": uuid.UUID(int=0), "vial": vial,
-            "transfer": transfer, "staff": staff["stok"],
+            "announced": announced, "transfer": transfer, "staff": staff["stok"],
             "room": Room.objects.create(
                 name="Uji", reason="admin", state="closed", seed="x", seed_hash="x", rate=1, closed_at=timezone.now(),
                 seed_revealed_at=timezone.now(), shuffled_count=1,

@@ -142,12 +142,19 @@ TABLE: dict[str, Row] = {
     "dinkes/pcare/<uuid:delivery_id>/dilaporkan/": Row(
         OFFICE_ADMIN, "dinkes/pcare/{delivery.pk}/dilaporkan/", method="POST"
     ),
+    "petugas/stok/diumumkan/": Row(KEEPER),
+    "petugas/stok/diumumkan/<int:delivery_id>/batal/": Row(KEEPER, "petugas/stok/diumumkan/{announced.pk}/batal/"),
+    "dinkes/stok/diumumkan/": Row(OFFICE_ADMIN),
+    "dinkes/stok/diumumkan/<int:delivery_id>/batal/": Row(OFFICE_ADMIN, "dinkes/stok/diumumkan/{announced.pk}/batal/"),
     "dinkes/jadwal/": Row(OFFICE),
     "dinkes/jadwal/<int:schedule_id>/": Row(OFFICE, "dinkes/jadwal/{schedule.pk}/"),
     "dinkes/jadwal/<int:schedule_id>/daftar.<schedule_file:kind>": Row(
         OFFICE, "dinkes/jadwal/{schedule.pk}/daftar.csv"
     ),
     "dinkes/jadwal/<int:schedule_id>/tutup/": Row(OFFICE_ADMIN, "dinkes/jadwal/{schedule.pk}/tutup/"),
+    "dinkes/jadwal/<int:schedule_id>/kurangi/": Row(OFFICE_ADMIN, "dinkes/jadwal/{schedule.pk}/kurangi/"),
+    "dinkes/jadwal/<int:schedule_id>/terdampak/": Row(OFFICE, "dinkes/jadwal/{schedule.pk}/terdampak/"),
+    "dinkes/jadwal/<int:schedule_id>/terdampak.csv": Row(OFFICE, "dinkes/jadwal/{schedule.pk}/terdampak.csv"),
     "dinkes/jadwal/<int:schedule_id>/buka/": Row(OFFICE_ADMIN, "dinkes/jadwal/{schedule.pk}/buka/", method="POST"),
     "dinkes/jadwal/pola/": Row(OFFICE_ADMIN),
     "dinkes/jadwal/pola/baru/": Row(OFFICE_ADMIN),

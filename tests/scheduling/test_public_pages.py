@@ -2,6 +2,7 @@ from datetime import time, timedelta
 
 import pytest
 import time_machine
+from django.urls import reverse
 from django.utils import timezone
 
 from regions.models import Kelurahan
@@ -9,8 +10,10 @@ from scheduling import queries
 from scheduling.publishing import at, close_schedule
 from scheduling.services import cancel
 from scheduling.views import public
+from stock import announcements
 from tests.registration.people import make_account, sign_in_citizen
 from tests.scheduling.world import booked, make_adult, make_city, make_schedule, make_slot
+from tests.stock.shelf import keeper, stocked
 
 pytestmark = pytest.mark.django_db
 
@@ -107,7 +110,7 @@ def test_a_freed_place_is_on_the_public_page_within_two_seconds(client):
     assert "Semua tempat daring sudah terisi" in client.get(url).content.decode()
 
     cancel(appointment.pk)
-    public.SCHEDULE.clear()
+    fresh()
     page = client.get(url).content.decode()
 
     assert public.SCHEDULE.max_age <= 1.0 and queries.MAX_AGE_SECONDS <= 1.0
@@ -157,3 +160,19 @@ def test_a_schedule_that_ended_today_is_no_longer_listed():
     with time_machine.travel(at(schedule.date, time(9)), tick=False):
         queries.forget()
         assert queries.overview() == []
+
+
+def test_a_day_without_vaccine_says_that_it_waits_for_it_and_when_it_is_expected(client):
+    slot = make_slot(days=9, stocked=False)
+    url = reverse("scheduling:detail", args=[slot.schedule_id])
+    assert "Menunggu kiriman vaksin" in client.get(url).content.decode()
+    due = timezone.localdate() + timedelta(days=20)
+    announcements.announce(
+        facility=slot.schedule.facility, vaccine_code="COV_AZ", doses=5, expected_on=due, actor=keeper()
+    )
+    public.SCHEDULE.clear()
+    page = client.get(url).content.decode()
+    assert "Diperkirakan tiba" in page and str(due.year) in page and "0 tempat" not in page
+    stocked(5)
+    fresh()
+    assert "Menunggu kiriman vaksin" not in client.get(url).content.decode()

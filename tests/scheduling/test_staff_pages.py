@@ -1,4 +1,5 @@
 import io
+import re
 from datetime import time, timedelta
 
 import pytest
@@ -6,12 +7,15 @@ from django.urls import reverse
 from django.utils import timezone
 from python_calamine import CalamineWorkbook
 
+from core import outbox
 from core.models import ReadLog
 from regions.models import Facility
 from scheduling import reports
-from scheduling.models import Schedule, ScheduleTemplate
+from scheduling.models import Displaced, Place, Schedule, ScheduleTemplate
+from stock.services import waste
 from tests.scheduling.world import booked, make_adult, make_city, make_schedule, make_slot
 from tests.staff import make_staff, sign_in_staff
+from tests.stock.shelf import keeper, stocked
 
 pytestmark = pytest.mark.django_db
 
@@ -175,3 +179,58 @@ def test_the_list_needs_as_many_queries_for_twenty_as_for_two(admin, django_asse
         make_schedule(days=days)
     with django_assert_max_num_queries(12):
         assert admin.get(reverse("schedules:dinkes_list")).status_code == 200
+
+
+def test_a_schedule_without_enough_stock_says_why_and_where_to_announce(admin, client):
+    slot = make_slot(places=10, stocked=False)
+    lot = stocked(6)
+    people = [booked(slot) for _ in range(4)]
+    url = reverse("schedules:dinkes_detail", args=[slot.schedule_id])
+    page = admin.get(url).content.decode()
+    assert "4 tempat menunggu stok" in page and "6 dosis di gudang, untuk 10 tempat" in page
+    assert reverse("stock:announced_city") in page and "Kekurangan" not in page
+    assert "4 menunggu stok" in admin.get(reverse("schedules:dinkes_list")).content.decode()
+
+    waste(facility_id=slot.schedule.facility_id, lot_id=lot.pk, doses=5, reason="Pecah", actor=keeper())
+    page = admin.get(url).content.decode()
+    assert "Kekurangan 3 dosis" in page
+    assert people[3].code in page and people[0].code not in page  # who booked last lacks it first
+    assert "Vaksin kurang" in admin.get(reverse("schedules:dinkes_list")).content.decode()
+    viewer = sign_in_staff(client, make_staff("pemantau_dinkes", city=True))
+    assert reverse("stock:announced_city") not in viewer.get(url).content.decode()
+
+
+def test_shrinking_shows_the_consequence_first_then_happens_once(admin):
+    slot, near = make_slot(places=6), make_slot(places=9, days=2)
+    for _ in range(5):
+        booked(slot)
+    url = reverse("schedules:shrink", args=[slot.schedule_id])
+    assert "sekarang 6 tempat" in admin.get(url).content.decode()
+    wrong = admin.get(url, {"alasan": "x", "tempat": "3", "persen": "50"})
+    assert wrong.status_code == 422 and "salah satu saja" in wrong.content.decode()
+    fields = {"alasan": "tenaga kurang", "persen": "50", "sesi": [slot.pk]}
+    page = admin.get(url, fields).content.decode()
+    assert "3 warga tetap, 2 warga dipindahkan" in page and "(9)" in page and not Displaced.objects.exists()
+    kept = re.search(r'name="sisa" value="([^"]+)"', page)[1]
+    for _ in range(2):  # double click: a half of the half is not what was asked for
+        assert admin.post(url, {"alasan": "tenaga kurang", "sisa": kept}).status_code == 302
+    while outbox.drain():
+        pass
+    assert Displaced.objects.count() == 2
+
+    detail = admin.get(reverse("schedules:dinkes_detail", args=[slot.schedule_id])).content.decode()
+    assert "Ditawari, belum menjawab: 2" in detail and "Kembalikan tempat yang dikurangi" in detail
+    report = admin.get(reverse("schedules:displaced", args=[slot.schedule_id])).content.decode()
+    assert report.count("Ditawari, belum menjawab") == 3  # two rows and their sum
+    rows = admin.get(reverse("schedules:displaced_csv", args=[slot.schedule_id])).content.decode("utf-8-sig")
+    assert rows.splitlines()[0].startswith("Sesi semula,Kode tiket,Hasil") and rows.count("Puskesmas Poncol") == 2
+    assert Place.objects.filter(slot=near, state="held").count() == 2
+
+    admin.post(reverse("schedules:reopen", args=[slot.schedule_id]))
+    assert not Place.objects.filter(slot=slot, pool="closed").exists()
+
+
+@pytest.mark.parametrize("query", ["alasan=x&tempat=-1", "alasan=x&sesi=abc&tempat=1", "alasan=&tempat=1", "alasan=x"])
+def test_odd_wishes_to_shrink_are_explained(admin, query):
+    slot = make_slot()
+    assert admin.get(reverse("schedules:shrink", args=[slot.schedule_id]) + "?" + query).status_code == 422
