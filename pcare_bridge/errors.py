@@ -188,6 +188,22 @@ _TABLE = [
         "petugas fasilitas",
     ),
     ErrorClass(
+        "in_file",
+        Handling.PERSON,
+        "Dilaporkan lewat berkas",
+        "Dosis ini ada di berkas unggah dan tidak dikirim sendiri supaya tidak tercatat ganda.",
+        "Unggah hasil berkas di halaman Berkas, atau tekan Kirim ulang bila berkas itu tidak jadi dipakai.",
+        "Dinas Kesehatan",
+    ),
+    ErrorClass(
+        "file_refused",
+        Handling.PERSON,
+        "Ditolak saat unggah berkas",
+        "Baris dosis ini ditolak ketika berkas diunggah ke PCare.",
+        "Baca alasannya di bawah, betulkan catatan dosis, lalu tekan Kirim ulang.",
+        "petugas fasilitas",
+    ),
+    ErrorClass(
         "unexpected",
         Handling.PERSON,
         "Jawaban di luar daftar",

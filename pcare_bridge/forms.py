@@ -215,3 +215,30 @@ class SwitchForm(forms.Form):
         assert isinstance(field, forms.ModelChoiceField)
         field.queryset = Facility.objects.visible_to(user)
         vars(field)["conditional"] = True
+
+
+class BatchForm(forms.Form):
+    """What goes into a file, and why."""
+
+    profil = forms.ChoiceField(label="Cara kirim", choices=Delivery.Profile.choices)
+    di = forms.ModelChoiceField(
+        label="Fasilitas", required=False, queryset=Facility.objects.none(), empty_label="Semua fasilitas"
+    )
+    lengkap = forms.BooleanField(
+        label="Dengan NIK dan nama lengkap", required=False,
+        help_text="Perlu persetujuan orang kedua. Dosis di dalamnya lalu tidak dikirim sendiri, supaya tidak ganda.",
+    )  # fmt: skip
+    alasan = forms.CharField(label="Alasan", max_length=200, help_text="Untuk siapa berkas ini dan mengapa.")
+
+    def __init__(self, data: Any, user: Any) -> None:
+        super().__init__(data)
+        field = self.fields["di"]
+        assert isinstance(field, forms.ModelChoiceField)
+        field.queryset = Facility.objects.visible_to(user)
+        vars(field)["conditional"] = vars(self.fields["lengkap"])["conditional"] = True
+
+
+class ResultForm(forms.Form):
+    """The file with the columns `nomor`, `hasil` and `pesan` filled in."""
+
+    berkas = forms.FileField(label="Berkas hasil (XLSX atau CSV)")

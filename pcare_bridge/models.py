@@ -1,6 +1,7 @@
 """What has to reach PCare, what became of it, and how the service is doing."""
 
 import uuid
+from datetime import timedelta
 from typing import Any, ClassVar
 
 from django.conf import settings
@@ -19,8 +20,8 @@ from vaccination.models import Immunization
 SERVICES = {"vaksinasi": "pcare", "kunjungan": "pcare", "satusehat": "satusehat"}
 SERVICE_NAMES = {"pcare": "PCare", "satusehat": "SATUSEHAT"}
 __all__ = [
-    "Account", "Delivery", "DeliveryAttempt", "DeliveryQuerySet", "Difference", "FacilityAccount", "Incident",
-    "ProfileSwitch", "Reconciliation", "SatusehatAccount", "Upstream", "VaccineCode", "default_profiles",
+    "Account", "Delivery", "DeliveryAttempt", "DeliveryQuerySet", "Difference", "FacilityAccount", "FileBatch",
+    "Incident", "ProfileSwitch", "Reconciliation", "SatusehatAccount", "Upstream", "VaccineCode", "default_profiles",
 ]  # fmt: skip
 OPEN_STATES = ("waiting", "in_flight", "held", "paused")
 
@@ -325,3 +326,43 @@ class Difference(models.Model):
 
     def __str__(self) -> str:
         return f"{self.kind} {self.field}"
+
+
+class FileBatch(models.Model):
+    """Waiting doses of one profile written into a file for upload by hand; with full numbers only for two persons."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    facility = models.ForeignKey(Facility, on_delete=models.PROTECT, null=True, blank=True, related_name="+")
+    profile = models.CharField("cara kirim", max_length=12, choices=Delivery.Profile)
+    is_full = models.BooleanField("dengan NIK lengkap", default=False)
+    reason = models.CharField("alasan", max_length=200)
+    requested_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+    approved_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, blank=True, related_name="+"
+    )
+    approved_at = models.DateTimeField("disetujui", null=True, blank=True)
+    created_at = models.DateTimeField("dibuat", default=timezone.now)
+    downloaded_at = models.DateTimeField("diunduh", null=True, blank=True)
+    deliveries = models.ManyToManyField(Delivery, related_name="file_batches")
+
+    class Meta:
+        verbose_name = "berkas lapor"
+        verbose_name_plural = "berkas lapor"
+        ordering = ["-created_at"]
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(approved_by__isnull=True) | ~Q(approved_by=models.F("requested_by")),
+                name="file_batch_two_persons",
+                violation_error_message="Orang kedua yang menyetujui, bukan yang meminta.",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.profile} {self.created_at:%Y-%m-%d %H:%M}"
+
+    @property
+    def may_leave(self) -> bool:
+        """Masked files at once, full ones after a second person's approval, for a day."""
+        if not self.is_full:
+            return True
+        return self.approved_at is not None and timezone.now() - self.approved_at < timedelta(days=1)

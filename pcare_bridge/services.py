@@ -26,6 +26,8 @@ def retry(deliveries: DeliveryQuerySet, by: User) -> int:
     Delivery.objects.filter(pk__in=rows).update(
         state=Delivery.WAITING, available_at=timezone.now(), attempts=0, first_attempt_at=None, finished_at=None
     )
+    # Somebody may have uploaded the file all the same: look before writing.
+    Delivery.objects.filter(pk__in=rows, error_class__in=("in_file", "file_refused")).update(outcome_unknown=True)
     _log(rows, "retry", "Kirim ulang diminta", by)
     transaction.on_commit(sweeper.wake, robust=True)
     return len(rows)

@@ -1,6 +1,6 @@
 from django.urls import path
 
-from pcare_bridge import views_accounts, views_reconciliation, views_staff
+from pcare_bridge import views_accounts, views_files, views_reconciliation, views_staff
 
 app_name = "pcare"
 urlpatterns = [
@@ -13,6 +13,10 @@ urlpatterns = [
     path("dinkes/pcare/akun/<int:account_id>/satusehat/", views_accounts.satusehat, name="satusehat"),
     path("dinkes/pcare/sakelar/", views_staff.switch, name="switch"),
     path("dinkes/pcare/akun/<int:account_id>/lanjutkan/", views_accounts.resume, name="resume"),
+    path("dinkes/pcare/berkas/", views_files.batches, name="batches"),
+    path("dinkes/pcare/berkas/<uuid:batch_id>/", views_files.batch, name="batch"),
+    path("dinkes/pcare/berkas/<uuid:batch_id>/setujui/", views_files.approve, name="approve_batch"),
+    path("dinkes/pcare/berkas/<uuid:batch_id>/unduh/", views_files.download, name="download_batch"),
     path("dinkes/pcare/pencocokan/", views_reconciliation.day, name="reconciliation"),
     path("dinkes/pcare/pencocokan/surat/", views_reconciliation.letter_pdf, name="letter"),
     path("dinkes/pcare/pencocokan/jalankan/", views_reconciliation.run, name="reconcile"),

@@ -126,6 +126,16 @@ TABLE: dict[str, Row] = {
     ),
     "dinkes/pcare/akun/<int:account_id>/satusehat/": Row(OFFICE_ADMIN, "dinkes/pcare/akun/{pcare.pk}/satusehat/"),
     "dinkes/pcare/sakelar/": Row(OFFICE_ADMIN, method="POST"),
+    "dinkes/pcare/berkas/": Row(OFFICE_ADMIN),
+    "dinkes/pcare/berkas/<uuid:batch_id>/": Row(
+        "302 302 302 403 403 403 403 404 403", "dinkes/pcare/berkas/{nowhere}/"
+    ),
+    "dinkes/pcare/berkas/<uuid:batch_id>/setujui/": Row(
+        OFFICE_ADMIN, "dinkes/pcare/berkas/{nowhere}/setujui/", method="POST"
+    ),
+    "dinkes/pcare/berkas/<uuid:batch_id>/unduh/": Row(
+        OFFICE_ADMIN, "dinkes/pcare/berkas/{nowhere}/unduh/", method="POST"
+    ),
     "dinkes/pcare/pencocokan/": Row(OFFICE),
     "dinkes/pcare/pencocokan/surat/": Row(OFFICE),
     "dinkes/pcare/pencocokan/jalankan/": Row(OFFICE_ADMIN, method="POST"),
