@@ -57,6 +57,7 @@ def measure(names: list[str], scale: Scale) -> dict[str, Any]:
     begun = time.monotonic()
     say("Starting PostgreSQL, Redis; migrations, reference data, static files …")
     with Stack() as stack:
+        importlib.import_module("bench.people").stock_up()  # imports Django, which has its settings only now
         say(f"  {time.monotonic() - begun:.0f} s")
         for name in names:
             say(f"{name} …")

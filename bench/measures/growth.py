@@ -20,11 +20,13 @@ def run(stack: Stack, scale: Scale) -> list[Figure]:
     """Cost of the booking statement, and of a booking through HTTP; 1 means that it did not grow."""
     few, many = scale.pick(10_000, 1_000), scale.pick(1_000_000, 20_000)
     rounds, per_round = scale.rounds + scale.pick(2, 0), scale.pick(3_000, 60)
+    warming = 2 * CONNECTIONS
     slots = people.make_slots(scale.pick(2_000, 40), scale.pick(70, 40), first_day=230)
     count = scale.pick(150_000, 5_000)
     first = people.make_many_citizens(count)
     people.make_history(few, days_ago=2)
-    everybody = people.make_people(rounds * per_round)
+    everybody = people.make_people(rounds * per_round + warming)
+    warm = [one.request for one in bookings.prepare(everybody[-warming:], slots)]
     batches = [
         [one.request for one in bookings.prepare(everybody[n * per_round : (n + 1) * per_round], slots)]
         for n in range(rounds)
@@ -44,6 +46,8 @@ def run(stack: Stack, scale: Scale) -> list[Figure]:
     beside = stack.gunicorn("victori.wsgi", **environment)
     wrong: list[str] = []
     try:
+        for served in (beside, stack.portal):
+            _through(served, [list(warm)], 10, wrong)()
         through = alternate(
             {
                 "small": _through(beside, list(batches), seconds, wrong),
