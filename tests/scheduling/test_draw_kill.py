@@ -4,16 +4,19 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
+from datetime import timedelta
 
 import pytest
-from django.db import connection
+from django.db import connection, transaction
+from django.utils import timezone
 
 from core import audit
-from scheduling import draw_files, draw_run
+from scheduling import draw_files, draw_run, draws
 from scheduling.models import Appointment, DrawEntry, Place
 from tests.scheduling.lots import by_outcome, enter, let_time_pass, make_draw
-from tests.scheduling.world import at_once
+from tests.scheduling.world import at_once, make_adult
 
 PEOPLE, PLACES = 40, 20
 WORKER = """
@@ -74,3 +77,54 @@ def test_many_workers_at_once_hold_one_draw(monkeypatch):
     connection.close()
     assert by_outcome(draw) == {"won": order[:8], "lost": order[8:]}
     assert Appointment.objects.count() == 8
+
+
+@pytest.mark.django_db(transaction=True)
+def test_whoever_passed_the_door_is_in_the_list(monkeypatch):
+    """Freezing waits for a form that was let in before the hour and is still being written."""
+    draw, citizen = make_draw(), make_adult()
+    inside, go_on = threading.Event(), threading.Event()
+    allowed_wishes = draws._allowed_wishes
+
+    def slowly(*arguments):
+        inside.set()
+        go_on.wait(20)
+        return allowed_wishes(*arguments)
+
+    def at_the_door(_):
+        monkeypatch.setattr(draws, "_allowed_wishes", slowly)
+        return enter(draw, citizen)
+
+    def at_the_hour(_):
+        inside.wait(20)
+        let_time_pass(draw, frozen=False)
+        steps = draw_run.run(draw.pk)
+        go_on.set()
+        return steps
+
+    entry, steps = at_once(lambda part: part(None), [at_the_door, at_the_hour], threads=2)
+    assert steps == 0
+    let_time_pass(draw)
+    assert [one.number for one in draw_run.tickets_of(draw)] == [entry.ticket]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_draw_called_off_in_its_last_second_is_not_frozen_over():
+    now = timezone.now()
+    draw = make_draw(closes_at=now + timedelta(seconds=1), rest_at=now + timedelta(hours=1))
+    called_off = threading.Event()
+
+    def office(_):
+        with transaction.atomic():
+            draws.cancel(draw.pk, "vaksin belum tiba")
+            called_off.set()
+            time.sleep(3)
+
+    def worker(_):
+        called_off.wait(20)
+        time.sleep(1.5)
+        return draw_run.run(draw.pk)
+
+    _, steps = at_once(lambda part: part(None), [office, worker], threads=2)
+    draw.refresh_from_db()
+    assert (draw.state, steps) == ("cancelled", 0)
