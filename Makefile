@@ -3,7 +3,7 @@ PYTHON := $(or $(PYTHON),$(firstword $(foreach name,python3.11 python3.12 python
 VENV := .venv/bin/python
 export PORT STATE_DIR
 
-.PHONY: help run test install format lock pcare-off pcare-on
+.PHONY: help run test bench install format lock pcare-off pcare-on
 
 help: ## what can be done here
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /  /'
@@ -13,6 +13,9 @@ run: ## install, start everything, print SIAP and the address
 
 test: ## every check that CI runs
 	@$(PYTHON) tools/bootstrap.py test
+
+bench: ## measure against limits of this machine, about a quarter of an hour (NAMES="confirm pages" for some)
+	@$(PYTHON) tools/bootstrap.py bench $(NAMES)
 
 install: ## the development environment in .venv
 	@$(PYTHON) tools/bootstrap.py install

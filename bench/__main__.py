@@ -1,4 +1,4 @@
-"""`python -m bench [NAME ...] [--quick] [--json FILE]`; `report FILE` prints the table again; `profile` the confirm path.
+"""`python -m bench [NAME ...] [--quick] [--json FILE]`; `report FILE` prints a table again, `profile` the confirm path.
 
 Names are the modules of bench.measures; without names all of them run. Exit code 1 when a figure is below what was
 asked, 2 when something did not start.

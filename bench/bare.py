@@ -1,6 +1,7 @@
 """The limit for pages: Django with nothing but one view, on the same gunicorn settings. `/` small, `/N` N bytes."""
 
 import functools
+import secrets
 
 from django.conf import settings
 from django.core.wsgi import get_wsgi_application
@@ -8,7 +9,7 @@ from django.http import HttpRequest, HttpResponse
 from django.urls import path
 
 if not settings.configured:
-    settings.configure(ALLOWED_HOSTS=["*"], ROOT_URLCONF=__name__, SECRET_KEY="nothing is signed here", MIDDLEWARE=[])
+    settings.configure(ALLOWED_HOSTS=["*"], ROOT_URLCONF=__name__, SECRET_KEY=secrets.token_hex(), MIDDLEWARE=[])
 
 
 @functools.cache

@@ -1,7 +1,5 @@
-"""Confirm requests made ready outside the clock: cookie, CSRF token, held place, sealed answers, by the portal's code."""
+"""Confirm requests made ready outside the clock by the portal's own code: cookie, CSRF token, held place, answers."""
 
-import secrets
-import string
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,7 +14,6 @@ from bench import load
 from bench.nginx import HOST
 from bench.people import PROGRAMME, Person, query
 
-SIGNS = string.ascii_letters + string.digits
 # What one booking leaves behind, for the whole database: what was acknowledged must be there, once.
 BOOKED = "SELECT count(*) FROM scheduling_appointment WHERE client_uuid = ANY(%s::uuid[]) AND status = 'booked'"
 
@@ -117,8 +114,3 @@ def prepare(people: Sequence[Person], slots: Sequence[int]) -> list[Confirm]:
 def count_booked(keys: Sequence[uuid.UUID]) -> int:
     """How many of these keys have a booking."""
     return int(query(BOOKED, [[str(key) for key in keys]])[0][0])
-
-
-def new_code() -> str:
-    """Eight letters for a ticket of a made-up appointment."""
-    return "".join(secrets.choice(SIGNS) for _ in range(8))

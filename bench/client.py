@@ -92,7 +92,10 @@ class Tally:
 class _Connection:
     """One connection and the scenario that uses it."""
 
-    __slots__ = ("answered", "begun", "buffer", "connecting", "out", "request", "retried", "scenario", "socket", "source")
+    __slots__ = (
+        *("answered", "begun", "buffer", "connecting", "out"),
+        *("request", "retried", "scenario", "socket", "source"),
+    )
 
     def __init__(self, scenario: Scenario, source: str | None) -> None:
         self.scenario, self.source = scenario, source
@@ -108,7 +111,9 @@ class _Connection:
 class Crowd:
     """Many scenarios at once against one address, in one thread."""
 
-    def __init__(self, address: Address, *, timeout: float = 30.0, label: Callable[[Answer], str] | None = None) -> None:
+    def __init__(
+        self, address: Address, *, timeout: float = 30.0, label: Callable[[Answer], str] | None = None
+    ) -> None:
         self.address, self.timeout = address, timeout
         self.label = label or (lambda answer: str(answer.status))
         self.tally = Tally()

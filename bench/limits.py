@@ -73,7 +73,7 @@ class Pgbench:
         return int(psql(self.sockets, self.database, recent))
 
     def portal(self, first_slot: int, last_slot: int, first_citizen: int, citizens: int, seconds: float) -> float:
-        """Bookings a second with the portal's own statement, over its sessions; who has booked already is asked anew."""
+        """Bookings a second with the portal's own statement, over its sessions; who has booked is asked anew."""
         text = (
             f"\\set slot random({first_slot}, {last_slot})\n"
             f"\\set citizen random({first_citizen}, {first_citizen + citizens - 1})\n" + portal_statement() + ";\n"

@@ -1,4 +1,4 @@
-"""What the machine is, and how much of it others used while we measured: a busy neighbour makes every figure a guess."""
+"""What the machine is, and how much of it others used meanwhile: a busy neighbour makes every figure a guess."""
 
 import contextlib
 import os
@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 from bench.stack import TICKS, Stack, cpu_seconds
-
 
 
 def describe() -> dict[str, Any]:

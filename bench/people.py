@@ -176,9 +176,9 @@ def make_history(count: int, *, days_ago: int) -> None:
     made = make_slots(slots, 0, first_day=-days_ago - days)
     first = query("SELECT coalesce(max(id), 0) + 1 FROM scheduling_appointment")[0][0]
     values = {
-        **{"slots": made, "count": count, "first": first, "per_slot": per_slot, "citizen": first_citizen},
-        **{"citizens": citizens, "programme": PROGRAMME, "dose": DOSE},
-    }
+        "slots": made, "count": count, "first": first, "per_slot": per_slot, "citizen": first_citizen,
+        "citizens": citizens, "programme": PROGRAMME, "dose": DOSE,
+    }  # fmt: skip
     with transaction.atomic():
         query("SET LOCAL session_replication_role = replica")
         query(

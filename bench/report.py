@@ -18,7 +18,8 @@ def of(document: dict[str, Any]) -> str:
         lines += [table([from_json(one) for one in document["figures"]]), ""]
     lines += profile_lines(document["measures"].get("profile", {}).get("lines", []))
     shared = {name: note["others_used_of_cpu"] for name, note in document["measures"].items()}
-    lines.append("Used by other programs meanwhile: " + ", ".join(f"{name} {part:.0%}" for name, part in shared.items()))
+    parts = ", ".join(f"{name} {part:.0%}" for name, part in shared.items())
+    lines.append(f"Used by other programs meanwhile: {parts}")
     return "\n".join(lines)
 
 

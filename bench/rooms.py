@@ -25,7 +25,7 @@ class Room:
 
         turn = self.turns[number]
         # Sealed by the portal's own code; the account only matters at the door.
-        value = tokens._signer("turn").sign(f"{self.pk}.{turn.hex}.{number + 1}.0")
+        value = tokens.seal_turn(tokens.TurnToken(self.pk, turn.hex, number + 1, number=number + 1))
         return load.get(POLL, HOST, Cookie=f"{tokens.TURN_COOKIE}={value}", Accept_Encoding="gzip")
 
 

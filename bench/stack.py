@@ -1,4 +1,4 @@
-"""The real thing on this machine: PostgreSQL with full durability, Redis, gunicorn and nginx with production settings."""
+"""The real thing on this machine: PostgreSQL with full durability, Redis, gunicorn, nginx, production settings."""
 
 import base64
 import contextlib
@@ -17,6 +17,7 @@ from bench import nginx
 from bench.nginx import HOST, StackError
 from victori import embedded
 from victori.installation import ROOT
+from victori.translations import compile_all
 
 TICKS = os.sysconf("SC_CLK_TCK")
 # Statics of the admin and the API docs: three hundred files that no measured page uses.
@@ -130,6 +131,7 @@ class Stack:
         self.stop()
 
     def _start(self) -> None:
+        compile_all(ROOT)
         self.postgres.start()
         self.redis.start()
         self._environment()

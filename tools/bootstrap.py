@@ -3,6 +3,7 @@
 
     bootstrap.py run        install the runtime set, start the portal
     bootstrap.py test       install the development set, run every check
+    bootstrap.py bench      install the runtime set, measure
     bootstrap.py install    install the development set only
 
 A second call with the same lock file installs nothing.
@@ -137,11 +138,15 @@ def main() -> None:
     what = sys.argv[1] if len(sys.argv) > 1 else "install"
     if sys.version_info < OLDEST:
         fail(f"Perlu Python {OLDEST[0]}.{OLDEST[1]} atau lebih baru; ini {sys.version.split()[0]} (make PYTHON=… run).")
-    if what not in ("run", "test", "install"):
+    if what not in ("run", "test", "bench", "install"):
         fail(__doc__ or "")
-    once("runtime" if what == "run" else "dev")
+    once("runtime" if what in ("run", "bench") else "dev")
     os.chdir(ROOT)
-    arguments = {"run": ["-m", "victori.launcher"], "test": ["tools/check.py", *sys.argv[2:]]}.get(what)
+    arguments = {
+        "run": ["-m", "victori.launcher"],
+        "test": ["tools/check.py", *sys.argv[2:]],
+        "bench": ["-m", "bench", *sys.argv[2:]],
+    }.get(what)
     if arguments:
         sys.stdout.flush()
         os.execv(PYTHON, [str(PYTHON), *arguments])

@@ -1,4 +1,4 @@
-"""Confirm a booking through HTTP, spread over 2,000 sessions and on one hot session, beside pgbench on the same server."""
+"""Confirm a booking through HTTP, over 2,000 sessions and on one hot session, beside pgbench on the same server."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -10,7 +10,7 @@ from bench.stack import Stack
 
 SLOTS = 2_000
 CONNECTIONS = 16
-LEAN = "pgbench, lean statement"
+LEAN, OWN = "pgbench, lean statement", "pgbench, the portal's statement"
 
 
 def label(answer: Answer) -> str:
@@ -100,6 +100,5 @@ def run(stack: Stack, scale: Scale) -> list[Figure]:
 def _beside(figure: Figure, found: dict[str, list[float]]) -> Figure:
     """The same bookings against the very statement the portal sends; not judged, so asked 0."""
     return against(
-        f"{figure.key}_own", f"{figure.what} (beside it)", found["http"], found["own"], "pgbench, the portal's statement",
-        asked=0.0, aim=None,
+        f"{figure.key}_own", f"{figure.what} (beside it)", found["http"], found["own"], OWN, asked=0.0
     )  # fmt: skip

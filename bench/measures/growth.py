@@ -34,7 +34,8 @@ def run(stack: Stack, scale: Scale) -> list[Figure]:
     _copy(stack)
     people.make_history(many - few, days_ago=60)
     _settle(stack)
-    say(f"  {people.query('SELECT count(*) FROM scheduling_appointment')[0][0]:,} appointments beside {few:,}")
+    grown = people.query("SELECT count(*) FROM scheduling_appointment")[0][0]
+    say(f"  {grown:,} appointments beside {few:,}")
     small, large = (limits.Pgbench(stack.folder, stack.sockets, name) for name in (SMALL, DATABASE))
     seconds = scale.seconds
 

@@ -1,4 +1,4 @@
-"""The whole way of one person: the day's sessions, hold, questions, check, confirm, as a browser without scripts goes it."""
+"""The whole way of one person, as a browser without scripts goes it: sessions, hold, questions, check, confirm."""
 
 import re
 from collections.abc import Iterable, Sequence

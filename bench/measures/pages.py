@@ -8,8 +8,8 @@ from typing import Any
 
 from bench import load, people
 from bench.client import Tally
-from bench.result import Figure, Scale, against, alternate, ratio, say
 from bench.nginx import HOST
+from bench.result import Figure, Scale, against, alternate, ratio, say
 from bench.stack import Served, Stack
 
 CONNECTIONS = 16
@@ -74,8 +74,8 @@ def on_gunicorn(stack: Stack, scale: Scale, path: str, size: int) -> Figure:
     bare = Rate(stack.bare, f"/{size}", scale.seconds, connections=CONNECTIONS)
     found = alternate({"bare": bare, "page": page}, scale.rounds + 2)
     return against(
-        "page_gunicorn", "public schedule page on gunicorn", found["page"], found["bare"], "bare Django view, same bytes",
-        asked=0.7, aim=0.9, bytes=size, **_details(page, bare),
+        "page_gunicorn", "public schedule page on gunicorn", found["page"], found["bare"],
+        "bare Django view, same bytes", asked=0.7, aim=0.9, bytes=size, **_details(page, bare),
     )  # fmt: skip
 
 

@@ -2,8 +2,8 @@
 
 from bench import load, people, rooms
 from bench.client import Answer
-from bench.result import Figure, Scale, against, alternate
 from bench.nginx import HOST
+from bench.result import Figure, Scale, against, alternate
 from bench.stack import Served, Stack
 
 CONNECTIONS = 16
@@ -41,9 +41,10 @@ def run(stack: Stack, scale: Scale) -> list[Figure]:
         rooms.close(room)
     return [
         against(
-            "poll", "waiting-room poll", found["poll"], found["bare"], "bare Django view", asked=0.5, aim=0.8, errors=bad
+            "poll", "waiting-room poll", found["poll"], found["bare"], "bare Django view",
+            asked=0.5, aim=0.8, errors=bad,
         )
-    ]
+    ]  # fmt: skip
 
 
 def _rate(served: Served, seconds: float) -> float:

@@ -97,8 +97,6 @@ def figures(tally: Tally, crowd: int, before: int, memory: int) -> list[Figure]:
     what = f"{crowd:,} people waiting, {tally.seconds:.0f} s"
     return [
         Figure("waiting_errors", f"{what}: errors", errors, 0, most=True, details=details),
-        Figure(
-            "waiting_p95", f"{what}: p95 of a poll, ms", 1000 * tally.percentile(0.95, "poll"), 300, most=True
-        ),
+        Figure("waiting_p95", f"{what}: p95 of a poll, ms", 1000 * tally.percentile(0.95, "poll"), 300, most=True),
         Figure("waiting_memory", f"{what}: web memory, MB", memory / 1024**2, 1024, most=True),
     ]

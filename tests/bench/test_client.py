@@ -1,0 +1,148 @@
+"""The load generator against a server that misbehaves in known ways: what it counts must be what happened."""
+
+import socket
+import threading
+import time
+
+import pytest
+
+from bench import load
+from bench.client import Crowd, parse
+from bench.result import Figure, against, from_json, table
+
+PAGE = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
+
+
+class Server:
+    """Answers each connection's requests with the given steps in turn: bytes, seconds to wait, or None to close."""
+
+    def __init__(self, *steps):
+        self.steps, self.requests = steps, 0
+        self.socket = socket.create_server(("127.0.0.1", 0))
+        self.address = self.socket.getsockname()
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def _accept(self):
+        while True:
+            try:
+                connection, _ = self.socket.accept()
+            except OSError:
+                return
+            threading.Thread(target=self._serve, args=(connection,), daemon=True).start()
+
+    def _serve(self, connection):
+        with connection:
+            for step in self.steps:
+                if step is None:
+                    return
+                if isinstance(step, float):
+                    time.sleep(step)
+                    continue
+                if not connection.recv(65536):
+                    return
+                self.requests += 1
+                connection.sendall(step)
+
+
+@pytest.fixture
+def serve():
+    servers = []
+
+    def start(*steps):
+        servers.append(Server(*steps))
+        return servers[-1]
+
+    yield start
+    for server in servers:
+        server.socket.close()
+
+
+def ask(times, found):
+    for _ in range(times):
+        found.append((yield load.get("/", "x")))
+
+
+def run(server, times=1, *, timeout=5.0, seconds=5.0):
+    found = []
+    tally = Crowd(server.address, timeout=timeout).run([ask(times, found)], seconds=seconds)
+    return tally, found
+
+
+def test_every_answer_is_counted_once_with_its_latency(serve):
+    server = serve(*[PAGE] * 3)
+    tally, found = run(server, 3)
+    assert (tally.answers[200], server.requests, tally.failed) == (3, 3, 0)
+    assert [answer.body for answer in found] == [b"ok"] * 3
+    assert 0 < tally.percentile(0.5) <= tally.percentile(0.99) < 1
+
+
+def test_an_answer_in_pieces_and_in_chunks_is_put_together():
+    whole = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n2\r\nde\r\n0\r\n\r\n"
+    assert parse(bytearray(whole)) == (200, whole.partition(b"\r\n\r\n")[0], b"abcde")
+    assert all(parse(bytearray(whole[:size])) is None for size in range(len(whole) - 5))
+
+
+def test_a_cut_answer_is_an_error_and_not_an_answer(serve):
+    tally, found = run(serve(PAGE[:-1], None))
+    assert dict(tally.errors) == {"answer cut short": 1}
+    assert not tally.answers and found[0].status == 0
+
+
+def test_a_kept_connection_closed_while_idle_is_opened_again_without_an_error(serve):
+    server = serve(PAGE, None)
+    tally, _found = run(server, 3)
+    assert (tally.answers[200], tally.reopened, tally.failed) == (3, 2, 0)
+
+
+def test_a_fresh_connection_closed_without_an_answer_is_an_error(serve):
+    tally, _found = run(serve(None))
+    assert sum(tally.errors.values()) == tally.failed == 1
+
+
+def test_a_server_that_is_silent_is_a_time_out(serve):
+    tally, _found = run(serve(3.0), timeout=0.3)
+    assert dict(tally.errors) == {"time-out": 1}
+
+
+def test_a_refused_connection_is_an_error():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        tally = Crowd(probe.getsockname()).run([ask(1, [])], seconds=2)
+    assert dict(tally.errors) == {"connect: ECONNREFUSED": 1}
+
+
+def test_only_what_was_answered_in_the_window_is_counted(serve):
+    tally, found = run(serve(PAGE, 0.6, PAGE), 2, seconds=0.3)
+    assert (tally.answers[200], tally.counts["after the window"]) == (1, 1)
+    assert len(found) == 2 and tally.seconds == pytest.approx(0.3, abs=0.05)
+
+
+def test_processes_send_each_request_once_and_add_up(serve):
+    server = serve(*[PAGE] * 50)
+    requests = [load.get(f"/{number}", "x") for number in range(40)]
+    tally = load.run(server.address, load.each_once(requests, 4), seconds=5, processes=2)
+    assert tally.answers[200] == server.requests == 40
+
+
+def test_a_process_that_fails_fails_the_run(serve):
+    def broken(_number, _processes):
+        raise ValueError("broken on purpose")
+
+    with pytest.raises(load.LoadFailed, match="broken on purpose"):
+        load.run(serve(PAGE).address, broken, seconds=1)
+
+
+@pytest.mark.parametrize(
+    ("value", "most", "verdict"),
+    [(0.3, False, "aim"), (0.2, False, "asked"), (0.1, False, "below"), (0.1, True, "aim"), (0.3, True, "below")],
+)
+def test_the_verdict_follows_the_bounds(value, most, verdict):
+    asked, aim = (0.25, 0.15) if most else (0.15, 0.25)
+    assert Figure("x", "x", value, asked, aim, most=most).verdict == verdict
+
+
+def test_a_ratio_is_the_median_of_the_rounds_and_shows_its_spread():
+    figure = against("x", "x", [10, 20, 90], [100, 100, 100], "limit", asked=0.15, aim=0.25)
+    assert (figure.value, figure.low, figure.high, figure.verdict) == (0.2, 0.1, 0.9, "asked")
+    assert from_json(figure.as_json()) == figure
+    assert "| ✔" in table([figure]) and "0.1–0.9" in table([figure])
