@@ -102,9 +102,9 @@ class Group:
     below_age: Span | None = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class RuleSet:
-    """Everything `evaluate` needs besides the person; build once, share between threads."""
+    """Everything `evaluate` needs besides the person; build once, share between threads; equal only to itself."""
 
     rules: tuple[Rule, ...]
     products: Mapping[str, Product]

@@ -5,7 +5,7 @@ The cookie names the account and its session version; raising the version ends e
 
 from collections.abc import Callable
 from functools import wraps
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import urlencode
 from uuid import UUID
 
@@ -120,14 +120,36 @@ def account_id(request: HttpRequest) -> int | None:
 
 
 def _claims(request: HttpRequest) -> tuple[int, int] | None:
-    raw = request.COOKIES.get(COOKIE)
-    if not raw:
-        return None
-    try:
-        account_id, version = signing.loads(raw, salt=SALT, max_age=MAX_AGE)
-        return int(account_id), int(version)
-    except (signing.BadSignature, TypeError, ValueError):
-        return None
+    return _cookie(request).claims
+
+
+class _Cookie(NamedTuple):
+    """What a signed cookie says: account and session version, and whether it is to be written anew."""
+
+    raw: str
+    claims: tuple[int, int] | None = None
+    old: bool = False
+
+
+def _cookie(request: HttpRequest) -> _Cookie:
+    """Read once per request; the signature is asked for by several."""
+    raw = request.COOKIES.get(COOKIE, "")
+    known: _Cookie | None = request.__dict__.get("_citizen_cookie")
+    if known is None or known.raw != raw:
+        known = request.__dict__["_citizen_cookie"] = _read(raw)
+    return known
+
+
+def _read(raw: str) -> _Cookie:
+    for max_age, old in ((RENEW_AFTER, False), (MAX_AGE, True)):
+        try:
+            account_id, version = signing.loads(raw, salt=SALT, max_age=max_age)
+            return _Cookie(raw, (int(account_id), int(version)), old)
+        except signing.SignatureExpired:
+            continue
+        except (signing.BadSignature, TypeError, ValueError):
+            break
+    return _Cookie(raw)
 
 
 # The first question of every step of a booking; what is not read here is fetched when somebody asks for it.
@@ -166,10 +188,4 @@ def _account(claims: tuple[int, int]) -> CitizenAccount | None:
 
 
 def _is_old(request: HttpRequest) -> bool:
-    try:
-        signing.loads(request.COOKIES.get(COOKIE, ""), salt=SALT, max_age=RENEW_AFTER)
-    except signing.SignatureExpired:
-        return True
-    except signing.BadSignature:
-        pass
-    return False
+    return _cookie(request).old

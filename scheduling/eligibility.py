@@ -3,11 +3,15 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
+from functools import lru_cache
+
+from django.utils.translation import get_language
 
 from programmes.catalogue import active_ruleset
 from programmes.history import PastDose, past_doses
 from programmes.models import Programme
 from programmes.rules import Facts, Option, evaluate, pick
+from programmes.ruleset import RuleSet
 from registration.models import Citizen
 from scheduling.models import Schedule
 
@@ -15,6 +19,14 @@ from scheduling.models import Schedule
 def facts_of(citizen: Citizen) -> Facts:
     """What the register knows of this person; unknown stays unknown."""
     return Facts(birth_date=citizen.birth_date, sex=citizen.sex)
+
+
+@lru_cache(maxsize=4096)
+def _answers(
+    facts: Facts, history: tuple[PastDose, ...], on_date: date, ruleset: RuleSet, programme: str, _language: str
+) -> tuple[Option, ...]:
+    """`evaluate`, remembered: one booking asks the same five times, and texts are in the language of the visitor."""
+    return tuple(evaluate(facts, history, on_date, ruleset, programme=programme))
 
 
 @dataclass(frozen=True)
@@ -31,7 +43,9 @@ class Case:
 
     def options(self, on_date: date, programme: str) -> list[Option]:
         """All next doses of a programme on a day, best first."""
-        return evaluate(self.facts, self.history, on_date, active_ruleset(), programme=programme)
+        return list(
+            _answers(self.facts, tuple(self.history), on_date, active_ruleset(), programme, get_language())
+        )  # fmt: skip
 
     def for_offer(self, programme: str, vaccine: str, dose_codes: Sequence[str], on_date: date) -> Option:
         """The best answer for what one schedule offers on one day: eligible, else manual review, else the refusal."""

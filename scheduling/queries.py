@@ -19,7 +19,7 @@ from stock import announcements
 
 HORIZON_DAYS = 60
 MAX_AGE_SECONDS = 1.0
-SLOT_MAX_AGE_SECONDS = 5.0
+SLOT_MAX_AGE_SECONDS = 30.0
 SLOTS_KEPT = 10_000
 OPEN, LATER, DRAW, WALK_IN, FULL, CLOSED = "open", "later", "draw", "walk_in", "full", "closed"
 RANK = {OPEN: 0, DRAW: 1, LATER: 1, WALK_IN: 2, FULL: 3, CLOSED: 4}
@@ -365,15 +365,19 @@ def slot_with_schedule(slot_id: int) -> Slot | None:
     """One session with everything a page says about it, shared by all threads and at most some seconds old.
 
     Good for words and for the dose rules, whose day and vaccine never change. Whether a place may still be had, the
-    statements in `places` decide for themselves. One query for all sessions of the day, none while they are known.
+    statements in `places` decide for themselves. Two queries for all sessions of a day, none while they are known.
     """
     kept = _slots.get(slot_id)
     if kept and clock.monotonic() - kept[0] < SLOT_MAX_AGE_SECONDS:
         return kept[1]
     if len(_slots) > SLOTS_KEPT:
         _slots.clear()
-    rows = Slot.objects.select_related("schedule__facility__kecamatan", "schedule__programme", "schedule__vaccine")
-    found = list(rows.filter(schedule__slots=slot_id).exclude(schedule__state=Schedule.State.DRAFT))
+    schedules = Schedule.objects.published().select_related("facility__kecamatan", "programme", "vaccine")
+    schedule = schedules.filter(slots=slot_id).first()
+    if schedule is None:
+        return None
     now = clock.monotonic()
-    _slots.update((slot.pk, (now, slot)) for slot in found)
-    return next((slot for slot in found if slot.pk == slot_id), None)
+    for slot in Slot.objects.filter(schedule=schedule):
+        slot.schedule = schedule
+        _slots[slot.pk] = now, slot
+    return _slots[slot_id][1]
