@@ -12,8 +12,8 @@ from core.formats import long_date
 from scheduling import eligibility, queries
 from scheduling.models import Offer, Schedule, WaitlistEntry, WaitlistMember
 
-OFFERED, NOT_YET, TOO_EARLY, NOTHING_ON, LATER, NOT_ELIGIBLE, FULL, APART = (
-    "offered", "not_yet", "too_early", "nothing_on", "later", "not_eligible", "full", "apart",
+OFFERED, NOT_YET, TOO_EARLY, NOTHING_ON, LATER, DRAWN, NOT_ELIGIBLE, FULL, APART = (
+    "offered", "not_yet", "too_early", "nothing_on", "later", "drawn", "not_eligible", "full", "apart",
 )  # fmt: skip
 
 
@@ -102,8 +102,10 @@ def _why(entry: WaitlistEntry, rows: list[queries.Row]) -> tuple[str, str, datet
             text = _("Dosis berikutnya mulai %(day)s; kami tawarkan tempat begitu jadwalnya terbit.")
             return TOO_EARLY, text % {"day": _day(entry.first_date)}, None
         return NOTHING_ON, _("Belum ada jadwal yang terbit untuk pilihan Anda."), None
-    released = [row for row in on if row.state != queries.LATER]
+    released = [row for row in on if row.state not in (queries.LATER, queries.DRAW)]
     news_at = queries.next_release(on)
+    if all(row.state == queries.DRAW for row in on):
+        return DRAWN, _("Tempatnya dibagikan lewat undian. Ikuti undiannya; yang tersisa ditawarkan di sini."), news_at
     if not released and news_at:
         local = timezone.localtime(news_at)
         text = _("Pendaftarannya belum dibuka. Dibuka %(day)s pukul %(time)s WIB.")

@@ -1,5 +1,7 @@
 """Offers under real threads: no place offered twice, no answer counted twice, no place lost between two answers."""
 
+import threading
+import time as time_of_day
 import uuid
 from collections import Counter
 from datetime import time, timedelta
@@ -8,7 +10,7 @@ import pytest
 import time_machine
 from django.utils import timezone
 
-from scheduling import audits, booking, errors, offers, sweeps, waitlist
+from scheduling import audits, booking, errors, families, offers, sweeps, waitlist
 from scheduling.models import Appointment, Offer, Place, WaitlistEntry
 from scheduling.publishing import at, close_schedule
 from scheduling.services import cancel
@@ -119,6 +121,36 @@ def test_accepting_declining_and_leaving_at_once_end_in_one_answer():
         assert_sound()
         waitlist.leave(entry.pk)
         Place.objects.filter(state="free").delete()
+
+
+@pytest.mark.parametrize("other", ["runs out", "leaves", "declines"])
+def test_an_answer_under_way_is_not_overtaken(monkeypatch, other):
+    make_slot(places=1)
+    entry = wait()
+    sweeps.tidy()
+    offer = Offer.objects.get()
+    started, book_places = threading.Event(), families.book_places
+
+    def slowly(**arguments):
+        started.set()
+        time_of_day.sleep(0.4)  # the others have all the time they need
+        return book_places(**arguments)
+
+    monkeypatch.setattr(families, "book_places", slowly)
+
+    def overtake():
+        started.wait(5)
+        if other == "runs out":
+            return offers.expire_due(offer.expires_at + timedelta(seconds=1))
+        return waitlist.leave(entry.pk).state if other == "leaves" else offers.decline(offer.pk)
+
+    made, answer = at_once(lambda job: job(), [lambda: offers.accept(offer.pk, uuid.uuid4()), overtake], threads=2)
+
+    assert [one.status for one in made] == ["booked"]
+    assert answer in (0, "served") or isinstance(answer, errors.OfferOver)
+    offer.refresh_from_db(), entry.refresh_from_db()
+    assert (offer.state, entry.state) == ("accepted", "served")
+    assert_sound()
 
 
 def test_closing_a_day_while_offers_are_made_and_accepted_leaves_nobody_between():
