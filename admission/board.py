@@ -26,6 +26,7 @@ KEEP_SECONDS = 24 * 3600
 FILL_SECONDS = 30  # longest time one process may take to write the board anew
 CHUNK = 5000
 MEMORY_SECONDS = 1.0
+LINE_SECONDS = 0.5
 MEMORY_TURNS = 200_000
 STATUS = "status"
 ABSENT = "-"  # a turn without a number
@@ -33,7 +34,9 @@ ABSENT = "-"  # a turn without a number
 _dead_until = 0.0
 _rooms: dict[int, tuple[float, "Status | None"]] = {}
 _numbers: dict[str, tuple[float, str | None]] = {}
+_lines: dict[int, "tuple[float, tuple[Status, bool]]"] = {}
 _guard = threading.Lock()
+_reading = threading.Lock()
 
 
 @dataclass(frozen=True)
@@ -112,13 +115,53 @@ def forget() -> None:
     _dead_until = 0.0
     _rooms.clear()
     _numbers.clear()
+    _lines.clear()
 
 
-def look(room_id: int, turn: str) -> Seen | None:
+def look(room_id: int, turn: str, number: int | None = None) -> Seen | None:
     """The board for one turn (`turn` as 32 hexadecimal digits); None for a room that does not exist.
 
-    One HMGET while Redis has the board; else the database, at most once a second for the room and once for the turn.
+    With the number known, the room's line as this process read it within half a second. Else one HMGET while Redis has
+    the board, or the database, at most once a second for the room and once for the turn.
     """
+    if number is not None:
+        line = _line(room_id)
+        return Seen(line[0], number, True, line[1]) if line else None
+    return _look_up(room_id, turn)
+
+
+def _line(room_id: int) -> tuple[Status, bool] | None:
+    """The room's line and whether Redis said it; while one thread asks, the others take the previous one."""
+    at, line = _lines.get(room_id, (float("-inf"), None))
+    if time.monotonic() - at < LINE_SECONDS or (line and not _reading.acquire(blocking=False)):
+        return line
+    if line is None:
+        _reading.acquire()
+    try:
+        line = _read_line(room_id)
+        if line:
+            _lines[room_id] = (time.monotonic(), line)
+        return line
+    finally:
+        _reading.release()
+
+
+def _read_line(room_id: int) -> tuple[Status, bool] | None:
+    store = client()
+    if store is not None:
+        try:
+            text = store.hget(key(room_id), STATUS)
+            if text is None and fill(room_id):
+                text = store.hget(key(room_id), STATUS)
+            if text is not None:
+                return Status(**json.loads(text)), True
+        except RedisError as error:
+            failed(error)
+    status = status_of(room_id)
+    return (status, False) if status else None
+
+
+def _look_up(room_id: int, turn: str) -> Seen | None:
     store = client()
     if store is not None:
         try:
@@ -137,6 +180,7 @@ def publish(room: Room) -> None:
     """Write the room's line; best effort."""
     store = client()
     _rooms[room.pk] = (time.monotonic(), Status.of(room))
+    _lines.pop(room.pk, None)
     if store is None:
         return
     try:

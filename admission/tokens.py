@@ -5,6 +5,7 @@ The turn's token outlives refresh, a lost connection, a locked phone and restart
 
 import time
 from dataclasses import dataclass
+from functools import lru_cache
 from uuid import UUID
 
 from django.conf import settings
@@ -13,16 +14,22 @@ from django.http import HttpRequest, HttpResponse
 
 TURN_COOKIE, PASS_COOKIE = "giliran", "lewat"
 TURN_AGE = 24 * 3600
+NO_NUMBER = "-"
 
 
 @dataclass(frozen=True)
 class TurnToken:
-    """A turn of `account` in `room`; `slow` when its address block asks more than its share of polls."""
+    """A turn of `account` in `room`; `slow` when its address block asks more than its share of polls.
+
+    `number` once it is known: a poll then needs nothing but the room's line. Who gets a new number gets a new token; an
+    old copy on another phone is set right at the door.
+    """
 
     room: int
     turn: str
     account: int
     slow: bool = False
+    number: int | None = None
 
 
 @dataclass(frozen=True)
@@ -37,8 +44,11 @@ class Pass:
 
 def read_turn(request: HttpRequest) -> TurnToken | None:
     """The browser's turn, or None when it carries none that we signed."""
-    parts = _open(request.COOKIES.get(TURN_COOKIE), "turn", 4)
-    return TurnToken(int(parts[0]), parts[1], int(parts[2]), parts[3] == "1") if parts else None
+    parts = _open(request.COOKIES.get(TURN_COOKIE), "turn", 5)
+    if not parts:
+        return None
+    number = None if parts[4] == NO_NUMBER else int(parts[4])
+    return TurnToken(int(parts[0]), parts[1], int(parts[2]), parts[3] == "1", number)
 
 
 def read_pass(request: HttpRequest) -> Pass | None:
@@ -49,10 +59,15 @@ def read_pass(request: HttpRequest) -> Pass | None:
     return Pass(int(parts[0]), parts[1], int(parts[2]), int(parts[3]))
 
 
-def give_turn(response: HttpResponse, *, room: int, turn: UUID, account: int, slow: bool = False) -> None:
+def seal_turn(token: TurnToken) -> str:
+    """The token as a cookie carries it."""
+    number = NO_NUMBER if token.number is None else token.number
+    return _signer("turn").sign(f"{token.room}.{token.turn}.{token.account}.{int(token.slow)}.{number}")
+
+
+def give_turn(response: HttpResponse, token: TurnToken) -> None:
     """Put the turn on the response."""
-    value = _signer("turn").sign(f"{room}.{turn.hex}.{account}.{int(slow)}")
-    _set(response, TURN_COOKIE, value, TURN_AGE)
+    _set(response, TURN_COOKIE, seal_turn(token), TURN_AGE)
 
 
 def give_pass(response: HttpResponse, *, room: int, turn: UUID, account: int, until: float) -> None:
@@ -65,6 +80,7 @@ def _signer(kind: str) -> Signer:
     return Signer(salt=f"admission.{kind}")
 
 
+@lru_cache(maxsize=32_768)  # the same browser asks again and again with the same word
 def _open(value: str | None, kind: str, count: int) -> list[str] | None:
     if not value:
         return None

@@ -3,6 +3,7 @@
 import csv
 import io
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 from urllib.parse import urlencode
 from uuid import UUID
@@ -60,13 +61,15 @@ def own_turn(request: CitizenRequest, room_id: int) -> HttpResponse:
     token = tokens.read_turn(request)
     if token is None or token.room != room_id:
         return _without_token(request, room_id)
-    seen = board.look(room_id, token.turn)
+    seen = board.look(room_id, token.turn, token.number)
     if seen is None:
         raise Http404
     if not seen.known:
         return _without_token(request, room_id)
     clock.nudge(room_id)
-    return _page(request, room_id, words.tell(seen, slow=token.slow))
+    response = _page(request, room_id, words.tell(seen, slow=token.slow))
+    poll.remember(response, token, seen)
+    return response
 
 
 def _page(request: HttpRequest, room_id: int, told: words.Told | None, **more: Any) -> HttpResponse:
@@ -96,7 +99,9 @@ def _without_token(request: CitizenRequest, room_id: int) -> HttpResponse:
         return _page(request, room_id, None, room=room, signed_in=bool(request.citizen_account))
     seen = board.Seen(board.Status.of(room), turn.number, True, True)
     response = _page(request, room_id, words.tell(seen))
-    tokens.give_turn(response, room=room_id, turn=turn.public_id, account=request.citizen_account.pk)
+    tokens.give_turn(
+        response, tokens.TurnToken(room_id, turn.public_id.hex, request.citizen_account.pk, number=turn.number)
+    )
     return response
 
 
@@ -123,7 +128,7 @@ def join(request: CitizenRequest, room_id: int) -> HttpResponse:
     except turns.RoomClosed:
         return HttpResponseRedirect(_own(request, room_id))
     response = HttpResponseRedirect(_own(request, room_id))
-    tokens.give_turn(response, room=room_id, turn=turn.public_id, account=account.pk, slow=slow)
+    tokens.give_turn(response, tokens.TurnToken(room_id, turn.public_id.hex, account.pk, slow, turn.number))
     return response
 
 
@@ -141,7 +146,9 @@ def enter(request: CitizenRequest, room_id: int) -> HttpResponse:
     except (Turn.DoesNotExist, Room.DoesNotExist):
         return HttpResponseRedirect(reverse("admission:about"))
     if entry.until is None:
-        return HttpResponseRedirect(_own(request, room_id, late=1 if entry.turn.claimed_at else None))
+        back = HttpResponseRedirect(_own(request, room_id, late=1 if entry.turn.claimed_at else None))
+        tokens.give_turn(back, replace(token, number=entry.turn.number))
+        return back
     response = HttpResponseRedirect(_next(request))
     tokens.give_pass(
         response, room=room_id, turn=entry.turn.public_id, account=token.account, until=entry.until.timestamp()

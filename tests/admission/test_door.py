@@ -210,7 +210,7 @@ def test_a_forged_turn_is_no_turn():
     room = make_room(minutes=None)
     turn = crowd(room, 1)[0]
     stranger = Client()
-    stranger.cookies[tokens.TURN_COOKIE] = f"{room.pk}.{turn.public_id.hex}.1.0:forged"
+    stranger.cookies[tokens.TURN_COOKIE] = f"{room.pk}.{turn.public_id.hex}.1.0.1:forged"
     assert stranger.get("/antrean/keadaan.json").status_code == 403
 
 
@@ -319,8 +319,37 @@ def test_poll_and_page_cost_no_query_and_the_poll_sets_no_cookie():
             answer = browser.get(address)
         assert answer.status_code == 200
         assert not queries.captured_queries, address
-    assert "Set-Cookie" not in browser.get("/antrean/keadaan.json").headers
+    assert not browser.get("/antrean/keadaan.json").cookies
     assert browser.get("/antrean/keadaan.json").headers["Cache-Control"] == "private, no-store"
+
+
+def test_after_the_shuffle_the_number_travels_in_the_token_and_a_poll_is_not_even_a_redis_read():
+    make_city()
+    browser, _account = visitor()
+    room = make_room()
+    browser.post(f"/antrean/{room.pk}/ikut/")
+    assert not browser.get("/antrean/keadaan.json").cookies
+    rooms.release(release_now(room).pk)
+    board.publish(Room.objects.get(pk=room.pk))
+    assert tokens.TURN_COOKIE in browser.get("/antrean/keadaan.json").cookies
+    browser.get("/antrean/keadaan.json")
+    before = board.client().info("stats")["total_commands_processed"]
+    for _ in range(20):
+        assert browser.get("/antrean/keadaan.json").json()["number"] == 1
+    assert board.client().info("stats")["total_commands_processed"] - before < 15
+
+
+def test_a_number_from_before_a_missed_call_is_set_right_at_the_door(settings):
+    make_city()
+    browser, _account = visitor()
+    room = make_room(minutes=None)
+    browser.post(f"/antrean/{room.pk}/ikut/")
+    serve(room, 1)
+    Turn.objects.update(pass_until=timezone.now() - timedelta(seconds=1), passes=2, claimed_at=timezone.now())
+    page = browser.post(f"/antrean/{room.pk}/masuk/")
+    assert "late=1" in page.headers["Location"]
+    text = browser.get(page.headers["Location"]).content.decode()
+    assert "Nomor Anda 2, sedang dilayani 1" in text and "mendapat nomor baru" in text
 
 
 def test_the_poll_is_answered_before_all_other_middleware():
@@ -345,7 +374,7 @@ def test_a_family_behind_an_address_of_five_hundred_is_not_refused(settings):
         browser = sign_in_citizen(Client(REMOTE_ADDR=f"114.79.1.{number % 250}"), account)
         answer = browser.post(f"/antrean/{room.pk}/ikut/")
         assert answer.status_code == 302 and tokens.TURN_COOKIE in answer.cookies
-        slow += answer.cookies[tokens.TURN_COOKIE].value.partition(":")[0].endswith(".1")
+        slow += answer.cookies[tokens.TURN_COOKIE].value.partition(":")[0].split(".")[3] == "1"
     assert Turn.objects.filter(room=room).count() == 500
     assert slow == 400
 
