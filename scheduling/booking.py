@@ -128,6 +128,7 @@ def move(appointment_id: int, slot_id: int) -> Appointment:
     option = eligibility.for_schedule(appointment.citizen, slot.schedule)
     if not option.eligible:
         raise errors.NotEligible(option, slot.schedule.date)
+    capacity.hold_still([appointment.schedule_id])
     now = timezone.now()
     place_id = _pick_online(slot, hold_key(appointment.citizen, appointment.programme_id), now)
     move_locked(appointment, slot, option, place_id, now)

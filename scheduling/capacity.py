@@ -27,8 +27,9 @@ from stock.changes import Pair
 from stock.models import Lot
 from stock.queries import usable_balances
 
-# A place is locked for the few milliseconds of a booking; after this many looks the sweeper goes on (about a second).
-TRIES, PAUSE_SECONDS = 80, 0.012
+# A place is locked for the few milliseconds of a booking. Who locks one for longer reckons at its own end (closing); so
+# after this many looks the row stays due, and whoever frees a place or the sweeper goes on.
+TRIES, PAUSE_SECONDS = 40, 0.008
 # While places wait for stock, time and cancellations can free doses: look again this often.
 LOOK_AGAIN = timedelta(minutes=1)
 
@@ -102,7 +103,7 @@ SELECT (SELECT count(*) FROM wanted), (SELECT count(*) FROM changed),
 ).replace("@somebody_waits", SOMEBODY_WAITS)  # fmt: skip
 
 FREED = """
-SELECT fit.facility_id, fit.vaccine_id, fit.short FROM scheduling_stockfit fit
+SELECT fit.facility_id, fit.vaccine_id, fit.short > 0 OR fit.fitted_on IS NULL FROM scheduling_stockfit fit
 WHERE (fit.facility_id, fit.vaccine_id) IN (SELECT facility_id, vaccine_id FROM scheduling_schedule
     WHERE id = ANY(%(schedules)s::bigint[]) AND date >= %(today)s)
 ORDER BY fit.facility_id, fit.vaccine_id FOR NO KEY UPDATE"""
@@ -233,23 +234,25 @@ def fit(facility_id: int, vaccine_code: str) -> StockFit:
     Call it last in a transaction. Locks the StockFit row, then only places that no booking is taking right now.
     """
     row = lock(facility_id, vaccine_code)
-    opened = 0
+    row.fitted_on, opened = None, 0
     for attempt in range(TRIES):
         today, now = timezone.localdate(), timezone.now()
+        # Demand before supply: of a dose given between the two the place may still be counted, never the dose alone.
         demand = _demand(today, facility_id, vaccine_code).get((facility_id, vaccine_code), [])
         supplies = supply(today, [(facility_id, vaccine_code)]).get((facility_id, vaccine_code), [])
         result = reckon(demand, supplies, today)
-        wanted, changed, freed = _adjust(demand, result.allowed)
-        opened += freed
-        if wanted == changed:
+        changing = [one.schedule_id for one in demand if one.bookable != result.allowed[one.schedule_id]]
+        if not changing:
             row.fitted_on = today
             break
-        # In this transaction later looks see what was committed meanwhile.
-        row.fitted_on = None
-        if attempt < TRIES - 1:
+        # What was booked since the look above is seen by the next one, which alone may say that all is well.
+        allowed = [result.allowed[pk] for pk in changing]
+        (wanted, changed, more), *_ = places.run(ADJUST, schedules=changing, allowed=allowed, now=now)
+        opened += more
+        if changed < wanted and attempt < TRIES - 1:
             time.sleep(PAUSE_SECONDS)
     row.short, row.slack, row.fitted_at = result.short, result.slack if row.fitted_on else 0, now
-    row.unstocked = sum(one.open - result.allowed[one.schedule_id] for one in demand)
+    row.unstocked = sum(one.open - one.bookable for one in demand)
     row.save(update_fields=["short", "unstocked", "slack", "fitted_at", "fitted_on"])
     if opened:
         transaction.on_commit(sweeper.wake, robust=True)  # somebody may be waiting for them
@@ -280,10 +283,19 @@ def freed(schedule_ids: Iterable[int]) -> None:
     One query that locks the row of each facility and vaccine, so that stock cannot become short unnoticed meanwhile.
     Call it before the places are offered to anybody.
     """
-    rows = places.run(FREED, schedules=sorted(set(schedule_ids)), today=timezone.localdate())
-    for facility_id, vaccine_code, short in rows:
+    for facility_id, vaccine_code, short in hold_still(schedule_ids):
         if short:
             fit(facility_id, vaccine_code)
+
+
+def hold_still(schedule_ids: Iterable[int]) -> list[tuple[int, str, bool]]:
+    """Let nobody reckon these facilities and vaccines until commit; returns whether stock is short there.
+
+    Who takes one place and frees another calls it before taking, so that no reckoning waits for the place taken. One
+    query.
+    """
+    rows = places.run(FREED, schedules=sorted(set(schedule_ids)), today=timezone.localdate())
+    return [(facility_id, vaccine_code, bool(short)) for facility_id, vaccine_code, short in rows]
 
 
 def dose_given(appointment: Appointment | None, *, facility_id: int, lot: Lot) -> None:
@@ -342,15 +354,3 @@ def _demand(today: date, facility_id: int | None = None, vaccine_code: str | Non
     for facility, vaccine, *row in places.run(DEMAND, today=today, facility=facility_id, vaccine=vaccine_code):
         found[facility, vaccine].append(Demand(*row))
     return found
-
-
-def _adjust(demand: Sequence[Demand], allowed: dict[int, int]) -> tuple[int, int, int]:
-    # A schedule that has what it may have is not touched.
-    changing = [one.schedule_id for one in demand if one.bookable != allowed[one.schedule_id]]
-    if not changing:
-        return 0, 0, 0
-    counts = places.run(
-        ADJUST, schedules=changing, allowed=[allowed[pk] for pk in changing], now=timezone.now()
-    )  # fmt: skip
-    wanted, changed, opened = counts[0]
-    return int(wanted), int(changed), int(opened)

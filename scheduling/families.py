@@ -20,7 +20,7 @@ from django.utils import timezone
 from core import outbox, sweeper
 from programmes.rules import Option
 from registration.models import Citizen
-from scheduling import booking, eligibility, errors, places, queries, tickets
+from scheduling import booking, capacity, eligibility, errors, places, queries, tickets
 from scheduling import family_statements as statements
 from scheduling.models import Appointment, Place, Slot
 
@@ -226,6 +226,7 @@ def move_family(appointment_ids: Sequence[int], slot_id: int, *, sequence: int) 
             return locked
         found = [_may_move(one, slot) for one in locked]
         now = timezone.now()
+        capacity.hold_still({one.schedule_id for one in locked})
         picked = pick(slot_id=slot_id, wanted=len(locked), now=now)
         if not picked:
             raise _Short
