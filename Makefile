@@ -17,6 +17,9 @@ test: ## every check that CI runs
 bench: ## measure against limits of this machine, about a quarter of an hour (NAMES="confirm pages" for some)
 	@$(PYTHON) tools/bootstrap.py bench $(NAMES)
 
+test-faults: install ## kill, freeze and cut everything under booking load, in full size (CI runs the same, smaller)
+	@FAULTS=full REQUIRE_ALL=1 $(VENV) -m pytest -q -n 0 --durations=12 tests/faults
+
 install: ## the development environment in .venv
 	@$(PYTHON) tools/bootstrap.py install
 

@@ -28,6 +28,8 @@ max_requests_jitter = 2000
 # Heartbeat files on memory: on a slow disk they make the master kill healthy workers.
 worker_tmp_dir = "/dev/shm" if Path("/dev/shm").is_dir() and os.access("/dev/shm", os.W_OK) else None
 forwarded_allow_ips = os.environ.get("FORWARDED_ALLOW_IPS", "127.0.0.1")
+# Only for the web: nobody waits for a page longer than nginx does, and a hung request must not keep its locks.
+os.environ.setdefault("PGOPTIONS", "-c statement_timeout=30s -c idle_in_transaction_session_timeout=60s")
 accesslog = os.environ.get("ACCESS_LOG") or None  # the request log of structlog says more, and masks identities
 errorlog = "-"
 loglevel = "info"

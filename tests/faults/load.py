@@ -11,11 +11,10 @@ from tests.faults.visitor import Visitor
 class Load:
     """Threads that book until stopped; use as a context, which waits for the last journeys and passes on failures."""
 
-    def __init__(self, town: Town, threads: int = 4, **options: Any) -> None:
-        self.town, self.options = town, options
+    def __init__(self, town: Town, threads: int = 4, pause: float = 0, **options: Any) -> None:
+        self.town, self.options, self.pause = town, options, pause
         self.over = threading.Event()
         self.shown: list[tuple[Visitor, str]] = []
-        self.at: list[float] = []
         self.failures: list[BaseException] = []
         self.guard = threading.Lock()
         self.threads = [threading.Thread(target=self._work) for _ in range(threads)]
@@ -40,7 +39,7 @@ class Load:
                 ticket = visitor.book(self.town.schedule, slot)
                 with self.guard:
                     self.shown.append((visitor, ticket))
-                    self.at.append(time.monotonic())
+                self.over.wait(self.pause)
         except BaseException as error:  # raised again where the test waits
             self.failures.append(error)
 

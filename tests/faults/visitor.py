@@ -6,6 +6,7 @@ import time
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 from urllib.parse import urlencode
 
 from tests.deploy.running import HOST
@@ -13,6 +14,30 @@ from tests.deploy.running import HOST
 Connect = Callable[[], http.client.HTTPConnection]
 TICKET = re.compile(r"^/janji/([0-9a-f-]{36})/\?baru=1$")
 GIVE_UP_SECONDS = 90
+
+
+class _WholeLines:
+    """A reader that does not take the end of a broken line for the end of the line."""
+
+    def __init__(self, source: Any) -> None:
+        self.source = source
+
+    def readline(self, limit: int = -1) -> bytes:
+        line: bytes = self.source.readline(limit)
+        if not line.endswith(b"\n"):
+            raise http.client.IncompleteRead(line)
+        return line
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.source, name)
+
+
+class WholeResponse(http.client.HTTPResponse):
+    """Python's own takes headers that were cut for whole ones; a browser does not."""
+
+    def __init__(self, *arguments: Any, **named: Any) -> None:
+        super().__init__(*arguments, **named)
+        self.fp: Any = _WholeLines(self.fp)
 
 
 @dataclass
@@ -49,6 +74,7 @@ class Visitor:
             body = urlencode(form)
             headers["Content-Type"] = "application/x-www-form-urlencoded"
         connection = (connect or self.connect)()
+        connection.response_class = WholeResponse
         try:
             connection.request(method, path, body=body, headers=headers)
             response = connection.getresponse()

@@ -1,0 +1,65 @@
+"""PostgreSQL stands still and comes back: nothing piles up meanwhile, and nothing has to be started again."""
+
+import signal
+import statistics
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+from tests.deploy.running import HOST, Nginx
+from tests.faults.conftest import FULL
+from tests.faults.load import Load
+
+FROZEN_SECONDS = 30 if FULL else 6
+GATE = 30
+CROWD = 150
+
+
+def test_a_frozen_database_stops_bookings_and_nothing_else(town, requires, tmp_path):
+    proxy = Nginx(
+        requires("nginx"), tmp_path / "proxy", town.gunicorn.port, tmp_path, tmp_path, GATE_IN_FLIGHT=str(GATE)
+    )
+    cookie = f"warga={town.visitor().cookie}"
+
+    def look(_=None):
+        """Seconds and status of a page that needs the database."""
+        begun = time.monotonic()
+        answer = proxy.get("/janji/", Cookie=cookie, timeout=FROZEN_SECONDS + 60)
+        answer.read()
+        return time.monotonic() - begun, answer.status
+
+    try:
+        with Load(town, connect=lambda: proxy.connect(FROZEN_SECONDS + 60)) as load:
+            load.wait_for(20)
+            before = statistics.median(look()[0] for _ in range(9))
+            workers = town.gunicorn.workers()
+            proxy.get("/jadwal/").read()
+            town.signal_postgres(signal.SIGSTOP)
+            frozen = time.monotonic()
+            try:
+                with ThreadPoolExecutor(CROWD) as pool:
+                    asked = [pool.submit(look) for _ in range(CROWD)]
+                    time.sleep(4)
+                    told = [one.result() for one in asked if one.done()]
+                    # Who cannot be served is told so at once instead of waiting behind the others.
+                    assert len(told) >= CROWD - GATE
+                    assert {status for _, status in told} == {503}
+                    assert statistics.median(seconds for seconds, _ in told) < 2
+                    public = proxy.get("/jadwal/", Host=HOST, timeout=20)
+                    assert (public.status, public.headers["X-Cache"]) in {(200, "STALE"), (200, "UPDATING")}
+                    time.sleep(max(0, FROZEN_SECONDS - (time.monotonic() - frozen)))
+                    town.signal_postgres(signal.SIGCONT)
+                    took = load.wait_for(1)
+                    waited = [one.result()[1] for one in asked]
+            finally:
+                town.signal_postgres(signal.SIGCONT)
+            assert took < 10, took
+            assert waited.count(503) + waited.count(200) == CROWD, waited
+            load.wait_for(12)
+            after = statistics.median(look()[0] for _ in range(9))
+            assert after < max(3 * before, 0.5), (before, after)
+            assert town.gunicorn.workers() == workers, "no process had to be started again"
+            [(connections,)] = town.query("SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend'")
+            assert connections <= 2 * 4 + 2, "no connection was left behind"
+        load.verify()
+    finally:
+        proxy.stop()
