@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 # Figures that are counts of what must not happen, whatever the size of the run.
 ZERO = {"crowd_errors", "crowd_doubled", "waiting_errors", "rush_over"}
 EXPECTED = {
