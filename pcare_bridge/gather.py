@@ -4,11 +4,12 @@ from typing import Any
 
 from django.utils import timezone
 
-from pcare_bridge import conf
+from pcare_bridge import accounts, channels, conf
 from pcare_bridge.facts import AdverseFacts, Answer, DoseFacts, Job, ScreeningFacts
 from pcare_bridge.models import Account, Delivery, FacilityAccount, SatusehatAccount
+from programmes.models import Vaccine
 from registration.models import Citizen
-from vaccination.models import Immunization, Screening
+from vaccination.models import Immunization, Screening, Visit
 
 # A partner facility attests that it screened; its answers stay with it.
 ATTESTED = ScreeningFacts(version="mitra")
@@ -73,6 +74,29 @@ def facts_of(immunization: Immunization, account: Account, sender_id: str = "") 
     )
 
 
+def missing_before_dose(visit: Visit) -> list[str]:
+    """What a profile of the facility will lack although the nurse fills in everything; Indonesian labels.
+
+    The dose is not there yet, so lot, expiry and dose number count as given; codes of the vaccine count when the visit
+    says which one it is for.
+    """
+    found: dict[str, None] = {}
+    draft = Immunization(
+        citizen=visit.citizen, visit=visit, facility=visit.facility, vaccine=visit.vaccine or Vaccine(),
+        programme_id=visit.programme_id, dose_number=1, lot_number="-", expiration_date=timezone.localdate(),
+        occurred_at=timezone.now(),
+    )  # fmt: skip
+    for profile in accounts.active_profiles(draft):
+        account = accounts.find(visit.facility_id, profile)
+        if account is None:
+            continue
+        for name, label in channels.missing_fields(profile, facts_of(draft, account)):
+            of_vaccine = name in ("kdVaksin", "vaccineCode", "kdDiag1")
+            if visit.vaccine_id or not of_vaccine:
+                found[f"{label} ({Delivery.Profile(profile).label})" if name != "nik" else label] = None
+    return list(found)
+
+
 def _vaccine_code(immunization: Immunization) -> str:
     own = getattr(immunization.vaccine, "pcare_code", None)
     if own:
@@ -109,6 +133,8 @@ def _screening(immunization: Immunization) -> ScreeningFacts | None:
 
 
 def _adverse(immunization: Immunization) -> AdverseFacts | None:
+    if immunization.pk is None:
+        return None
     event = immunization.adverse_events.order_by("onset_at").first()
     if event is None:
         return None

@@ -210,6 +210,8 @@ class Delivery(LeasedRow):
                 name="delivery_by_state",
                 condition=~Q(state__in=["sent", "superseded"]),
             ),
+            # Rate and chart look at the last hours only, on pages that reload themselves.
+            models.Index(fields=["finished_at"], name="delivery_arrived", condition=Q(state="sent")),
             models.Index(fields=["upstream_number"], name="delivery_number", condition=~Q(upstream_number="")),
         ]
 

@@ -11,6 +11,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import User
+from core.formats import number
 from pcare_bridge import health
 from pcare_bridge.errors import ERROR_CLASSES, ErrorClass
 from pcare_bridge.models import OPEN_STATES, Delivery, FacilityAccount, Incident, ProfileSwitch, Upstream
@@ -155,6 +156,16 @@ class ServiceState:
     stopped: str
 
     @property
+    def forecast(self) -> str:
+        """1.240 menunggu, 40/menit, selesai sekitar 11.30."""
+        words = [f"{number(self.waiting)} menunggu", f"{number(round(self.per_minute))}/menit"]
+        if self.done_at:
+            words.append(f"selesai sekitar {timezone.localtime(self.done_at):%H.%M}")
+        elif self.waiting:
+            words.append("selesai setelah tersambung lagi")
+        return ", ".join(words)
+
+    @property
     def clock_is_off(self) -> bool:
         return abs(self.clock_difference or 0) > 60
 
@@ -189,6 +200,39 @@ def _forecast(waiting: int, per_minute: float, now: datetime) -> datetime | None
     permitted = settings.PCARE_PER_SECOND * 60 or 600
     pace = min(permitted, max(per_minute, permitted / 2))
     return now + timedelta(minutes=math.ceil(waiting / pace))
+
+
+@dataclass(frozen=True)
+class Bar:
+    """Deliveries that arrived in ten minutes; place and height in the units of the chart."""
+
+    begins: datetime
+    count: int
+    x: int
+    y: int
+    height: int
+
+
+CHART_WIDTH, CHART_HEIGHT, BAR_WIDTH = 720, 120, 20
+SLOT = timedelta(minutes=10)
+
+
+def rate(now: datetime | None = None) -> list[Bar]:
+    """What arrived in each ten minutes of the last six hours, oldest first; one query over recent rows."""
+    now = now or timezone.now()
+    slots = CHART_WIDTH // BAR_WIDTH
+    first = now - slots * SLOT
+    counts = [0] * slots
+    arrived = Delivery.objects.filter(state=Delivery.SENT, finished_at__gt=first, finished_at__lte=now)
+    for moment in arrived.values_list("finished_at", flat=True):
+        assert moment is not None
+        counts[min(int((moment - first) / SLOT), slots - 1)] += 1
+    most = max(counts) or 1
+    heights = [round(count / most * CHART_HEIGHT) for count in counts]
+    return [
+        Bar(first + at * SLOT, count, at * BAR_WIDTH, CHART_HEIGHT - height, height)
+        for at, (count, height) in enumerate(zip(counts, heights, strict=True))
+    ]
 
 
 def incidents(days: int = 90) -> list[Incident]:

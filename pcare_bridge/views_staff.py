@@ -14,7 +14,7 @@ from accounts.access import staff_required
 from accounts.models import User
 from core.crypto import blind_index
 from core.readlog import log_read
-from pcare_bridge import queries, services
+from pcare_bridge import deadlines, queries, services
 from pcare_bridge.errors import ERROR_CLASSES
 from pcare_bridge.forms import FilterForm, HandOverForm, NikForm, ReportForm, SwitchForm
 from pcare_bridge.models import OPEN_STATES, Delivery, DeliveryQuerySet
@@ -49,6 +49,8 @@ def _overview(request: HttpRequest) -> dict[str, Any]:
         "classes": queries.by_class(request.user),
         "accounts": queries.troubled_accounts(request.user),
         "may_manage": _user(request).territory().can("pcare.manage"),
+        "bars": queries.rate(),
+        "late": deadlines.would_miss(_user(request))[:50],
         "switches": queries.stopped_profiles(_user(request)),
         "switch_form": SwitchForm(None, request.user),
     }

@@ -9,34 +9,77 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('pcare_bridge', '0004_reconciliation'),
-        ('regions', '0001_initial'),
+        ("pcare_bridge", "0004_reconciliation"),
+        ("regions", "0001_initial"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='FileBatch',
+            name="FileBatch",
             fields=[
-                ('id', models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
-                ('profile', models.CharField(choices=[('vaksinasi', 'PCare Vaksinasi'), ('kunjungan', 'PCare Kunjungan'), ('satusehat', 'SATUSEHAT')], max_length=12, verbose_name='cara kirim')),
-                ('is_full', models.BooleanField(default=False, verbose_name='dengan NIK lengkap')),
-                ('reason', models.CharField(max_length=200, verbose_name='alasan')),
-                ('approved_at', models.DateTimeField(blank=True, null=True, verbose_name='disetujui')),
-                ('created_at', models.DateTimeField(default=django.utils.timezone.now, verbose_name='dibuat')),
-                ('downloaded_at', models.DateTimeField(blank=True, null=True, verbose_name='diunduh')),
-                ('approved_by', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('deliveries', models.ManyToManyField(related_name='file_batches', to='pcare_bridge.delivery')),
-                ('facility', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='regions.facility')),
-                ('requested_by', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
+                ("id", models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
+                (
+                    "profile",
+                    models.CharField(
+                        choices=[
+                            ("vaksinasi", "PCare Vaksinasi"),
+                            ("kunjungan", "PCare Kunjungan"),
+                            ("satusehat", "SATUSEHAT"),
+                        ],
+                        max_length=12,
+                        verbose_name="cara kirim",
+                    ),
+                ),
+                ("is_full", models.BooleanField(default=False, verbose_name="dengan NIK lengkap")),
+                ("reason", models.CharField(max_length=200, verbose_name="alasan")),
+                ("approved_at", models.DateTimeField(blank=True, null=True, verbose_name="disetujui")),
+                ("created_at", models.DateTimeField(default=django.utils.timezone.now, verbose_name="dibuat")),
+                ("downloaded_at", models.DateTimeField(blank=True, null=True, verbose_name="diunduh")),
+                (
+                    "approved_by",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                ("deliveries", models.ManyToManyField(related_name="file_batches", to="pcare_bridge.delivery")),
+                (
+                    "facility",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="regions.facility",
+                    ),
+                ),
+                (
+                    "requested_by",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="+", to=settings.AUTH_USER_MODEL
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'berkas lapor',
-                'verbose_name_plural': 'berkas lapor',
-                'ordering': ['-created_at'],
-                'constraints': [models.CheckConstraint(condition=models.Q(('approved_by__isnull', True), models.Q(('approved_by', models.F('requested_by')), _negated=True), _connector='OR'), name='file_batch_two_persons', violation_error_message='Orang kedua yang menyetujui, bukan yang meminta.')],
+                "verbose_name": "berkas lapor",
+                "verbose_name_plural": "berkas lapor",
+                "ordering": ["-created_at"],
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            ("approved_by__isnull", True),
+                            models.Q(("approved_by", models.F("requested_by")), _negated=True),
+                            _connector="OR",
+                        ),
+                        name="file_batch_two_persons",
+                        violation_error_message="Orang kedua yang menyetujui, bukan yang meminta.",
+                    )
+                ],
             },
         ),
     ]

@@ -5,8 +5,8 @@ from typing import Any
 from django import template
 from django.template import RequestContext
 
-from pcare_bridge import queries
-from vaccination.models import Immunization
+from pcare_bridge import deadlines, gather, queries
+from vaccination.models import Immunization, Visit
 
 register = template.Library()
 
@@ -27,4 +27,11 @@ def pcare_banner() -> dict[str, Any]:
 @register.inclusion_tag("pcare_bridge/_tasks.html", takes_context=True)
 def pcare_tasks(context: RequestContext) -> dict[str, Any]:
     """Refused deliveries that the health office handed to whoever is signed in; nothing when there are none."""
-    return {"tasks": queries.handed_to(context["request"].user)}
+    user = context["request"].user
+    return {"tasks": queries.handed_to(user), "late": deadlines.would_miss(user)[:20]}
+
+
+@register.inclusion_tag("pcare_bridge/_missing.html")
+def pcare_missing(visit: Visit) -> dict[str, Any]:
+    """What the national services will ask for and this person or facility lacks, while there is time to get it."""
+    return {"missing": gather.missing_before_dose(visit)}

@@ -408,3 +408,21 @@ def test_incidents_close_when_the_service_answers() -> None:
     health.note_success(row.pk)
     assert Incident.objects.get().ended_at is not None
     assert len(queries.incidents()) == 1
+
+
+def test_the_queue_says_how_many_wait_how_fast_and_until_when(office: Client, simulator: Server) -> None:
+    facility = make_facility()
+    for _ in range(3):
+        make_dose(facility)
+    deliver()
+    page = office.get("/dinkes/pcare/").text
+    assert "0 menunggu, 0/menit" in page
+    assert page.count('<rect class="bar"') == 36
+    now = timezone.now()
+    bars = queries.rate(now)
+    assert (sum(bar.count for bar in bars), bars[-1].count, bars[-1].height) == (3, 3, queries.CHART_HEIGHT)
+    make_dose(facility)
+    outbox.drain("pcare")
+    assert queries.service_state().forecast.startswith("1 menunggu, 0/menit, selesai sekitar ")
+    go_down()
+    assert queries.service_state().forecast == "1 menunggu, 0/menit, selesai setelah tersambung lagi"
