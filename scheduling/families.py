@@ -112,7 +112,7 @@ def held(keys: Sequence[UUID], schedule_id: int, now: datetime) -> Held | None:
     rows = Place.objects.filter(
         state=Place.HELD, held_by__in=keys, held_until__gt=now, pool=Place.Pool.ONLINE, slot__schedule=schedule_id
     ).values_list("held_by", "slot_id", "held_until")
-    found = {key: (slot_id, until) for key, slot_id, until in rows}
+    found = {key: (slot_id, until) for key, slot_id, until in rows if key and until}
     if len(found) < len(keys):
         return None
     return Held(min(until for _, until in found.values()), {key: slot_id for key, (slot_id, _) in found.items()})

@@ -87,7 +87,7 @@ def choose_programme(request: CitizenRequest) -> HttpResponse:
         row["link"] = _schedules_link(left, code)
         row["all"] = not row["not"]
     slot = single.slot_from(request.GET.get("sesi"))
-    context = {
+    context: dict[str, Any] = {
         "party": party,
         "rows": sorted(rows.values(), key=lambda row: -len(row["may"])),
         "slot": slot,
@@ -105,7 +105,7 @@ def choose_programme(request: CitizenRequest) -> HttpResponse:
 @require_safe
 @citizen_required
 def choose_schedule(request: CitizenRequest, programme: str) -> HttpResponse:
-    """Schedules where all of them may be vaccinated, enough places side by side first; and who stands in the way."""
+    """Schedules where all of them may be vaccinated, the places left side by side, and who stands in the way."""
     party = _party(request)
     if len(party.citizens) < 2:
         return HttpResponseRedirect(_schedules_link(party, programme))
