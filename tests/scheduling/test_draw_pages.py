@@ -11,11 +11,14 @@ from django.utils import timezone
 
 from core.models import ReadLog
 from scheduling import draw_weights, draws, queries
-from scheduling.models import Draw, DrawEntry, Schedule
+from scheduling.demo import ensure_demo_schedules
+from scheduling.demo_draw import ensure_demo_draw
+from scheduling.models import Draw, DrawEntry, Place, Schedule
 from scheduling.views import draws as pages
+from stock.demo import ensure_demo_stock
 from tests.registration.people import make_account, make_citizen, sign_in_citizen
 from tests.scheduling.lots import by_outcome, enter, hold_draw, let_time_pass, make_draw, slot_of
-from tests.scheduling.world import booked, make_adult, make_slot
+from tests.scheduling.world import booked, make_adult, make_city, make_slot
 from tests.staff import make_staff, sign_in_staff
 
 pytestmark = pytest.mark.django_db
@@ -184,6 +187,8 @@ def test_a_page_without_ticks_says_what_to_do(home, account):
 def test_a_booking_of_a_drawn_schedule_is_shown_the_way(home, account):
     draw = make_draw()
     slot, citizen = slot_of(draw), make_adult(account)
+    page = home.get(f"/janji/baru/{citizen.public_id}/jadwal/{slot.schedule_id}/").content.decode()
+    assert f'href="/janji/undian/{draw.pk}/"' in page
     answer = home.post(f"/janji/baru/{citizen.public_id}/jadwal/{slot.schedule_id}/", {"sesi": slot.pk})
     assert answer.status_code == 409 and "undian" in answer.content.decode()
     assert not citizen.appointments.exists()
@@ -311,6 +316,16 @@ def test_lists_cost_the_same_queries_for_two_and_for_many(office, django_assert_
         make_draw(title=f"Undian {chr(65 + number)}")
     with django_assert_max_num_queries(20):
         office.get("/dinkes/undian/")
+
+
+def test_a_trial_has_a_draw_to_look_at(client):
+    make_city()
+    ensure_demo_stock()
+    ensure_demo_schedules(timezone.localdate())
+    assert (ensure_demo_draw(), ensure_demo_draw()) == (1, 0)
+    draw = Draw.objects.get()
+    assert Place.objects.filter(slot__schedule__draw=draw, pool="draw").count() > 20
+    assert draw.title in fresh(client, "/undian/").content.decode()
 
 
 def test_who_is_booked_is_told_so_instead_of_a_tick(home, account):

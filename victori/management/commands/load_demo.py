@@ -16,6 +16,7 @@ from portal.demo import ensure_demo_news
 from regions.models import Facility
 from reporting.models import CoverageBaseline
 from scheduling.demo import ensure_demo_schedules
+from scheduling.demo_draw import ensure_demo_draw
 from stock.demo import ensure_demo_stock
 from vaccination.demo import ensure_demo_history
 
@@ -40,6 +41,7 @@ class Command(BaseCommand):
             ("stok", ensure_demo_stock),
             ("keluarga contoh", ensure_demo_history),
             ("jadwal", lambda: ensure_demo_schedules(timezone.localdate())),
+            ("undian", ensure_demo_draw),
             ("berita", ensure_demo_news),
         ]
         for number, (what, ensure) in enumerate(stages, 1):
