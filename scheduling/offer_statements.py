@@ -56,8 +56,7 @@ WHERE place.appointment_id = %(appointment)s AND slot.id = place.slot_id""")
 TO_MATCH = _filled("""
 SELECT schedule.id, false FROM scheduling_schedule schedule
 JOIN regions_facility facility ON facility.id = schedule.facility_id
-WHERE schedule.date BETWEEN %(today)s AND (SELECT max(last_date) FROM scheduling_waitlistentry WHERE state = 'waiting')
-  AND @serves AND @somebody_waits
+WHERE schedule.date >= %(today)s AND @serves AND @somebody_waits
   AND EXISTS (SELECT FROM scheduling_slot slot JOIN scheduling_place place ON place.slot_id = slot.id
               WHERE slot.schedule_id = schedule.id AND slot.starts_at > %(soon)s
                 AND place.pool IN ('online', 'offered') AND place.state <> 'taken'
@@ -148,7 +147,27 @@ WHERE offer.state = 'open'
          WHERE member.entry_id = offer.entry_id AND member.is_active)
 ORDER BY entry.id FOR UPDATE OF entry SKIP LOCKED"""
 
-# Whose dates are over, and who got an appointment some other way.
-PAST_ENTRIES = """
-SELECT id FROM scheduling_waitlistentry WHERE state IN ('waiting', 'offered') AND last_date < %(today)s
-ORDER BY id LIMIT 500"""
+# Entries whose last day is over, with everything that means; the people are told by the worker.
+END_PAST = """
+WITH past AS MATERIALIZED (
+    SELECT id FROM scheduling_waitlistentry WHERE state IN ('waiting', 'offered') AND last_date < %(today)s
+    ORDER BY id LIMIT %(limit)s FOR UPDATE SKIP LOCKED
+), ended AS (
+    UPDATE scheduling_waitlistentry entry SET state = 'ended', ended_because = 'over', ended_at = %(now)s
+    FROM past WHERE entry.id = past.id RETURNING entry.id
+), gone AS (
+    UPDATE scheduling_waitlistmember member SET is_active = false
+    FROM ended WHERE member.entry_id = ended.id AND member.is_active
+), withdrawn AS (
+    UPDATE scheduling_offer offer SET state = 'withdrawn', answered_at = %(now)s
+    FROM ended WHERE offer.entry_id = ended.id AND offer.state = 'open' RETURNING offer.public_id
+), freed AS (
+    UPDATE scheduling_place place SET state = 'free', pool = 'offered', held_until = NULL, held_by = NULL
+    FROM withdrawn WHERE place.state = 'held' AND place.held_by = withdrawn.public_id
+), news AS (
+    INSERT INTO core_outboxmessage (
+        topic, consumer, payload, created_at, state, available_at, attempts, last_error)
+    SELECT 'waitlist.ended', consumer, json_build_object('entry_id', ended.id), %(now)s, 'waiting', %(now)s, 0, ''
+    FROM ended, unnest(%(consumers)s::text[]) AS consumer
+)
+SELECT id FROM ended"""

@@ -13,11 +13,12 @@ from regions.models import Facility, Kecamatan
 from registration.models import Citizen
 from scheduling import capacity, errors, places
 from scheduling.models import Appointment, Offer, WaitlistEntry, WaitlistMember
-from scheduling.offer_statements import END_OPEN_OFFER, PAST_ENTRIES
+from scheduling.offer_statements import END_OPEN_OFFER, END_PAST
 from scheduling.waitlist_standing import Standing, standing, waiting_for
 
 __all__ = ["Standing", "end_past", "join", "leave", "move_entries", "settle_booked", "standing", "waiting_for"]
 
+BATCH = 2000
 State, Because = WaitlistEntry.State, WaitlistEntry.Because
 
 
@@ -94,15 +95,13 @@ def end_offer(entry: WaitlistEntry, state: str, *, reckon: bool = True) -> None:
         capacity.freed(schedule_id for (schedule_id,) in rows)
 
 
-def end(entry: WaitlistEntry, state: str, because: str, *, tell: bool = False, reckon: bool = True) -> None:
+def end(entry: WaitlistEntry, state: str, because: str, *, reckon: bool = True) -> None:
     """End an entry the caller has locked, and its open offer."""
     end_offer(entry, Offer.State.WITHDRAWN, reckon=reckon)
     now = timezone.now()
     entry.state, entry.ended_because, entry.ended_at = state, because, now
     entry.save(update_fields=["state", "ended_because", "ended_at"])
     entry.members.filter(is_active=True).update(is_active=False)
-    if tell:
-        outbox.add("waitlist.ended", entry_id=entry.pk)
     transaction.on_commit(sweeper.wake, robust=True)
 
 
@@ -126,16 +125,17 @@ def settle_booked(citizen_id: int, programme: str) -> None:
             take_out(entry, citizen_id, State.SERVED, Because.BOOKED)
 
 
-@transaction.atomic
 def end_past(today: date | None = None) -> int:
-    """End entries whose last date is over and tell the people; returns how many."""
+    """End entries whose last date is over and tell the people; returns how many. Locks entries, waits for none."""
     ended = 0
-    for (entry_id,) in places.run(PAST_ENTRIES, today=today or timezone.localdate()):
-        entry = locked(entry_id)
-        if entry.is_active:
-            end(entry, State.ENDED, Because.OVER, tell=True)
-            ended += 1
-    return ended
+    while True:
+        rows = places.run(
+            END_PAST, today=today or timezone.localdate(), now=timezone.now(), limit=BATCH,
+            consumers=outbox.consumers_of("waitlist.ended"),
+        )  # fmt: skip
+        ended += len(rows)
+        if len(rows) < BATCH:
+            return ended
 
 
 def move_entries(kept: Citizen, merged: Citizen) -> None:

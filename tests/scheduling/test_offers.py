@@ -109,12 +109,12 @@ def test_a_freed_place_nobody_waits_for_is_for_everybody():
 
 
 def test_source_then_rank_then_order_of_joining_decide():
-    slot = make_slot(places=5)
+    slot = make_slot(places=6)
     people = {
         name: wait(source=source, rank=rank)
         for name, source, rank in (
-            ("citizen", "citizen", 0), ("drawn second", "draw", 2), ("drawn first", "draw", 1),
-            ("next dose", "next_dose", 0), ("closed", "closed", 0),
+            ("drawn second", "draw", 2), ("citizen", "citizen", 0), ("closed", "closed", 0),
+            ("drawn first", "draw", 1), ("next dose", "next_dose", 0), ("later citizen", "citizen", 0),
         )
     }  # fmt: skip
     order = []
@@ -123,7 +123,7 @@ def test_source_then_rank_then_order_of_joining_decide():
         Place.objects.filter(pk=Place.objects.filter(slot=slot, state="free").first().pk).update(pool="online")
         offers.offer_free_places(slot.schedule_id)
         order += [name for name, entry in people.items() if offer_of(entry) and name not in order]
-    assert order == ["closed", "next dose", "drawn first", "drawn second", "citizen"]
+    assert order == ["closed", "next dose", "drawn first", "drawn second", "citizen", "later citizen"]
 
 
 def test_who_may_not_come_on_that_day_is_passed_over_and_the_rest_is_given_back():
@@ -234,13 +234,14 @@ def test_a_next_dose_has_two_days_but_never_the_last_before_the_session():
 
 def test_the_message_leaves_after_the_night_once_and_not_at_all_when_answered_before():
     today = timezone.localdate()
-    silent, quick = wait(), wait()
-    make_slot(places=2, days=3)
+    silent, quick, unwilling = wait(), wait(), wait()
+    make_slot(places=3, days=3)
     with time_machine.travel(at(today, time(22)), tick=False):
         sweeps.tidy()
         outbox.drain()
         assert not Message.objects.filter(kind="place_offered").exists()
         answer(offer_of(quick))
+        offers.decline(offer_of(unwilling).pk)
     with time_machine.travel(at(today + timedelta(days=1), time(6, 1)), tick=False):
         for _ in range(3):
             outbox.drain()
