@@ -18,7 +18,7 @@ from tests.faults.load import Load
 from tests.faults.town import Town, kill, wait_until, worker_of
 from tests.faults.visitor import Visitor
 
-ENOUGH = 150 if FULL else 12
+ENOUGH = 150 if FULL else 9
 TIMES = 5 if FULL else 1
 PAUSE = """
 CREATE FUNCTION pause_commit() RETURNS trigger LANGUAGE plpgsql AS

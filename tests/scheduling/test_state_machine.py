@@ -1,5 +1,5 @@
-"""Booking alone and as a family, waiting, offers, arriving, closing, shrinking, stock that comes and goes, and the passing
-of time: in any order I1 to I3 hold and no place is promised twice."""
+"""Booking alone and as a family, waiting, offers, arriving, closing, shrinking, stock that comes and goes, passing time:
+in any order I1 to I3 hold and no place is promised twice."""
 
 import uuid
 from contextlib import ExitStack, suppress
