@@ -40,6 +40,12 @@ def options() -> Options:
     )
 
 
+def lease_usable_seconds() -> float:
+    """How long after the claim a request may still begin, so that it ends within the lease."""
+    slowest = settings.PCARE_CONNECT_TIMEOUT + settings.PCARE_READ_TIMEOUT
+    return lease_seconds() - min(slowest, lease_seconds() / 2)
+
+
 def lease_seconds() -> int:
     """Longer than a job's slowest possible requests, so that only a dead worker's rows come due again."""
     return settings.PCARE_LEASE_SECONDS

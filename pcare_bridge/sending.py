@@ -18,7 +18,7 @@ from django.utils import timezone
 
 from pcare_bridge import accounts, channels, conf, health, settling
 from pcare_bridge.channels import client_for
-from pcare_bridge.client import Call
+from pcare_bridge.client import Call, Unreachable
 from pcare_bridge.errors import ERROR_CLASSES, Handling
 from pcare_bridge.facts import Job
 from pcare_bridge.gather import job_for
@@ -39,6 +39,8 @@ class Work:
     account: Account | None
     in_doubt: bool
     slots: list[datetime]
+    last_start: float = 0.0
+    """Monotonic seconds after which no request may begin: another worker may hold the lease when it would end."""
     job: Job | None = None
 
 
@@ -132,7 +134,8 @@ def _claim(upstream_id: int, room: int, service: str = "pcare") -> list[Work]:
         for row in rows:
             row.first_attempt_at = row.first_attempt_at or now
             slots = health.reserve_slots(upstream, channels.requests_needed(row))
-            works.append(Work(row, found.get(row.facility_id), row.outcome_unknown, slots))
+            account = found.get(row.facility_id)
+            works.append(Work(row, account, row.outcome_unknown, slots, time.monotonic() + conf.lease_usable_seconds()))
     return works
 
 
@@ -167,7 +170,7 @@ def _incomplete(work: Work, field: str, labels: str) -> Outcome:
 def _send(work: Work) -> tuple[Outcome, list[Call]]:
     assert work.account is not None
     assert work.job is not None
-    client = client_for(work.account, _wait_for(work.slots))
+    client = client_for(work.account, _wait_for(work.slots, work.last_start))
     outcome = channels.deliver(work.delivery.profile, client, work.job)
     return outcome, client.calls
 
@@ -180,8 +183,11 @@ def _result(future: Future[tuple[Outcome, list[Call]]], work: Work) -> tuple[Out
     return Outcome(ERROR_CLASSES["unexpected"], in_doubt=True, message=type(error).__name__), []
 
 
-def _wait_for(slots: list[datetime]) -> Callable[[], None]:
-    """Sleep until the next reserved slot; requests beyond the reservation keep the permitted distance."""
+def _wait_for(slots: list[datetime], last_start: float) -> Callable[[], None]:
+    """Sleep until the next reserved slot; requests beyond the reservation keep the permitted distance.
+
+    What it returns raises Unreachable when the lease would not outlast the request: nothing was sent then.
+    """
     left = list(slots)
 
     def pause() -> None:
@@ -190,6 +196,8 @@ def _wait_for(slots: list[datetime]) -> Callable[[], None]:
         else:
             seconds = 1 / settings.PCARE_PER_SECOND if settings.PCARE_PER_SECOND else 0
         time.sleep(max(0.0, seconds))
+        if time.monotonic() > last_start:
+            raise Unreachable("LeaseOver", sent=False)
 
     return pause
 

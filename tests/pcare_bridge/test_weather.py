@@ -275,3 +275,15 @@ def test_a_storm_of_faults_and_three_outages_end_with_each_dose_once(simulator: 
     assert len(numbers) == 60
     assert set(numbers) == set(Delivery.objects.values_list("upstream_number", flat=True))
     assert violations() == {}
+
+
+def test_no_request_begins_that_the_lease_would_not_outlast(simulator: Server, settings: Any) -> None:
+    settings.PCARE_LEASE_SECONDS, settings.PCARE_PER_SECOND = 1, 0.5
+    facility = make_facility()
+    for _ in range(2):
+        make_dose(facility)
+    outbox.drain("pcare")
+    sending.send_due(0.1)
+    assert simulator.service.total == 1, "the second slot came when another worker might hold the row"
+    late = Delivery.objects.get(state="waiting")
+    assert (late.error_class, late.outcome_unknown) == ("unreachable", False)

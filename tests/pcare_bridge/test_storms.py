@@ -1,0 +1,214 @@
+"""Every fault alone, and all of them mixed with killed workers and outages: each dose once upstream, every state right.
+
+The simulator refuses no double here, so only the bridge's own care keeps records single. `FAULTS=full`: 2,000 doses.
+"""
+
+import os
+import random
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from accounts.models import User
+from core import outbox
+from pcare_bridge import health, sending, services
+from pcare_bridge.models import Delivery, FacilityAccount, Upstream
+from pcare_bridge.simulator.server import Server
+from regions.models import Facility
+from tests.pcare_bridge.doses import add_profiles, make_dose, make_facility
+from tests.pcare_bridge.running import run, upstream_rows, violations
+from tests.staff import make_staff
+
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("exchange")]
+TABLES = {"vaksinasi": "vaksinasi", "kunjungan": "kunjungan", "satusehat": "Immunization"}
+FULL = os.environ.get("FAULTS") == "full"
+DOSES = 2000 if FULL else 40
+SEED = 20261122
+
+ALONE: dict[str, dict[str, Any]] = {
+    "delay": {"seconds": 0.05},
+    "hang": {"seconds": 0.5},
+    "close_before": {},
+    "close_during": {},
+    "close_after_commit": {},
+    "html_500": {},
+    "html_200": {},
+    "empty": {},
+    "code 424": {"code": 424},
+    "code 408": {"code": 408},
+    "code 50000": {"code": 50000},
+    "code 424 late": {"code": 424, "after_commit": True},
+    "html_500 late": {"after_commit": True},
+    "expired": {},
+    "screening": {},
+    "rate_limited": {"seconds": 1},
+    "wrong_timestamp": {},
+    "truncated": {},
+}
+
+
+@pytest.fixture(autouse=True)
+def _hasty(settings: Any, simulator: Server) -> None:
+    settings.PCARE_READ_TIMEOUT = 0.3
+    settings.PCARE_RETRY_PAUSES = [0.02]
+    settings.PCARE_ACCOUNT_PAUSE_SECONDS = 0.05
+    settings.PCARE_BREAKER_SECONDS = [0.02, 0.1]
+    simulator.service.settings.guards_doubles = False
+    simulator.service.weather.reseed(SEED)
+
+
+def place() -> Facility:
+    facility = make_facility()
+    add_profiles(facility, *TABLES)
+    return facility
+
+
+def persist(person: User, seconds: float) -> None:
+    """Work the queue as the workers do, and press "Kirim ulang" as a person would, until everything has arrived."""
+    deadline = time.monotonic() + seconds
+    while Delivery.objects.exclude(state="sent").exists():
+        assert time.monotonic() < deadline, Counter(Delivery.objects.values_list("state", "error_class"))
+        services.retry(Delivery.objects.filter(state="refused"), person)
+        for one in ("pcare", "satusehat"):
+            health.resume_expired(one)
+        run(rounds=3)
+
+
+def assert_each_dose_once(simulator: Server, doses: int) -> None:
+    for profile, table in TABLES.items():
+        numbers = set(Delivery.objects.filter(profile=profile).values_list("upstream_number", flat=True))
+        found = simulator.service.registry.tables[table]
+        assert len(found) == doses, profile
+        assert set(found) == numbers, profile
+    people = Counter(row["nik"] for row in upstream_rows(simulator))
+    assert set(people.values()) == {1}
+    assert len(upstream_rows(simulator, "pendaftaran")) == doses
+    assert len(upstream_rows(simulator, "Encounter")) == doses
+    assert set(Delivery.objects.values_list("state", "outcome_unknown")) == {("sent", False)}
+    assert violations() == {}
+
+
+@pytest.mark.parametrize("kind", list(ALONE))
+def test_each_fault_alone_ends_with_each_dose_once(simulator: Server, kind: str) -> None:
+    facility = place()
+    for _ in range(4):
+        make_dose(facility)
+    outbox.drain("pcare")
+    fault = {"kind": kind.split()[0], "probability": 0.5, "times": 12} | ALONE[kind]
+    simulator.service.weather.add(fault)
+    for _ in range(6):
+        sending.send_due(1)
+        time.sleep(0.05)
+    simulator.service.weather.clear()
+    persist(make_staff("admin_dinkes", city=True), 40)
+    assert_each_dose_once(simulator, 4)
+
+
+def test_a_clock_off_by_ten_minutes_pauses_explains_and_resumes(simulator: Server, settings: Any) -> None:
+    settings.PCARE_ACCOUNT_PAUSE_SECONDS = 3600
+    facility = place()
+    FacilityAccount.objects.update(profiles=["vaksinasi"])
+    make_dose(facility)
+    simulator.service.settings.clock_offset_seconds = 600
+    run(rounds=3)
+    delivery = Delivery.objects.get(profile="vaksinasi")
+    assert (delivery.state, delivery.attempts, delivery.error_class) == ("paused", 0, "configuration")
+    assert "batas waktu" in delivery.error_message
+    measured = Upstream.objects.get(base_url=simulator.base_url).clock_difference_seconds
+    assert measured is not None
+    assert 590 <= measured <= 610
+    simulator.service.settings.clock_offset_seconds = 0
+    services.resume(FacilityAccount.objects.get())
+    run()
+    assert set(Delivery.objects.values_list("state", flat=True)) == {"sent"}
+
+
+WORKER = """
+import time
+import django; django.setup()
+from core import outbox
+from pcare_bridge import sending
+while True:
+    outbox.drain("pcare")
+    sending.send_due(2)
+    time.sleep(0.05)
+"""
+
+
+class Workers:
+    """Two real worker processes; `kill_one` ends one with signal 9 and starts another in its place."""
+
+    def __init__(self, env: dict[str, str]) -> None:
+        self.env = env
+        self.kills = 0
+        self.running = [self._start(), self._start()]
+
+    def _start(self) -> subprocess.Popen[bytes]:
+        return subprocess.Popen([sys.executable, "-c", WORKER], env=self.env, stderr=subprocess.DEVNULL)
+
+    def kill_one(self, chance: random.Random) -> None:
+        at = chance.randrange(2)
+        self.end(self.running[at])
+        self.kills += 1
+        self.running[at] = self._start()
+
+    def end(self, process: subprocess.Popen[bytes]) -> None:
+        process.kill()
+        process.wait()
+
+
+@pytest.fixture
+def workers(process_env: dict[str, str], settings: Any) -> Iterator[Workers]:
+    env = process_env | {
+        "PCARE_BASE_URL": settings.PCARE_BASE_URL,
+        "SATUSEHAT_BASE_URL": settings.SATUSEHAT_BASE_URL,
+        "SATUSEHAT_OAUTH_URL": settings.SATUSEHAT_OAUTH_URL,
+        "PCARE_PER_SECOND": "0",
+        "PCARE_LEASE_SECONDS": "4",
+        "PCARE_CONNECT_TIMEOUT": "0.5",
+        "PCARE_READ_TIMEOUT": "0.5",
+        "PCARE_RETRY_PAUSES": "0.05,0.2",
+        "PCARE_BREAKER_SECONDS": "0.1,0.3",
+        "PCARE_ACCOUNT_PAUSE_SECONDS": "0.3",
+    }
+    both = Workers(env)
+    yield both
+    for process in both.running:
+        both.end(process)
+
+
+@pytest.mark.timeout(3600 if FULL else 300)
+@pytest.mark.django_db(transaction=True)
+def test_all_faults_mixed_with_killed_workers_and_three_outages(
+    request: pytest.FixtureRequest, simulator: Server
+) -> None:
+    facility, person, chance = place(), make_staff("admin_dinkes", city=True), random.Random(SEED)
+    weather = simulator.service.weather
+    for kind, details in ALONE.items():
+        weather.add({"kind": kind.split()[0], "probability": 0.012} | details)
+    workers: Workers = request.getfixturevalue("workers")
+    outages = {DOSES // 4, DOSES // 2, 3 * DOSES // 4}
+    for number in range(DOSES):
+        make_dose(facility)
+        if number in outages:
+            weather.start_outage(2.0)
+            time.sleep(0.5)
+        if number % max(DOSES // 6, 1) == 0:
+            time.sleep(1.0)
+            workers.kill_one(chance)
+    deadline = time.monotonic() + (3000 if FULL else 200)
+    while Delivery.objects.filter(state="sent").count() < 3 * DOSES:
+        assert time.monotonic() < deadline, Counter(Delivery.objects.values_list("state", "error_class"))
+        services.retry(Delivery.objects.filter(state="refused"), person)
+        time.sleep(3.0)
+        if workers.kills < 12 or FULL:
+            workers.kill_one(chance)
+        else:
+            weather.clear()
+    assert workers.kills >= 6
+    assert_each_dose_once(simulator, DOSES)
