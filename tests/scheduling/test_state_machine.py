@@ -1,4 +1,4 @@
-"""Booking alone and as a family, waiting, offers, arriving, closing, shrinking, stock that comes and goes, passing time:
+"""Booking alone and as a family, waiting, offers, arriving, closing, shrinking, stock that comes and goes, and time:
 in any order I1 to I3 hold and no place is promised twice."""
 
 import uuid
