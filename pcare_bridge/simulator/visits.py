@@ -83,7 +83,7 @@ def register(registry: Registry, settings: Settings, body: dict[str, Any], calle
         raise Refused(*wrong)
     provider = caller
     with registry.lock:
-        for row in _registered(registry, provider):
+        for row in _registered(registry, provider) if settings.guards_doubles else []:
             if all(row[name] == body[name] for name in ("noKartu", "tglDaftar", "kdPoli")):
                 raise Refused(("noKartu", "sudah terdaftar di poli ini pada tanggal tersebut"))
         counter = f"U{provider}{body['tglDaftar']}{body['kdPoli']}"
