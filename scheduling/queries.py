@@ -44,7 +44,10 @@ SELECT slot.schedule_id, slot.id, slot.starts_at, slot.ends_at,
                                AND (place.state = 'free' OR place.held_until < %(now)s)),
        count(place.id) FILTER (WHERE place.pool = 'online' AND place.state = 'held' AND place.held_until >= %(now)s)
 FROM scheduling_slot slot LEFT JOIN scheduling_place place ON place.slot_id = slot.id
-WHERE slot.schedule_id = ANY(%(schedules)s::bigint[]) GROUP BY slot.id ORDER BY slot.starts_at""",
+WHERE slot.schedule_id = ANY(%(schedules)s::bigint[]) GROUP BY slot.id
+-- A session that was closed, or has no vaccine yet, is not there; it is not full either.
+HAVING count(place.id) FILTER (WHERE place.state = 'taken' OR place.pool NOT IN ('closed', 'unstocked')) > 0
+ORDER BY slot.starts_at""",
 )
 
 

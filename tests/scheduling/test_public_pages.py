@@ -176,3 +176,11 @@ def test_a_day_without_vaccine_says_that_it_waits_for_it_and_when_it_is_expected
     stocked(5)
     fresh()
     assert "Menunggu kiriman vaksin" not in client.get(url).content.decode()
+
+
+def test_a_session_without_vaccine_is_not_there_and_not_called_full(client):
+    schedule = make_schedule(places_per_slot=4, walk_in_percent=0, stocked=False)
+    stocked(3)
+    fresh()
+    page = client.get(reverse("scheduling:detail", args=[schedule.pk])).content.decode()
+    assert "08.00–08.30" in page and "08.30–09.00" not in page and "Penuh" not in page
