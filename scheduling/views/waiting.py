@@ -112,9 +112,10 @@ def _answer(request: CitizenRequest, found: Offer) -> HttpResponse:
 def _after_accepting(made: list[Appointment], action: str) -> str:
     """The ticket, the list for a family, or the page that moves what was just booked."""
     first = reverse("scheduling:ticket", args=[made[0].public_id])
+    if len(made) > 1 and action == "pindah":
+        return reverse("scheduling:family_move", args=[made[0].public_id])
     if len(made) > 1:
-        name = "scheduling:family_move" if action == "pindah" else "scheduling:family_tickets"
-        return reverse(name, args=[made[0].public_id])
+        return flow.with_query(reverse("scheduling:family_tickets", args=[made[0].public_id]), baru=1)
     if action == "pindah":
         return reverse("scheduling:move", args=[made[0].public_id])
     return flow.with_query(first, baru=1)

@@ -200,6 +200,20 @@ def test_accepting_to_move_lands_on_the_page_that_moves(phone, account):
     assert answer.url.endswith("/pindah/")
 
 
+def test_a_family_accepts_in_one_tap_and_sees_all_its_tickets(phone, account):
+    people = [make_adult(account, full_name=name) for name in ("Suparti Uji", "Wati Uji")]
+    wait(*people)
+    make_slot(places=2)
+    sweeps.tidy()
+    link = f"/janji/tawaran/{Offer.objects.get().public_id}/"
+    page = phone.get(link).content.decode()
+    assert "Suparti Uji, Wati Uji" in page
+    done = phone.post(link, {"aksi": "terima"})
+    tickets = phone.get(done.url).content.decode()
+    codes = [one.appointments.get().code for one in people]
+    assert "/keluarga/" in done.url and all(code[:4] in tickets for code in codes)
+
+
 def test_a_declined_and_a_late_offer_say_what_happens_now(phone, account):
     entry = wait(make_adult(account))
     make_slot(places=1)
