@@ -1,10 +1,11 @@
 """A family side by side: the statement, and the pages from the check boxes to the tickets."""
 
+import base64
 import random
 import re
 import uuid
 from datetime import time, timedelta
-from urllib.parse import urlsplit
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 import time_machine
@@ -13,7 +14,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from core.models import OutboxMessage
-from scheduling import errors, families, queries
+from scheduling import errors, families, flow, queries
 from scheduling.models import Appointment, Place, Slot
 from scheduling.services import book, cancel, close_schedule, hold_key, hold_place
 from tests.registration.people import make_account, make_citizen, sign_in_citizen
@@ -315,7 +316,20 @@ def test_the_address_shows_no_answer_and_stays_short_for_a_large_family(phone, a
     check, _pages = answer_all(phone, first)
 
     assert len(check) < 2000
-    assert "tidak" not in check and "q_" not in check
+    sealed = parse_qs(urlsplit(check).query)["isi"][0]
+    word = base64.urlsafe_b64decode(sealed + "=" * (-len(sealed) % 4))
+    assert b'"a"' not in word and word not in (b"", sealed.encode())
+
+
+def test_answers_of_one_family_do_not_open_for_other_people_or_another_session(account):
+    people = three(account)
+    word = flow.FamilyAnswers(tuple(people), 7, {0: (1, ["alergi"]), 2: (1, [])}).seal()
+
+    assert flow.FamilyAnswers.unseal(word, people, 7).yes == {0: (1, ["alergi"]), 2: (1, [])}
+    for others, slot_id in ((people, 8), (people[:2], 7), (people[::-1], 7)):
+        assert flow.FamilyAnswers.unseal(word, others, slot_id).yes == {}
+    with time_machine.travel(timezone.now() + timedelta(hours=2)):
+        assert flow.FamilyAnswers.unseal(word, people, 7).yes == {}
 
 
 def test_who_may_not_is_named_with_the_reason_and_the_others_can_go_on(phone, account):
