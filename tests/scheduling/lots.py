@@ -5,6 +5,7 @@ from datetime import timedelta
 
 from django.utils import timezone
 
+from core import audit
 from programmes.models import Programme
 from scheduling import draw_run, draws
 from scheduling.models import Draw, Schedule, Slot
@@ -74,3 +75,8 @@ def by_outcome(draw):
     for entry in draw.entries.order_by("rank", "pk"):
         found.setdefault(entry.outcome, []).append(entry.ticket)
     return found
+
+
+def complaints():
+    """Title → count, of the checks of `audit` that complain."""
+    return {check.title: count for check, count in audit.run() if check.id in ("I1", "I2", "I3") and count}

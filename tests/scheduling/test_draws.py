@@ -2,110 +2,25 @@
 
 import uuid
 from datetime import date, timedelta
-from decimal import Decimal
-from io import StringIO
 
 import pytest
-from django.core.management import CommandError, call_command
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
-from core import audit, outbox
+from core import outbox, sweeper
 from messaging.models import Message
 from scheduling import draw_audits, draw_files, draw_run, draw_weights, draws, errors, fair_order, places
 from scheduling.draw_rooms import Rooms, Seat
-from scheduling.models import Appointment, DrawEntry, DrawMember, Place, Schedule, WaitlistEntry
+from scheduling.models import Appointment, Draw, DrawEntry, DrawMember, Place, Schedule, WaitlistEntry
 from scheduling.services import book, close_schedule, hold_place, move, reopen_schedule
 from tests.registration.people import make_account, make_citizen
-from tests.scheduling.lots import by_outcome, enter, hold_draw, let_time_pass, make_draw, slot_of
+from tests.scheduling.lots import by_outcome, complaints, enter, hold_draw, let_time_pass, make_draw, slot_of
 from tests.scheduling.world import at_once, booked, make_adult, make_schedule, make_slot
 
 pytestmark = pytest.mark.django_db
 
 
-def complaints():
-    return {check.title: count for check, count in audit.run() if check.id in ("I1", "I2", "I3") and count}
-
-
-# --- odds -----------------------------------------------------------------------------------------------------------
-
-DRAWS = 2000
-
-
-def winners(weights):
-    """Name → how often it came first in DRAWS draws with fixed seeds."""
-    first = dict.fromkeys(weights, 0)
-    tickets = [draw_files.Ticket(name, weight, 1, (1,)) for name, weight in weights.items()]
-    for number in range(DRAWS):
-        first[draw_files.drawn_order(f"seed {number}", "f" * 64, tickets)[0]] += 1
-    return first
-
-
-def chi_square(found, expected):
-    return sum((found[name] - expected[name]) ** 2 / expected[name] for name in expected)
-
-
-def test_equal_tickets_have_equal_odds():
-    found = winners({f"N{number}": 1 for number in range(10)})
-    # 9 degrees of freedom, 1 in 1000 by chance; the seeds are fixed, so this never flickers.
-    assert chi_square(found, dict.fromkeys(found, DRAWS / 10)) < 27.9
-
-
-def test_two_tickets_win_twice_as_often_as_one():
-    weights = {"A": 2} | {f"N{number}": 1 for number in range(8)}
-    found = winners(weights)
-    assert chi_square(found, {name: DRAWS * weight / 10 for name, weight in weights.items()}) < 26.1
-    assert 1.7 < found["A"] / (sum(found.values()) - found["A"]) * 8 < 2.3
-
-
-def test_every_rank_is_fair_not_only_the_first():
-    tickets = [draw_files.Ticket(f"N{number}", 1, 1, (1,)) for number in range(6)]
-    ranks = dict.fromkeys(range(6), 0)
-    for number in range(DRAWS):
-        ranks[draw_files.drawn_order(f"seed {number}", "", tickets).index("N3")] += 1
-    assert chi_square(ranks, dict.fromkeys(ranks, DRAWS / 6)) < 20.5
-
-
-def test_the_order_in_which_people_entered_has_no_say():
-    tickets = [draw_files.Ticket(f"N{number}", number % 3 + 1, 1, (1,)) for number in range(50)]
-    assert draw_files.drawn_order("s", "h", tickets) == draw_files.drawn_order("s", "h", tickets[::-1])
-
-
-def test_one_more_entry_changes_everybodys_tickets():
-    """Whoever knew the seed could not add a number that wins and leave the others where they were."""
-    tickets = [draw_files.Ticket(f"N{number:02}", 1, 1, (1,)) for number in range(20)]
-    more = [*tickets, draw_files.Ticket("ZZ", 1, 1, (1,))]
-    before, after = (
-        draw_files.drawn_order("s", draw_files.hash_of(draw_files.participants_file(one)), one)
-        for one in (tickets, more)
-    )
-    assert before != [name for name in after if name != "ZZ"]
-
-
 # --- weights --------------------------------------------------------------------------------------------------------
-
-
-def test_tickets_add_up_as_the_table_says():
-    rules = [
-        draw_weights.age_rule(60, 2),
-        draw_weights.missed_rule(1, 3),
-        {"kind": "coverage", "below": "50", "dose": "booster1", "codes": ["33.74.13"], "extra": 1},
-    ]
-    count = lambda age, missed, home: draw_weights.tickets_of(rules, draw_weights.Person(age, missed, home))  # noqa: E731
-    assert count(30, 0, None) == 1
-    assert count(59, 0, None) == 1
-    assert count(60, 0, None) == 3
-    assert count(30, 2, None) == 3
-    assert count(30, 9, None) == 4
-    assert count(30, 0, "33.74.13") == 2
-    assert count(70, 5, "33.74.13") == 7
-
-
-def test_the_favoured_kecamatan_are_fixed_when_the_draw_is_announced(monkeypatch):
-    reached = {"33.74.01": Decimal("49.99"), "33.74.02": Decimal("50"), "33.74.03": Decimal("12")}
-    monkeypatch.setattr(draw_weights, "_coverage", [lambda _programme, _dose: reached])
-    rule = draw_weights.coverage_rule("covid19", "booster1", Decimal(50), 1)
-    assert rule["codes"] == ["33.74.01", "33.74.03"]
 
 
 def test_who_went_without_before_has_more_tickets_the_next_time():
@@ -341,6 +256,22 @@ def test_winners_have_appointments_losers_wait_in_drawn_order_and_all_are_told()
     assert draw.entries.filter(told_at__isnull=True).count() == 0
 
 
+def test_the_worker_holds_the_draw_when_its_hour_has_come():
+    draw = make_draw(places=1)
+    for _ in range(2):
+        enter(draw)
+    sweeper.run_all()
+    draw.refresh_from_db()
+    assert draw.state == "announced"
+    let_time_pass(draw, frozen=False)
+    sweeper.run_all()
+    draw.refresh_from_db()
+    assert draw.state == "frozen"
+    Draw.objects.filter(pk=draw.pk).update(frozen_at=timezone.now() - timedelta(hours=1))
+    sweeper.run_all()
+    assert {outcome: len(numbers) for outcome, numbers in by_outcome(draw).items()} == {"won": 1, "lost": 1}
+
+
 def test_wishes_are_served_in_the_order_named():
     release = timezone.now() + timedelta(hours=3)
     first, second = (make_slot(places=1, days=days, release_at=release).schedule for days in (3, 4))
@@ -427,107 +358,3 @@ def test_a_draw_closed_and_reopened_meanwhile_stays_out_of_reach():
     reopen_schedule(schedule.pk)
     assert set(Place.objects.filter(slot=slot_of(draw)).values_list("pool", flat=True)) == {"draw"}
     assert complaints() == {}
-
-
-# --- replay ---------------------------------------------------------------------------------------------------------
-
-
-def replay(*arguments):
-    """(exit code, text) of `manage.py draw replay`."""
-    out = StringIO()
-    try:
-        call_command("draw", "replay", *arguments, stdout=out)
-    except SystemExit as ended:
-        return ended.code, out.getvalue()
-    return 0, out.getvalue()
-
-
-@pytest.fixture
-def drawn():
-    draw = make_draw(places=3, weights=[draw_weights.age_rule(60, 1)])
-    for year in range(8):
-        enter(draw, make_citizen(birth_date=date(1950 + year * 6, 3, 4)))
-    return hold_draw(draw)
-
-
-def test_a_replay_gives_the_same_result_and_the_same_words(drawn):
-    code, text = replay(str(drawn.pk))
-    assert code == 0
-    assert text.endswith("\nSAMA\n")
-    assert drawn.list_hash in text and drawn.seed_hash in text
-    assert replay(str(drawn.pk)) == (code, text)
-
-
-def test_a_replay_from_the_published_file_needs_nothing_else(drawn, tmp_path, django_db_blocker):
-    file = tmp_path / "hasil.csv"
-    file.write_bytes(draw_files.result_file(draw_run.results_of(drawn)))
-    hashes = [f"--seed-hash={drawn.seed_hash}", f"--list-hash={drawn.list_hash}"]
-    seed = drawn.revealed_seed
-    with django_db_blocker.block():
-        code, text = replay(f"--csv={file}", f"--seed={seed}", *hashes)
-    assert (code, text.splitlines()[-1]) == (0, "SAMA")
-
-
-@pytest.mark.parametrize("change", ["weight", "swap", "remove", "add", "seed", "winner"])
-def test_a_changed_file_is_found(drawn, tmp_path, change):
-    lines = draw_files.result_file(draw_run.results_of(drawn)).decode().splitlines()
-    seed = drawn.revealed_seed
-    match change:
-        case "weight":
-            lines[3] = lines[3].replace(",1,1,", ",3,1,").replace(",2,1,", ",5,1,")
-        case "swap":
-            one, two = lines[1].split(","), lines[2].split(",")
-            one[0], two[0] = two[0], one[0]
-            lines[1:3] = [",".join(two), ",".join(one)]
-        case "remove":
-            del lines[5]
-        case "add":
-            lines.append(lines[1].replace(lines[1].split(",")[1], "AAAAAAAA").replace("1,", "9,", 1))
-        case "seed":
-            seed = "0" * 64
-        case "winner":
-            # The third gives its place to the last: the order is right, somebody was passed over.
-            won, lost = lines[3].split(","), lines[-1].split(",")
-            won[5:7], lost[5:7] = lost[5:7], won[5:7]
-            lines[3], lines[-1] = ",".join(won), ",".join(lost)
-    file = tmp_path / "hasil.csv"
-    file.write_text("\n".join(lines) + "\n")
-    code, text = replay(
-        f"--csv={file}", f"--seed={seed}", f"--seed-hash={drawn.seed_hash}", f"--list-hash={drawn.list_hash}"
-    )
-    assert (code, text.splitlines()[-1]) == (1, "BERBEDA")
-
-
-def test_rows_changed_behind_the_back_are_found_by_replay_and_audit(drawn):
-    lucky = drawn.entries.get(rank=1)
-    DrawEntry.objects.filter(pk=lucky.pk).update(weight=lucky.weight + 1)
-    assert replay(str(drawn.pk))[0] == 1
-    assert complaints() == {"daftar, benih, dan urutan undian sama dengan yang diumumkan": 1}
-
-
-def test_a_number_added_after_the_draw_is_found(drawn):
-    DrawEntry.objects.create(draw=drawn, ticket="ABCDEFGH", wishes=[drawn.schedules.get().pk], weight=1)
-    assert replay(str(drawn.pk))[0] == 1
-    assert complaints()
-
-
-def test_a_winner_who_lost_the_appointment_row_is_found(drawn):
-    DrawMember.objects.filter(entry__rank=1).update(appointment=None)
-    assert complaints() == {"setiap pemenang undian punya satu janji, yang lain tidak": 1}
-
-
-def test_the_command_says_what_is_missing(drawn, tmp_path):
-    waiting = make_draw(make_slot(days=5, release_at=timezone.now() + timedelta(hours=3)).schedule)
-    for arguments in ([str(waiting.pk)], ["0"], [], [f"--csv={tmp_path / 'x.csv'}"], [f"--csv={tmp_path}", "--seed=1"]):
-        with pytest.raises(CommandError):
-            replay(*arguments)
-    bad = tmp_path / "bad.csv"
-    bad.write_text("apa saja\n")
-    with pytest.raises(CommandError, match="baris 1"):
-        replay(f"--csv={bad}", "--seed=1")
-    out = StringIO()
-    call_command("draw", "list", stdout=out)
-    assert f"{drawn.pk}\tdrawn\t" in out.getvalue() and f"{waiting.pk}\topen\t" in out.getvalue()
-    out = StringIO()
-    call_command("draw", "run", str(drawn.pk), stdout=out)
-    assert out.getvalue() == "keadaan: drawn\nnomor: 8\ndapat tempat: 3\n"
