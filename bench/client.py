@@ -168,9 +168,9 @@ class Crowd:
                 next_look = now + 0.5
             wake = min(until, next_look, self.waiting[0][0] if self.waiting and not self.closing else until)
             for fd, event in self.epoll.poll(max(0.0, wake - time.perf_counter()), 1024):
-                connection = self.by_fd.get(fd)
-                if connection is not None:
-                    self._handle(connection, event)
+                known = self.by_fd.get(fd)
+                if known is not None:
+                    self._handle(known, event)
 
     def _time_out(self, now: float) -> None:
         for connection in [one for one in self.busy if now - one.begun > self.timeout]:
@@ -344,7 +344,7 @@ def parse(buffer: bytearray) -> tuple[int, bytes, bytes] | None:
 
 
 def _chunks(buffer: bytearray, at: int) -> bytes | None:
-    parts = []
+    parts: list[bytes] = []
     while True:
         stop = buffer.find(b"\r\n", at)
         if stop < 0:

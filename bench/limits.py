@@ -132,6 +132,5 @@ def portal_statement() -> str:
         "questionnaire": "NULL",
         "consumers": f"'{{{consumers}}}'",
     }
-    text = getattr(places.BOOK, "sql", places.BOOK)
-    lines = (line.split("--")[0] for line in (text % values).splitlines())
+    lines = (line.split("--")[0] for line in (places.BOOK.sql % values).splitlines())
     return " ".join(" ".join(lines).split())

@@ -11,7 +11,7 @@ import io
 import os
 import sys
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Any
@@ -48,8 +48,8 @@ class Clock:
     """Charges processor time to the innermost part."""
 
     def __init__(self) -> None:
-        self.spent: Counter[str] = Counter()
-        self.waited: Counter[str] = Counter()
+        self.spent: defaultdict[str, float] = defaultdict(float)
+        self.waited: defaultdict[str, float] = defaultdict(float)
         self.calls: Counter[str] = Counter()
         self.stack = ["elsewhere"]
         self.at = time.thread_time()
@@ -58,6 +58,12 @@ class Clock:
         now = time.thread_time()
         self.spent[self.stack[-1]] += now - self.at
         self.at = now
+
+    def forget(self) -> None:
+        """Begin to count anew."""
+        self.spent.clear()
+        self.waited.clear()
+        self.calls.clear()
 
     def enter(self, part: str) -> None:
         """What follows belongs to `part`."""
@@ -181,7 +187,7 @@ def run(stack: Stack, scale: Scale) -> list[dict[str, Any]]:
 
             fresh = WSGIHandler()  # takes up the instrumented middleware
             targets += [ask(fresh, raw) for raw in prepared[warm + count : warm + count + 10]]
-            clock.spent.clear(), clock.waited.clear(), clock.calls.clear()
+            clock.forget()
             server = _server_time(stack)
             measured = prepared[warm + count + 10 :]
             targets += [ask(fresh, raw) for raw in measured]
@@ -205,7 +211,7 @@ def _server_time(stack: Stack) -> float:
 
 def _rows(clock: Clock, count: int, plain: float, server: float) -> list[dict[str, Any]]:
     total = sum(clock.spent.values())
-    rows = [
+    rows: list[dict[str, Any]] = [
         {
             "where": part,
             "ms": 1000 * spent / count,
@@ -213,7 +219,7 @@ def _rows(clock: Clock, count: int, plain: float, server: float) -> list[dict[st
             "waited_ms": 1000 * clock.waited[part] / count,
             "calls": clock.calls[part] / count,
         }
-        for part, spent in clock.spent.most_common()
+        for part, spent in sorted(clock.spent.items(), key=lambda item: -item[1])
     ]
     rows = [row for row in rows if row["ms"] >= 0.005]
     rows.append({"where": "**all, in this process**", "ms": 1000 * total / count, "share": 1.0})

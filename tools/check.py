@@ -19,7 +19,7 @@ BIN = ROOT / ".venv" / "bin"
 # Everything but tests: what is typed stays typed.
 TYPED = (
     *("core", "messaging", "regions", "programmes", "accounts", "registration", "stock", "scheduling", "admission"),
-    *("vaccination", "certificates", "pcare_bridge", "reporting", "portal", "victori"),
+    *("vaccination", "certificates", "pcare_bridge", "reporting", "portal", "victori", "bench"),
 )
 # Debian package of each program the tests use; without it they are skipped, or fail under REQUIRE_ALL=1.
 PROGRAMS = {"chromium": ("chromium", "fonts-dejavu-core"), "nginx": ("nginx-light",)}

@@ -5,7 +5,7 @@ Both databases have the same people, sessions and held places: the small one is 
 
 import os
 import statistics
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 from bench import bookings, limits, load, people
 from bench.measures.confirm import CONNECTIONS, label
@@ -95,7 +95,7 @@ def _through(served: Served, batches: list[list[bytes]], seconds: float, wrong: 
     return rate
 
 
-def _figure(key: str, what: str, found: dict[str, Sequence[float]], wrong: list[str]) -> Figure:
+def _figure(key: str, what: str, found: dict[str, list[float]], wrong: list[str]) -> Figure:
     """Cost is the inverse of the rate."""
     middle, low, high = ratio(found["small"], found["large"])
     return Figure(
