@@ -4,12 +4,15 @@ import hashlib
 import re
 import uuid
 from datetime import timedelta
+from decimal import Decimal
 
 import pytest
+from django.core.management import call_command
 from django.test import Client
 from django.utils import timezone
 
 from core.models import ReadLog
+from regions.models import Facility, Kecamatan
 from scheduling import draw_weights, draws, queries
 from scheduling.demo import ensure_demo_schedules
 from scheduling.demo_draw import ensure_demo_draw
@@ -20,6 +23,7 @@ from tests.registration.people import make_account, make_citizen, sign_in_citize
 from tests.scheduling.lots import by_outcome, enter, hold_draw, let_time_pass, make_draw, slot_of
 from tests.scheduling.world import booked, make_adult, make_city, make_slot
 from tests.staff import make_staff, sign_in_staff
+from victori.management.commands.load_demo import RECAP
 
 pytestmark = pytest.mark.django_db
 
@@ -202,8 +206,6 @@ def kader():
 
 
 def _facility():
-    from regions.models import Facility
-
     return Facility.objects.get(code="pkm-poncol")
 
 
@@ -284,6 +286,19 @@ def test_the_office_announces_watches_and_cancels(office):
     assert "vaksin belum tiba" in fresh(Client(), f"/undian/{draw.pk}/").content.decode()
     assert "vaksin belum tiba" in office.get(f"/dinkes/undian/{draw.pk}/").content.decode()
     assert draw.title in office.get("/dinkes/undian/").content.decode()
+
+
+def test_the_favoured_kecamatan_are_those_of_the_coverage_page():
+    """Genuk had the lowest booster coverage of the 2023 recap, 26.67 per cent."""
+    make_city()
+    call_command(
+        "import_recap", str(RECAP), programme="covid19", dose="booster1", source="uji", as_of="2023-12-31", verbosity=0
+    )
+    rule = draw_weights.coverage_rule("covid19", "booster1", Decimal("26.68"), 1)
+    assert [Kecamatan.objects.get(code=code).name for code in rule["codes"]] == ["Genuk"]
+    assert draw_weights.coverage_rule("covid19", "tidak-ada", Decimal(50), 1)["codes"] == []
+    [(who, extra)] = draw_weights.describe([rule])
+    assert "Genuk" in who and extra == "+1 undi"
 
 
 @pytest.mark.parametrize(
