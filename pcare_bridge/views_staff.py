@@ -104,9 +104,10 @@ def detail(request: HttpRequest, delivery_id: UUID) -> HttpResponse:
 
 def _detail_page(request: HttpRequest, delivery: Delivery, **forms: Any) -> HttpResponse:
     invalid = any(form.errors for form in forms.values())
+    error = ERROR_CLASSES.get(delivery.error_class)
     context = {
         "delivery": delivery,
-        "error": ERROR_CLASSES.get(delivery.error_class),
+        "error": error.about(delivery.service_name) if error else None,
         "attempts": delivery.attempt_log.select_related("actor")[:200],
         "may_manage": _user(request).territory().can("pcare.manage"),
         "is_open": delivery.state in (Delivery.REFUSED, Delivery.WAITING, Delivery.PAUSED),

@@ -5,9 +5,10 @@ from typing import Any
 
 import pytest
 from django.test import Client
+from django.utils import timezone
 
 from core import outbox
-from pcare_bridge import sending, views
+from pcare_bridge import reconciling, sending, services, views
 from pcare_bridge.models import Delivery, FacilityAccount
 from pcare_bridge.simulator.server import Server
 from tests.journeys.visitor import DESKTOP, PHONE, Visitor
@@ -84,3 +85,30 @@ def test_the_head_of_the_queue_keeps_itself_current(visitor: Callable[..., Visit
     assert "Menunggu PCare" in office.page.locator("#antrean").inner_text()
     sending.send_due(5)
     office.page.locator("#antrean", has_text="Diterima PCare").wait_for(timeout=15_000)
+
+
+@pytest.mark.parametrize("screen", [PHONE, DESKTOP])
+def test_the_office_compares_files_and_sets_accounts(
+    visitor: Callable[..., Visitor], simulator: Server, screen: Any
+) -> None:
+    facility = make_facility()
+    make_dose(facility)
+    outbox.drain("pcare")
+    sending.send_due(5)
+    simulator.service.registry.put("vaksinasi", Delivery.objects.get().upstream_number, None)
+    reconciling.request(timezone.localdate())
+    reconciling.work()
+    make_dose(facility, make_citizen(nik=None))
+    outbox.drain("pcare")
+    services.stop_profile("kunjungan", facility, "Diminta BPJS", make_staff("admin_dinkes", city=True))
+    office = visitor(screen)
+    sign_in(office)
+    office.visit("/dinkes/pcare/")
+    assert "Diminta BPJS" in office.text
+    office.visit(f"/dinkes/pcare/pencocokan/?tanggal={timezone.localdate().isoformat()}")
+    assert "Hilang di sana" in office.text
+    office.visit(f"/dinkes/pcare/akun/{facility.pcare_account.pk}/satusehat/")
+    office.visit("/dinkes/pcare/berkas/")
+    office.fill(alasan="PCare mati")
+    office.press("Buat berkas")
+    assert "NIK dan nama disamarkan" in office.text

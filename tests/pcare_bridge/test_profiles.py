@@ -280,6 +280,8 @@ def test_profiles_switched_on_and_off_keep_one_delivery_for_each_dose(simulator:
     planning.switch_profiles(account, ["vaksinasi", "kunjungan"])
     assert planning.backfill(account) == 0, "a profile switched on does not fetch history"
     assert violations() == {}
+    planning.on_recorded({"immunization_id": old.pk})
+    assert Delivery.objects.count() == 1, "news told once more does not fetch it either"
     middle = make_dose(facility)
     run()
     planning.switch_profiles(account, ["kunjungan"])
