@@ -120,7 +120,7 @@ def _why(entry: WaitlistEntry, rows: list[queries.Row]) -> tuple[str, str, datet
     if any(row.places_left for row in released):
         return NOT_YET, _("Tempat kosong sedang dibagikan menurut urutan."), news_at
     text = ngettext(
-        "Jadwal dalam pilihan Anda penuh.", "Semua %(count)s jadwal dalam pilihan Anda penuh.", len(released)
+        "%(count)s jadwal dalam pilihan Anda penuh.", "Semua %(count)s jadwal dalam pilihan Anda penuh.", len(released)
     )  # fmt: skip
     return FULL, text % {"count": len(released)}, news_at
 
