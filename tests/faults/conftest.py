@@ -23,6 +23,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def town(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Town]:
     """PostgreSQL, Redis, gunicorn and people."""
     template_database.ensure()
-    town = Town(tmp_path_factory.mktemp("faults"), 5000 if FULL else 260)
+    town = Town(tmp_path_factory.mktemp("faults"), 2500 if FULL else 260)
     yield town
     town.stop()

@@ -18,7 +18,7 @@ from tests.faults.load import Load
 from tests.faults.town import Town, kill, wait_until, worker_of
 from tests.faults.visitor import Visitor
 
-ENOUGH = 150 if FULL else 9
+ENOUGH = 40 if FULL else 9
 TIMES = 5 if FULL else 1
 PAUSE = """
 CREATE FUNCTION pause_commit() RETURNS trigger LANGUAGE plpgsql AS
@@ -207,7 +207,7 @@ def test_a_celery_worker_killed_under_load_tells_everybody_once(town, celery):
     open_rows = "SELECT count(*) FROM core_outboxmessage WHERE state IN ('waiting', 'in_flight')"
     done = "SELECT count(*) FROM core_outboxmessage WHERE state = 'done'"
     celery("beat")
-    with Load(town) as load:
+    with Load(town, pause=0.2) as load:
         for _ in range(TIMES):
             worker = celery("worker")
             before = town.query(done)[0][0]
