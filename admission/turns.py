@@ -17,8 +17,7 @@ from django.utils.translation import gettext as _
 from admission import board
 from admission.models import Room, Turn
 from core.crypto import blind_index
-from registration import queries
-from registration.models import CitizenAccount
+from registration.models import Citizen, CitizenAccount
 
 FREE_RETURNS = 1  # who was called and missed it goes in at once this often, then gets a new number
 
@@ -28,7 +27,7 @@ JOIN_WAITING = """
 INSERT INTO admission_turn (room_id, person, public_id, joined_at, last_seen, passes)
 SELECT room.id, %(person)s, %(public_id)s, %(now)s, %(now)s, 0
 FROM (SELECT id FROM admission_room WHERE id = %(room)s AND state = 'waiting' FOR SHARE) AS room
-ON CONFLICT (room_id, person) DO NOTHING"""
+ON CONFLICT (room_id, person) DO NOTHING RETURNING id"""
 
 NEXT_NUMBER = "UPDATE admission_room SET last_number = last_number + 1 WHERE id = %s RETURNING last_number"
 
@@ -61,10 +60,10 @@ def person_key(room_id: int, account: CitizenAccount) -> bytes:
 
     A NIK belongs to one account at a time, so a person with ten phones has one turn. Raises NobodyToBook.
     """
-    members = queries.family(account)
+    members = list(Citizen.objects.of_account(account).order_by("pk").values_list("nik_index", flat=True))
     if not members:
         raise NobodyToBook
-    nik = next((member.nik_index for member in members if member.nik_index), None)
+    nik = next((index for index in members if index), None)
     who = f"nik:{nik.hex()}" if nik else f"phone:{bytes(account.phone_index).hex()}"
     return blind_index(f"{room_id}:{who}", "admission.person")
 
@@ -81,7 +80,11 @@ def join(room_id: int, person: bytes) -> Turn:
     values: dict[str, Any] = {"room": room_id, "person": person, "public_id": uuid4(), "now": timezone.now()}
     with connection.cursor() as cursor:
         cursor.execute(JOIN_WAITING, values)
-    turn = Turn.objects.filter(room=room_id, person=person).first() or _join_behind(room_id, values)
+        made = cursor.fetchone()
+    if made:
+        turn = Turn(pk=made[0], room_id=room_id, person=person, public_id=values["public_id"])
+    else:
+        turn = Turn.objects.filter(room=room_id, person=person).first() or _join_behind(room_id, values)
     board.put_turn(room_id, turn.public_id.hex, turn.number)
     return turn
 

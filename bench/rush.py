@@ -9,19 +9,23 @@ other phones, and fills the form a hundred times as fast.
 
 import heapq
 import itertools
+import multiprocessing
+import os
 import random
 import time
+import traceback
 import uuid
 from collections import Counter
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from multiprocessing.connection import Connection
 from typing import Any
 
 from django.db import connection
 from django.utils import timezone
 
+from bench.load import LoadFailed
 from bench.people import Person, make_people
 
 FORM_SECONDS = 150.0  # a person, from the door to the ticket
@@ -40,7 +44,7 @@ class Plan:
     late: float = 0.05
     absent: float = 0.03
     seed: int = 1
-    threads: int = 4
+    processes: int = 4
 
 
 @dataclass
@@ -101,14 +105,14 @@ def run(
     early = [actor for actor in actors if id(actor) not in late]
     dice.shuffle(early)
     early.sort(key=lambda actor: not actor.is_bot)  # bots are there first
-    _in_threads(plan.threads, lambda actor: _join(room.pk, actor), early)
+    _in_processes(plan.processes, lambda actor: _join(room.pk, actor), early)
     before_release(room)
     watch.lap("join")
     opened = timezone.now() - timedelta(seconds=1)
     _set_release(slots, room, opened)
     clock.tick(room.pk, opened + timedelta(seconds=1))
     watch.lap("shuffle")
-    _in_threads(plan.threads, lambda actor: _join(room.pk, actor), [actor for actor in actors if id(actor) in late])
+    _in_processes(plan.processes, lambda actor: _join(room.pk, actor), [actor for actor in actors if id(actor) in late])
     watch.lap("late")
     play = Play(plan, dice, room.pk, slots, actors, opened, midway)
     play.to_the_end()
@@ -270,23 +274,46 @@ def _join(room_id: int, actor: Actor) -> None:
     from admission import turns
     from registration.models import CitizenAccount
 
-    account = CitizenAccount.objects.get(pk=actor.person.account)
+    account = CitizenAccount(pk=actor.person.account)  # all that the key of a person with a NIK reads
     for _ in range(3 if actor.is_bot else 1):
         found = turns.join(room_id, turns.person_key(room_id, account)).public_id
         assert actor.turn in (None, found), "another phone, another turn"
         actor.turn = found
 
 
-def _in_threads(threads: int, function: Callable[[Actor], None], actors: Sequence[Actor]) -> None:
-    def part(number: int) -> None:
+def _in_processes(count: int, act: Callable[[Actor], None], actors: Sequence[Actor]) -> None:
+    """Let every actor act, in `count` processes of their own; their turns come home. Raises LoadFailed."""
+    connection.close()  # a child must not speak on its parent's connection
+    context = multiprocessing.get_context("fork")
+    children = []
+    for number in range(count):
+        mine, theirs = context.Pipe(duplex=False)
+        child = context.Process(target=_part, args=(theirs, act, actors[number::count]), daemon=True)
+        child.start()
+        theirs.close()
+        children.append((child, mine, actors[number::count]))
+    for child, mine, part in children:
         try:
-            for actor in actors[number::threads]:
-                function(actor)
-        finally:
-            connection.close()
+            turns = mine.recv()
+        except EOFError:
+            turns = "the process ended without a word"
+        child.join()
+        if isinstance(turns, str):
+            raise LoadFailed(turns)
+        for actor, turn in zip(part, turns, strict=True):
+            actor.turn = turn
 
-    with ThreadPoolExecutor(threads) as pool:
-        list(pool.map(part, range(threads)))
+
+def _part(pipe: Connection, act: Callable[[Actor], None], actors: Sequence[Actor]) -> None:
+    try:
+        for actor in actors:
+            act(actor)
+        pipe.send([actor.turn for actor in actors])
+    except BaseException:
+        pipe.send(traceback.format_exc())
+    finally:
+        pipe.close()
+        os._exit(0)  # nothing inherited is closed twice
 
 
 def _set_release(slots: Sequence[int], room: Any, moment: datetime) -> None:
