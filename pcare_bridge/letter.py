@@ -18,7 +18,7 @@ from pcare_bridge.models import Delivery, Difference, Reconciliation
 SOURCE = Path(__file__).parent / "typst" / "letter.typ"
 ISSUER = "Dinas Kesehatan Kota Semarang"
 HEAD = ["Fasilitas", "Diberikan", "Terkirim", "Menunggu", "Perlu petugas", "Di luar portal"]
-ROWS = 22  # what fits on one page; the rest is added up in one line
+ROWS = 20  # fits one page together with every kind of difference; the rest is added up in one line
 _FIGURES = ("given", "sent", "waiting_count", "person_count", "reported_count")
 _compiling = threading.Lock()
 
@@ -63,7 +63,7 @@ def page_data(day: date, rows: Sequence[Reconciliation]) -> dict[str, Any]:
         ),
         "head": HEAD,
         "rows": printed,
-        "total": ["Jumlah", *_figures(lines)],
+        "totals": _totals(lines),
         "more": f"{unfinished} baris belum selesai dicocokkan; angka terkirimnya menurut portal." if unfinished else "",
         "differences": _differences(lines),
         "closing": "Angka alokasi vaksin mohon didasarkan pada kolom Diberikan.",
@@ -71,7 +71,19 @@ def page_data(day: date, rows: Sequence[Reconciliation]) -> dict[str, Any]:
 
 
 def _name(row: Reconciliation) -> str:
-    return f"{row.facility} – {Delivery.Profile(row.profile).label}"
+    # One line each, whatever the name: the page must stay one.
+    name = str(row.facility)
+    short = name if len(name) <= 34 else f"{name[:33]}…"
+    return f"{short} – {Delivery.Profile(row.profile).label.removeprefix('PCare ')}"
+
+
+def _totals(rows: Sequence[Reconciliation]) -> list[list[str]]:
+    """One line for each way of delivery: a dose that goes by two of them was given once."""
+    profiles = sorted({row.profile for row in rows})
+    return [
+        [f"Jumlah {Delivery.Profile(profile).label}", *_figures([row for row in rows if row.profile == profile])]
+        for profile in profiles
+    ]
 
 
 def _figures(rows: Sequence[Reconciliation]) -> list[str]:

@@ -162,13 +162,27 @@ def test_the_letter_is_one_page_with_given_sent_and_waiting(simulator: Server) -
             sent=900,
             waiting_count=100,
         )
+    for profile in ("kunjungan", "satusehat"):
+        Reconciliation.objects.create(facility=facility, profile=profile, day=day, state="done", given=1, sent=1)
+    dose = make_dose(facility)
+    run()
+    for kind, (cause, owner) in reconciling._WORDS.items():
+        Difference.objects.create(
+            reconciliation=Reconciliation.objects.latest("pk"),
+            delivery=dose.deliveries.get(),
+            kind=kind,
+            cause=cause,
+            owner=owner,
+        )
+    Reconciliation.objects.filter(given__lt=1010).update(state="waiting")
     reader = PdfReader(io.BytesIO(letter.render(day, list(Reconciliation.objects.select_related("facility")))))
     assert len(reader.pages) == 1
     text = reader.pages[0].extract_text()
     assert "Puskesmas Uji 39" in text
-    assert "11 baris lain" in text
+    assert "15 baris lain" in text
     total = sum(1000 + number for number in range(7, 40))
     assert f"{total:,}".replace(",", ".") in text
+    assert "Sudah ada di sana" in text
     assert "29.700" in text
     assert "3.300" in text
 
