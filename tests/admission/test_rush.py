@@ -5,7 +5,6 @@ import pytest
 from admission import rooms, turns
 from bench import rush
 from bench.load import LoadFailed
-from bench.load import LoadFailed
 from scheduling import audits
 from tests.admission.rush import somebody
 from tests.scheduling.world import make_city, make_schedule
