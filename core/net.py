@@ -16,7 +16,7 @@ def client_address(request: HttpRequest) -> str:
 
 
 def address_block(request: HttpRequest) -> str:
-    """The visitor's neighbourhood: /24 of IPv4, /48 of IPv6; many households may share it behind one provider's gateway."""
+    """The visitor's neighbourhood: /24 of IPv4, /48 of IPv6; many households may share one provider's gateway."""
     try:
         address = ipaddress.ip_address(client_address(request))
     except ValueError:

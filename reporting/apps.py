@@ -8,7 +8,7 @@ class ReportingConfig(AppConfig):
     def ready(self) -> None:
         from core import audit, outbox, sweeper
         from reporting import checks, coverage, services
-        from scheduling import draw_weights
+        from scheduling.draws import weights as draw_weights
 
         outbox.subscribe("immunization.recorded", services.CONSUMER, services.on_recorded)
         outbox.subscribe("immunization.corrected", services.CONSUMER, services.on_corrected)

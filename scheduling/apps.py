@@ -8,7 +8,9 @@ class SchedulingConfig(AppConfig):
     def ready(self) -> None:
         from core import outbox, sweeper
         from registration import merging, visibility
-        from scheduling import audits, booking, capacity, next_dose, notify, notify_offers, sweeps, waitlist
+        from scheduling import audits, booking, capacity, notify, sweeps
+        from scheduling.waiting import next_dose, waitlist
+        from scheduling.waiting import notify as notify_offers
         from stock import changes
 
         outbox.subscribe("appointment.booked", notify.CONSUMER, notify.told_booked)
@@ -31,7 +33,10 @@ class SchedulingConfig(AppConfig):
     def _draws(self) -> None:
         from core import outbox, sweeper
         from registration import merging
-        from scheduling import draw_audits, draw_notify, draw_run, draws
+        from scheduling.draws import audits as draw_audits
+        from scheduling.draws import notify as draw_notify
+        from scheduling.draws import run as draw_run
+        from scheduling.draws import services as draws
 
         outbox.subscribe("draw.entered", draw_notify.CONSUMER, draw_notify.told_entered)
         outbox.subscribe("draw.ended", draw_notify.CONSUMER, draw_notify.settle_batch)

@@ -41,7 +41,7 @@ def hold_place(slot_id: int, key: UUID) -> datetime:
             return until
         if not _pause_if_free(slot_id, now, attempt):
             break
-    _check_bookable(slot_id, timezone.now())
+    check_bookable(slot_id, timezone.now())
     raise errors.SlotFull
 
 
@@ -106,7 +106,7 @@ def book(
         if not _pause_if_free(slot_id, now, attempt):
             break
     # Last, so that a schedule closed meanwhile is called closed and not full.
-    _check_bookable(slot_id, timezone.now())
+    check_bookable(slot_id, timezone.now())
     raise errors.HoldExpired if held else errors.SlotFull
 
 
@@ -369,11 +369,12 @@ def _pick_online(slot: Slot, key: UUID, now: datetime) -> int:
             return int(rows[0][0])
         if not _pause_if_free(slot.pk, now, attempt):
             break
-    _check_bookable(slot.pk, timezone.now())
+    check_bookable(slot.pk, timezone.now())
     raise errors.SlotFull
 
 
-def _check_bookable(slot_id: int, now: datetime) -> None:
+def check_bookable(slot_id: int, now: datetime) -> None:
+    """Say why citizens may not book this session at `now`: the day first, fullness never. Raises BookingError."""
     slot = Slot.objects.select_related("schedule__draw").get(pk=slot_id)
     schedule = slot.schedule
     if schedule.state != Schedule.State.OPEN:

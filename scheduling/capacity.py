@@ -20,7 +20,7 @@ from django.utils import timezone
 from core import sweeper
 from scheduling import places
 from scheduling.models import Appointment, Place, Schedule, StockFit
-from scheduling.offer_statements import SOMEBODY_WAITS
+from scheduling.waiting.statements import SOMEBODY_WAITS
 from stock import announcements
 from stock.announcements import Supply, supply
 from stock.changes import Pair

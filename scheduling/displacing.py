@@ -13,8 +13,9 @@ from django.db import transaction
 from django.utils import timezone
 
 from core import outbox
-from scheduling import booking, capacity, errors, offers, places, queries, waitlist
+from scheduling import booking, capacity, errors, places, queries
 from scheduling.models import Appointment, Displaced, Place, Schedule, WaitlistEntry
+from scheduling.waiting import offers, waitlist
 
 NAMESPACE = UUID("0f2f7d0e-6c1f-4a4f-9d0b-6a1a4c1f0c55")
 # Told, cancelled and offered another place in one transaction; the next batch is its own message, so that a crash

@@ -221,7 +221,10 @@ def move_family(appointment_ids: Sequence[int], slot_id: int, *, sequence: int) 
     citizens = [one.citizen for one in rows]
 
     def attempt() -> list[Appointment]:
-        locked = list(rows.select_for_update(no_key=True, of=("self",)).order_by("pk"))
+        # Alone first: a row joined to its schedule would vanish when it was moved while we waited for it.
+        alone = Appointment.objects.select_for_update(no_key=True).filter(pk__in=appointment_ids).order_by("pk")
+        list(alone.values_list("pk"))
+        locked = list(rows.order_by("pk"))
         if sequence_of(locked) != sequence:
             return locked
         found = [_may_move(one, slot) for one in locked]
@@ -339,7 +342,7 @@ def _why_not(slot: Slot, wanted: int) -> errors.BookingError:
     """The reason in one error: closed before over before full, as for a single booking."""
     slot.schedule.refresh_from_db()
     try:
-        booking._check_bookable(slot.pk, timezone.now())
+        booking.check_bookable(slot.pk, timezone.now())
     except errors.BookingError as problem:
         return problem
     slots = queries.slots_of(slot.schedule_id)

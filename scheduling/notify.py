@@ -10,8 +10,9 @@ from django.utils.translation import gettext as _
 from core.formats import long_date
 from messaging import services as messaging
 from registration.queries import notification_phone
-from scheduling import displacing, waitlist
+from scheduling import displacing
 from scheduling.models import Appointment
+from scheduling.waiting import waitlist
 
 CONSUMER = "scheduling.notify"
 

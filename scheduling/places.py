@@ -14,7 +14,7 @@ from django.db import connection
 from django.utils import timezone
 
 from core.prepared import Prepared
-from scheduling.offer_statements import GIVE_BACK
+from scheduling.waiting.statements import GIVE_BACK
 
 # The slot when citizens may book it now: released, open, not over, and not yet handed to the gate.
 OPEN_SLOT = """

@@ -7,8 +7,9 @@ from django.utils import timezone
 
 from accounts.territory import Territory
 from regions.models import Facility
-from scheduling import offers, places, waitlist
+from scheduling import places
 from scheduling.models import Appointment
+from scheduling.waiting import offers, waitlist
 
 _day_ended_for: date | None = None
 

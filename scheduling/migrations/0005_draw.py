@@ -55,7 +55,7 @@ class Migration(migrations.Migration):
                 (
                     "weights",
                     models.JSONField(
-                        db_comment="Rules as data, see scheduling.draw_weights; shown in public.",
+                        db_comment="Rules as data, see scheduling/draws/weights.py; shown in public.",
                         default=list,
                         verbose_name="tambahan undi",
                     ),

@@ -38,7 +38,7 @@ class Draw(models.Model):
     closes_at = models.DateTimeField("pendaftaran ditutup")
     rest_at = models.DateTimeField("sisa tempat dibuka", db_comment="Also release_at of the schedules drawn for.")
     weights = models.JSONField(
-        "tambahan undi", default=list, db_comment="Rules as data, see scheduling.draw_weights; shown in public."
+        "tambahan undi", default=list, db_comment="Rules as data, see scheduling/draws/weights.py; shown in public."
     )
     seed = EncryptedTextField("benih", default=fair_order.new_seed, editable=False)
     seed_hash = models.CharField(

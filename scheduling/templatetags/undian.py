@@ -4,7 +4,7 @@ from typing import Any
 
 from django import template
 
-from scheduling import draw_queries
+from scheduling.draws import queries as draw_queries
 
 register = template.Library()
 

@@ -17,8 +17,13 @@ from core.snapshot import Snapshot, snapshot_response
 from registration.models import Citizen
 from registration.queries import family
 from registration.session import citizen_required
-from scheduling import booking, draw_files, draw_queries, draw_run, draw_weights, draws, errors, flow
-from scheduling.draw_forms import EntryForm
+from scheduling import booking, errors, flow
+from scheduling.draws import files as draw_files
+from scheduling.draws import queries as draw_queries
+from scheduling.draws import run as draw_run
+from scheduling.draws import services as draws
+from scheduling.draws import weights as draw_weights
+from scheduling.draws.forms import EntryForm
 from scheduling.models import Draw, DrawEntry
 from scheduling.views.requests import CitizenRequest
 

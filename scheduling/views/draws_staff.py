@@ -15,8 +15,12 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from accounts.access import staff_required
 from core.readlog import log_read
-from scheduling import draw_queries, draw_run, draw_weights, draws, errors, flow, reports
-from scheduling.draw_forms import CancelDrawForm, DrawForm, People, WishForm, next_full_hour
+from scheduling import errors, flow, reports
+from scheduling.draws import queries as draw_queries
+from scheduling.draws import run as draw_run
+from scheduling.draws import services as draws
+from scheduling.draws import weights as draw_weights
+from scheduling.draws.forms import CancelDrawForm, DrawForm, People, WishForm, next_full_hour
 from scheduling.models import Draw, DrawEntry
 from scheduling.views.requests import StaffRequest
 

@@ -14,11 +14,12 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from accounts.access import staff_required
 from core.readlog import log_read
 from regions.models import Facility
-from scheduling import capacity, errors, publishing, reoffers, reports, waitlist
+from scheduling import capacity, errors, publishing, reoffers, reports
 from scheduling.forms import CloseForm, KeepForm, RangeForm, ShrinkForm, StaffFilterForm, TemplateForm
 from scheduling.models import Schedule, ScheduleTemplate, StockFit
 from scheduling.queries import dose_labels
 from scheduling.views.requests import StaffRequest
+from scheduling.waiting import waitlist
 
 PER_PAGE = 40
 # Tickets named where doses are lacking; the rest is counted.

@@ -13,10 +13,11 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from registration.queries import family
 from registration.session import citizen_required
-from scheduling import errors, flow, offers, waitlist
-from scheduling.forms_waiting import WaitForm
+from scheduling import errors, flow
 from scheduling.models import Appointment, Offer, Schedule, Slot, WaitlistEntry
 from scheduling.views.requests import CitizenRequest
+from scheduling.waiting import offers, waitlist
+from scheduling.waiting.forms import WaitForm
 
 CLOCK_SHOWN_BELOW_SECONDS = 5400
 ENDED_SHOWN_DAYS = 7

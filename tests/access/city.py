@@ -15,9 +15,11 @@ from pcare_bridge.demo import ensure_accounts
 from pcare_bridge.models import Delivery, FacilityAccount
 from programmes.models import Programme
 from registration import claims
-from scheduling import draw_files, fair_order, waitlist
+from scheduling import fair_order
+from scheduling.draws import files as draw_files
 from scheduling.models import Draw, Offer, ScheduleTemplate
 from scheduling.publishing import publish_schedule
+from scheduling.waiting import waitlist
 from stock import announcements
 from stock import services as stock
 from tests.registration.people import make_account, make_citizen, nik_for, sign_in_citizen

@@ -10,10 +10,11 @@ import pytest
 import time_machine
 from django.utils import timezone
 
-from scheduling import audits, booking, errors, families, offers, sweeps, waitlist
+from scheduling import audits, booking, errors, families, sweeps
 from scheduling.models import Appointment, Offer, Place, WaitlistEntry
 from scheduling.publishing import at, close_schedule
 from scheduling.services import cancel
+from scheduling.waiting import offers, waitlist
 from tests.registration.people import make_account
 from tests.scheduling.world import at_once, booked, make_adult, make_city, make_schedule, make_slot
 

@@ -7,7 +7,8 @@ from django.utils import timezone
 
 from core import audit
 from programmes.models import Programme
-from scheduling import draw_run, draws
+from scheduling.draws import run as draw_run
+from scheduling.draws import services as draws
 from scheduling.models import Draw, Schedule, Slot
 from tests.scheduling.world import make_adult, make_city, make_slot
 

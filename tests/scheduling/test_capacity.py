@@ -357,7 +357,7 @@ def test_i1_a_place_open_without_a_dose_is_found():
 
 
 def test_who_waits_is_served_before_everybody_when_stock_arrives():
-    from scheduling import offers, waitlist
+    from scheduling.waiting import offers, waitlist
 
     slot = short_slot(3, days=2)
     waitlist.join(

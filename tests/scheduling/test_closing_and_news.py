@@ -10,7 +10,7 @@ from core.models import OutboxMessage
 from messaging.models import Message
 from programmes.models import Vaccine
 from regions.models import Facility
-from scheduling import audits, capacity, displacing, errors, offers, reoffers, reports
+from scheduling import audits, capacity, displacing, errors, reoffers, reports
 from scheduling.models import Appointment, Displaced, Offer, Place, Schedule, ScheduleTemplate, WaitlistEntry
 from scheduling.publishing import (
     close_schedule,
@@ -22,6 +22,7 @@ from scheduling.publishing import (
     windows,
 )
 from scheduling.services import arrive, cancel, move
+from scheduling.waiting import offers
 from stock.services import waste
 from tests.registration.people import make_account
 from tests.scheduling.world import booked, ensure_stock, free_places, make_adult, make_city, make_schedule, make_slot

@@ -13,7 +13,9 @@ from django.db import connection, transaction
 from django.utils import timezone
 
 from core import audit
-from scheduling import draw_files, draw_run, draws
+from scheduling.draws import files as draw_files
+from scheduling.draws import run as draw_run
+from scheduling.draws import services as draws
 from scheduling.models import Appointment, DrawEntry, Place
 from tests.scheduling.lots import by_outcome, enter, let_time_pass, make_draw
 from tests.scheduling.world import at_once, make_adult
@@ -22,7 +24,7 @@ PEOPLE, PLACES = 40, 20
 WORKER = """
 import django, sys
 django.setup()
-from scheduling import draw_run
+from scheduling.draws import run as draw_run
 draw_run.BATCH = 1
 draw_run.run(int(sys.argv[1]))
 """

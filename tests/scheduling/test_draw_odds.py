@@ -2,7 +2,8 @@
 
 from decimal import Decimal
 
-from scheduling import draw_files, draw_weights
+from scheduling.draws import files as draw_files
+from scheduling.draws import weights as draw_weights
 
 # --- odds -----------------------------------------------------------------------------------------------------------
 

@@ -13,9 +13,11 @@ from django.utils import timezone
 
 from core.models import ReadLog
 from regions.models import Facility, Kecamatan
-from scheduling import draw_weights, draws, queries
+from scheduling import queries
 from scheduling.demo import ensure_demo_schedules
-from scheduling.demo_draw import ensure_demo_draw
+from scheduling.draws import services as draws
+from scheduling.draws import weights as draw_weights
+from scheduling.draws.demo import ensure_demo_draw
 from scheduling.models import Draw, DrawEntry, Place, Schedule
 from scheduling.views import draws as pages
 from stock.demo import ensure_demo_stock

@@ -7,7 +7,9 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.utils import timezone
 
-from scheduling import draw_files, draw_run, draw_weights
+from scheduling.draws import files as draw_files
+from scheduling.draws import run as draw_run
+from scheduling.draws import weights as draw_weights
 from scheduling.models import DrawEntry, DrawMember
 from tests.registration.people import make_citizen
 from tests.scheduling.lots import complaints, enter, hold_draw, make_draw

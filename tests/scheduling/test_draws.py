@@ -9,8 +9,13 @@ from django.utils import timezone
 
 from core import outbox, sweeper
 from messaging.models import Message
-from scheduling import draw_audits, draw_files, draw_run, draw_weights, draws, errors, fair_order, places
-from scheduling.draw_rooms import Rooms, Seat
+from scheduling import errors, fair_order, places
+from scheduling.draws import audits as draw_audits
+from scheduling.draws import files as draw_files
+from scheduling.draws import run as draw_run
+from scheduling.draws import services as draws
+from scheduling.draws import weights as draw_weights
+from scheduling.draws.rooms import Rooms, Seat
 from scheduling.models import Appointment, Draw, DrawEntry, DrawMember, Place, Schedule, WaitlistEntry
 from scheduling.services import book, close_schedule, hold_place, move, reopen_schedule
 from tests.registration.people import make_account, make_citizen

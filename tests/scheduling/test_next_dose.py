@@ -9,9 +9,10 @@ from django.utils import timezone
 from core import outbox
 from messaging.models import Message
 from registration.models import Citizen
-from scheduling import offers, sweeps, waitlist
+from scheduling import sweeps
 from scheduling.models import Appointment, Offer, Place, WaitlistEntry
 from scheduling.publishing import at
+from scheduling.waiting import offers, waitlist
 from tests.registration.people import make_account
 from tests.scheduling.world import booked, make_adult, make_city, make_schedule, make_slot
 from tests.staff import make_staff

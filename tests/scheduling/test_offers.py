@@ -10,10 +10,11 @@ from django.utils import timezone
 from core import outbox
 from messaging.models import Message
 from regions.models import Facility
-from scheduling import audits, errors, offers, places, sweeps, waitlist
+from scheduling import audits, errors, places, sweeps
 from scheduling.models import Appointment, Offer, Place, StockFit, WaitlistEntry
 from scheduling.publishing import at, close_schedule
 from scheduling.services import arrive, cancel, defer, move
+from scheduling.waiting import offers, waitlist
 from stock.models import StockBalance
 from tests.registration.people import make_account, make_citizen
 from tests.scheduling.world import ADULT, booked, make_adult, make_city, make_schedule, make_slot

@@ -16,11 +16,12 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_stat
 from accounts.models import User
 from core import outbox
 from regions.models import Facility
-from scheduling import audits, capacity, errors, families, offers, places, sweeps, waitlist
+from scheduling import audits, capacity, errors, families, places, sweeps
 from scheduling.booking import hold_key
 from scheduling.models import Appointment, Offer, Place, Slot, WaitlistEntry
 from scheduling.publishing import at, close_schedule, reopen_schedule, shrink_schedule
 from scheduling.services import arrive, book, cancel, defer, fulfil, hold_place, move, take_walk_in, unfulfil
+from scheduling.waiting import offers, waitlist
 from stock.models import StockBalance
 from stock.services import StockError, receive, waste
 from tests.scheduling.world import FAR_EXPIRY, make_adult, make_city, make_schedule

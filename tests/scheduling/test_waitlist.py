@@ -11,10 +11,11 @@ from django.utils import timezone
 from core import audit
 from regions.models import Facility
 from registration.models import Citizen
-from scheduling import errors, offers, queries, sweeps, waitlist
+from scheduling import errors, queries, sweeps
 from scheduling.models import Offer, Place, WaitlistEntry, WaitlistMember
 from scheduling.publishing import at
 from scheduling.services import cancel
+from scheduling.waiting import offers, waitlist
 from tests.registration.people import make_account, make_citizen, sign_in_citizen
 from tests.scheduling.test_offers import full_slot, offer_of, wait
 from tests.scheduling.world import booked, make_adult, make_city, make_slot

@@ -7,7 +7,8 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
-from scheduling import draw_files, draw_run
+from scheduling.draws import files as draw_files
+from scheduling.draws import run as draw_run
 from scheduling.models import Draw
 
 

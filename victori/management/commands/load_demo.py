@@ -16,7 +16,7 @@ from portal.demo import ensure_demo_news
 from regions.models import Facility
 from reporting.models import CoverageBaseline
 from scheduling.demo import ensure_demo_schedules
-from scheduling.demo_draw import ensure_demo_draw
+from scheduling.draws.demo import ensure_demo_draw
 from stock.demo import ensure_demo_stock
 from vaccination.demo import ensure_demo_history
 

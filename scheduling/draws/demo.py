@@ -5,7 +5,9 @@ from datetime import timedelta
 from django.utils import timezone
 
 from programmes.models import Programme
-from scheduling import draw_weights, draws, errors
+from scheduling import errors
+from scheduling.draws import services as draws
+from scheduling.draws import weights as draw_weights
 from scheduling.models import Draw, Schedule
 
 TITLE = "Booster akhir pekan"

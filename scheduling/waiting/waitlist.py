@@ -13,8 +13,8 @@ from regions.models import Facility, Kecamatan
 from registration.models import Citizen
 from scheduling import capacity, errors, places
 from scheduling.models import Appointment, Offer, WaitlistEntry, WaitlistMember
-from scheduling.offer_statements import END_OPEN_OFFER, END_PAST
-from scheduling.waitlist_standing import Standing, standing, waiting_for
+from scheduling.waiting.standing import Standing, standing, waiting_for
+from scheduling.waiting.statements import END_OPEN_OFFER, END_PAST
 
 __all__ = ["Standing", "end_past", "join", "leave", "move_entries", "settle_booked", "standing", "waiting_for"]
 

@@ -13,10 +13,11 @@ from django.utils import timezone
 from programmes.rules import Option
 from regions.models import Facility
 from registration.models import Citizen
-from scheduling import eligibility, errors, waitlist
+from scheduling import eligibility, errors
 from scheduling.models import WaitlistEntry, WaitlistMember
+from scheduling.waiting import waitlist
 
-CONSUMER = "scheduling.next_dose"
+CONSUMER = "scheduling.waiting.next_dose"
 NAMESPACE = UUID("7f3f0f5e-93c1-4f2f-9a1e-0f5f0f8c1b52")
 
 

@@ -15,9 +15,11 @@ from django.utils import timezone
 
 from core import outbox, sweeper
 from registration.models import Citizen
-from scheduling import booking, draw_files, draw_weights, eligibility, places, tickets
-from scheduling.draw_rooms import Rooms, Seat
-from scheduling.draws import TO_EVERYBODY
+from scheduling import booking, eligibility, places, tickets
+from scheduling.draws import files as draw_files
+from scheduling.draws import weights as draw_weights
+from scheduling.draws.rooms import Rooms, Seat
+from scheduling.draws.services import TO_EVERYBODY
 from scheduling.models import Appointment, Draw, DrawEntry, DrawMember, Place, Schedule
 
 BATCH = 100

@@ -3,7 +3,9 @@
 from django.db.models import Q
 
 from core import audit
-from scheduling import draw_files, draw_run, fair_order
+from scheduling import fair_order
+from scheduling.draws import files as draw_files
+from scheduling.draws import run as draw_run
 from scheduling.models import Draw, DrawEntry, DrawMember, Place
 
 

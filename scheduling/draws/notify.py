@@ -12,8 +12,9 @@ from core import outbox
 from core.formats import long_date
 from messaging import services as messaging
 from registration.queries import notification_phone
-from scheduling import errors, waitlist
+from scheduling import errors
 from scheduling.models import Draw, DrawEntry, DrawMember, Schedule, WaitlistEntry
+from scheduling.waiting import waitlist
 
 CONSUMER = "scheduling.draw"
 BATCH = 100

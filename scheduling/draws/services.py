@@ -1,4 +1,4 @@
-"""Announce a draw, enter it, withdraw from it. The drawing itself: scheduling.draw_run (docs/adr/0006-draw.md).
+"""Announce a draw, enter it, withdraw from it. The drawing itself: scheduling.draws.run (docs/adr/0006-draw.md).
 
 Lock order: draw, schedules, entry, then as everywhere citizen, appointment, place.
 """

@@ -8,7 +8,9 @@ from django.db.models import Count, F, Q, QuerySet
 from django.utils import timezone
 
 from registration.models import CitizenAccount
-from scheduling import draw_run, draw_weights, queries
+from scheduling import queries
+from scheduling.draws import run as draw_run
+from scheduling.draws import weights as draw_weights
 from scheduling.models import Draw, DrawEntry, Place, Schedule
 
 SHOWN_AFTER = timedelta(days=90)

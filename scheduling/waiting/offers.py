@@ -17,8 +17,10 @@ from django.utils import timezone
 from core import outbox, sweeper
 from programmes.rules import Option
 from registration.models import Citizen
-from scheduling import capacity, eligibility, errors, families, offer_statements, places, waitlist
+from scheduling import capacity, eligibility, errors, families, places
 from scheduling.models import Appointment, Offer, Place, Schedule, Slot, WaitlistEntry, WaitlistMember
+from scheduling.waiting import statements as offer_statements
+from scheduling.waiting import waitlist
 
 State = Offer.State
 CHUNK = 100

@@ -13,9 +13,9 @@ from core.formats import long_date
 from registration import nik
 from registration import services as registration
 from registration.models import Citizen
-from scheduling import draw_weights
-from scheduling.draw_queries import Prize
-from scheduling.draws import MOST_WISHES
+from scheduling.draws import weights as draw_weights
+from scheduling.draws.queries import Prize
+from scheduling.draws.services import MOST_WISHES
 from scheduling.models import Schedule
 
 ORDINALS = (_("Pilihan pertama"), _("Pilihan kedua"), _("Pilihan ketiga"))
