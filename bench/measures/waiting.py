@@ -90,6 +90,7 @@ def figures(tally: Tally, crowd: int, before: int, memory: int) -> list[Figure]:
         "slowest_ms": 1000 * tally.percentile(1.0, "poll"),
         "called": tally.counts["called"],
         "errors": dict(tally.errors),
+        "other_answers": {name: len(seen) for name, seen in tally.latencies.items() if name != "poll"},
         "reopened": tally.reopened,
         "web_memory_before_mb": before / 1024**2,
     }
