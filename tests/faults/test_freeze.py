@@ -15,6 +15,11 @@ GATE = 30
 CROWD = 150
 
 
+def turned_away(asked):
+    """How many have been told by now that it is crowded."""
+    return sum(one.result()[1] == 503 for one in asked if one.done())
+
+
 def test_a_frozen_database_stops_bookings_and_nothing_else(town, requires, tmp_path):
     proxy = Nginx(
         requires("nginx"), tmp_path / "proxy", town.gunicorn.port, tmp_path, tmp_path, GATE_IN_FLIGHT=str(GATE)
@@ -40,8 +45,8 @@ def test_a_frozen_database_stops_bookings_and_nothing_else(town, requires, tmp_p
                 with ThreadPoolExecutor(CROWD) as pool:
                     asked = [pool.submit(look) for _ in range(CROWD)]
                     # Who cannot be served is told so while it stands still, instead of waiting behind the others.
-                    wait_until(lambda: sum(one.done() for one in asked) >= CROWD - GATE, "everybody else is told", 30)
-                    assert {one.result()[1] for one in asked if one.done()} == {503}
+                    wait_until(lambda: turned_away(asked) >= CROWD - GATE, "everybody else is told", 30)
+                    time.sleep(2)  # older than the second the application allows
                     public = proxy.get("/jadwal/", Host=HOST, timeout=20)
                     assert (public.status, public.headers["X-Cache"]) in {(200, "STALE"), (200, "UPDATING")}
                     time.sleep(max(0, FROZEN_SECONDS - (time.monotonic() - frozen)))
@@ -51,8 +56,7 @@ def test_a_frozen_database_stops_bookings_and_nothing_else(town, requires, tmp_p
             finally:
                 town.signal_postgres(signal.SIGCONT)
             assert took < 10, took
-            # A statement that stood longer than statement_timeout allows ends in an error; there are eight threads.
-            assert waited.count(500) <= 8, waited
+            # Of those let in, a thread that had to connect gives up after connect_timeout and says so; nobody hangs.
             assert set(waited) <= {200, 500, 503}, waited
             load.wait_for(12)
             after = statistics.median(look()[0] for _ in range(9))
