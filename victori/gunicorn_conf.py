@@ -23,8 +23,10 @@ backlog = 4096
 worker_connections = int(os.environ.get("WEB_CONNECTIONS") or 4000)
 _files, _most_files = resource.getrlimit(resource.RLIMIT_NOFILE)
 resource.setrlimit(resource.RLIMIT_NOFILE, (_most_files, _most_files))
-max_requests = 20000
-max_requests_jitter = 2000
+# Against slow leaks, not a habit: workers share the load evenly, so with a small jitter all restarted in the same second
+# of a rush, and for ten seconds people who waited their turn were told to come back.
+max_requests = 500_000
+max_requests_jitter = 500_000
 # Heartbeat files on memory: on a slow disk they make the master kill healthy workers.
 worker_tmp_dir = "/dev/shm" if Path("/dev/shm").is_dir() and os.access("/dev/shm", os.W_OK) else None
 forwarded_allow_ips = os.environ.get("FORWARDED_ALLOW_IPS", "127.0.0.1")
