@@ -23,7 +23,7 @@ backlog = 4096
 worker_connections = int(os.environ.get("WEB_CONNECTIONS") or 4000)
 _files, _most_files = resource.getrlimit(resource.RLIMIT_NOFILE)
 resource.setrlimit(resource.RLIMIT_NOFILE, (_most_files, _most_files))
-# Against slow leaks, not a habit: workers share the load evenly, so with a small jitter all restarted in the same second
+# Against slow leaks only: workers share the load evenly, so with a small jitter all restarted in the same second
 # of a rush, and for ten seconds people who waited their turn were told to come back.
 max_requests = 500_000
 max_requests_jitter = 500_000
