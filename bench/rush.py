@@ -292,16 +292,20 @@ def _in_processes(count: int, act: Callable[[Actor], None], actors: Sequence[Act
         child.start()
         theirs.close()
         children.append((child, mine, actors[number::count]))
-    for child, mine, part in children:
-        try:
-            turns = mine.recv()
-        except EOFError:
-            turns = "the process ended without a word"
-        child.join()
-        if isinstance(turns, str):
-            raise LoadFailed(turns)
-        for actor, turn in zip(part, turns, strict=True):
-            actor.turn = turn
+    try:
+        for _process, mine, part in children:
+            try:
+                turns = mine.recv()
+            except EOFError:
+                turns = "the process ended without a word"
+            if isinstance(turns, str):
+                raise LoadFailed(turns)
+            for actor, turn in zip(part, turns, strict=True):
+                actor.turn = turn
+    finally:
+        for child, *_pipe in children:  # one that failed must not leave the others at work
+            child.terminate()
+            child.join()
 
 
 def _part(pipe: Connection, act: Callable[[Actor], None], actors: Sequence[Actor]) -> None:

@@ -15,7 +15,7 @@ from accounts.models import Membership, User
 from regions.models import Kelurahan
 from registration.models import Citizen, CitizenAccount
 from registration.services import find_by_nik, phone_index, register_citizen
-from vaccination.services import record_past_dose
+from vaccination.past_doses import record_past_dose
 
 PHONE = "+6281200009001"
 KELURAHAN = "33.74.01.1007"

@@ -16,8 +16,9 @@ from stock.forms import KeyedForm, choices_of, rows_of
 from stock.queries import LotOnShelf
 from vaccination.flow import SYMPTOMS
 from vaccination.models import AdverseEvent, Immunization, Screening
+from vaccination.past_doses import ORIGINS
 from vaccination.queries import DoseChoice
-from vaccination.services import OBSERVE_MINUTES, OBSERVE_MINUTES_ALLERGY, ORIGINS
+from vaccination.services import OBSERVE_MINUTES, OBSERVE_MINUTES_ALLERGY
 
 _AS_TYPED = {True: "ya", False: "tidak", None: None}
 YES_NO = [("ya", "Ya"), ("tidak", "Tidak")]

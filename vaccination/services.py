@@ -1,14 +1,13 @@
-"""Doses: record, correct, withdraw, take over from a card. One transaction each; news leaves through the outbox.
+"""Doses: record, correct, withdraw. One transaction each; news leaves through the outbox.
 
 Lock order of the house: citizen, appointment and place, stock balance.
 """
 
 import uuid
 from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
-from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
@@ -29,7 +28,6 @@ Status = Immunization.Status
 CLOCK_TOLERANCE = timedelta(minutes=5)
 LATE_ENTRY_DAYS = 31
 OBSERVE_MINUTES, OBSERVE_MINUTES_ALLERGY = 15, 30  # RULES M-5
-ORIGINS = {"card": "Kartu atau sertifikat", "recall": "Keterangan warga atau orang tua"}
 # What a correction may change; lot implies vaccine, expiry and stock.
 CORRECTABLE = frozenset({"lot_id", "dose_code", "occurred_at", "body_site", "performer"})
 
@@ -74,7 +72,7 @@ def record_dose(
             return _record_dose(client_uuid, **entry)
     except IntegrityError as error:
         # Another transaction committed first: either this very form, or the same dose entered elsewhere.
-        known = _answered(client_uuid, citizen_id)
+        known = answered(client_uuid, citizen_id)
         if known:
             return known
         raise VaccinationError(
@@ -84,7 +82,7 @@ def record_dose(
 
 def _record_dose(client_uuid: uuid.UUID, *, citizen_id: int, facility_id: int, **entry: Any) -> Recorded:
     citizen = lock_citizen(citizen_id)
-    known = _answered(client_uuid, citizen_id)  # after the lock: a second copy of the form waits for the first
+    known = answered(client_uuid, citizen_id)  # after the lock: a second copy of the form waits for the first
     if known:
         return known
     occurred_at: datetime = entry["occurred_at"]
@@ -136,7 +134,7 @@ def _record_dose(client_uuid: uuid.UUID, *, citizen_id: int, facility_id: int, *
     immunization.save(force_insert=True)
     if visit:
         _step_vaccinated(visit, occurred_at, entry["observe_minutes"])
-    _tell("immunization.recorded", immunization)
+    tell("immunization.recorded", immunization)
     return Recorded(immunization, created=True)
 
 
@@ -179,7 +177,7 @@ def refuse_repeat(citizen_id: int, programme_code: str, dose_code: str) -> None:
         )
 
 
-def _tell(topic: str, row: Immunization, **more: int | None) -> None:
+def tell(topic: str, row: Immunization, **more: int | None) -> None:
     """News of a dose, with what an app that may not know this one needs to act on it."""
     outbox.add(
         topic, immunization_id=row.pk, citizen_id=row.citizen_id, programme=row.programme_id,
@@ -187,7 +185,8 @@ def _tell(topic: str, row: Immunization, **more: int | None) -> None:
     )  # fmt: skip
 
 
-def _answered(client_uuid: uuid.UUID, citizen_id: int) -> Recorded | None:
+def answered(client_uuid: uuid.UUID, citizen_id: int) -> Recorded | None:
+    """What this very form recorded before, or None. Raises VaccinationError when it was about somebody else."""
     row = Immunization.objects.filter(client_uuid=client_uuid).first()
     if row is None:
         return None
@@ -276,7 +275,7 @@ def correct_dose(
     with transaction.atomic():
         old = Immunization.objects.select_related("vaccine").get(pk=immunization_id)
         citizen = lock_citizen(old.citizen_id)
-        known = _answered(client_uuid, citizen.pk)
+        known = answered(client_uuid, citizen.pk)
         if known:
             return known
         old = Immunization.objects.select_for_update(no_key=True, of=("self",)).select_related("vaccine").get(pk=old.pk)
@@ -300,7 +299,7 @@ def correct_dose(
             scheduling.fit_pairs([(new.facility_id, old.vaccine_id), (new.facility_id, lot.vaccine_id)])
         new.validate_constraints()
         new.save(force_insert=True)
-        _tell("immunization.corrected", old, replacement_id=new.pk)
+        tell("immunization.corrected", old, replacement_id=new.pk)
         return Recorded(new, created=True)
 
 
@@ -321,7 +320,7 @@ def withdraw_dose(*, immunization_id: int, actor: User, reason: str) -> Immuniza
         if row.is_primary_source:  # first: the place that may come free below is reckoned against stock
             stock.give_back(immunization_uuid=stock_uuid(row), actor=actor, reason=f"Salah catat: {reason}"[:200])
         _step_back(row)
-        _tell("immunization.corrected", row, replacement_id=None)
+        tell("immunization.corrected", row, replacement_id=None)
         return row
 
 
@@ -405,60 +404,3 @@ def _step_back(row: Immunization) -> None:
     visit.save(update_fields=["step", "vaccinated_at", "observe_until", "ended_at", "end_note"])
     if visit.appointment_id:
         scheduling.unfulfil(visit.appointment_id)
-
-
-# --- doses given before or elsewhere --------------------------------------------------------------------------------
-
-
-def record_past_dose(
-    *,
-    client_uuid: uuid.UUID,
-    citizen_id: int,
-    programme_code: str,
-    vaccine_code: str,
-    dose_code: str,
-    occurred_on: date,
-    origin: str,
-    recorder: User,
-    outside_facility: str = "",
-    lot_number: str = "",
-) -> Recorded:
-    """Take over a dose from a card or the person's word (FHIR primarySource false): no stock, no rule refuses it.
-
-    Older records can be right under an older letter (RULES E-5), so rules are not asked. Locks citizen.
-    """
-    if origin not in ORIGINS:
-        raise VaccinationError("Pilih asal keterangan: kartu atau keterangan warga.")
-    with transaction.atomic():
-        citizen = lock_citizen(citizen_id)
-        known = _answered(client_uuid, citizen_id)
-        if known:
-            return known
-        if not citizen.birth_date <= occurred_on <= timezone.localdate():
-            raise VaccinationError("Tanggal dosis harus antara tanggal lahir dan hari ini.")
-        rules = [rule for rule in active_ruleset().of(programme_code) if rule.dose_code == dose_code]
-        if not rules:
-            raise VaccinationError("Dosis ini tidak dikenal dalam program.")
-        refuse_repeat(citizen.pk, programme_code, dose_code)
-        row = Immunization(
-            client_uuid=client_uuid,
-            citizen=citizen,
-            programme_id=programme_code,
-            vaccine_id=vaccine_code,
-            dose_code=dose_code,
-            dose_number=min(rule.step for rule in rules),
-            occurred_at=min(timezone.now(), timezone.make_aware(datetime.combine(occurred_on, time(12)))),
-            lot_number=lot_number.strip().upper()[:20],
-            outside_facility=outside_facility.strip()[:120],
-            recorder=recorder,
-            is_primary_source=False,
-            report_origin=origin,
-            residence_id=citizen.kelurahan_id,
-        )
-        try:
-            row.full_clean(exclude=["uuid"])
-        except ValidationError as error:
-            raise VaccinationError("; ".join(error.messages)) from error
-        row.save(force_insert=True)
-        _tell("immunization.recorded", row)
-        return Recorded(row, created=True)

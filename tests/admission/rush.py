@@ -6,7 +6,7 @@ from uuid import uuid4
 from django.test import Client
 from django.utils import timezone
 
-from admission import rooms, turns
+from admission import board, rooms, turns
 from admission.models import Room
 from core.crypto import blind_index
 from scheduling.models import Schedule
@@ -47,3 +47,10 @@ def visitor(**citizen):
     account = make_account()
     make_citizen(account, **citizen)
     return sign_in_citizen(Client(), account), account
+
+
+def serve(room, upto):
+    """Call everybody up to a number, as the controller would."""
+    Room.objects.filter(pk=room.pk).update(served_number=upto)
+    turns.called(room.pk, 0, upto, timezone.now())
+    board.publish(Room.objects.get(pk=room.pk))

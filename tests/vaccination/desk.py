@@ -11,7 +11,7 @@ from scheduling.publishing import publish_schedule
 from tests.scheduling.world import ensure_stock, make_adult, make_city
 from tests.staff import make_staff
 from tests.stock.shelf import facility, stocked
-from vaccination import flow, services
+from vaccination import flow, past_doses, services
 
 
 def nurse(role="vaksinator", at=None):
@@ -90,7 +90,7 @@ def give(visit=None, lot=None, *, key=None, actor=None, **options):
 
 def past(citizen, dose_code, days_ago, vaccine="COV_AZ", programme="covid19"):
     """A dose on record from a card."""
-    return services.record_past_dose(
+    return past_doses.record_past_dose(
         client_uuid=uuid.uuid4(), citizen_id=citizen.pk, programme_code=programme, vaccine_code=vaccine,
         dose_code=dose_code, occurred_on=timezone.localdate() - timedelta(days=days_ago), origin="card",
         recorder=nurse(),

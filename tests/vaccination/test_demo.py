@@ -48,7 +48,7 @@ def test_the_partner_hospital_records_from_a_shelf_of_its_own(demo):
 
 
 def test_a_second_start_adds_nothing_and_asks_little(demo, django_assert_max_num_queries):
-    with django_assert_max_num_queries(8):
+    with django_assert_max_num_queries(10):
         assert ensure_demo_stock() == 0
         assert ensure_demo_history() == 0
 

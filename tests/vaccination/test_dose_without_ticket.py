@@ -14,7 +14,7 @@ from tests.registration.people import make_account
 from tests.scheduling.world import booked, free_places, make_adult, make_slot
 from tests.stock.shelf import facility, stocked
 from tests.vaccination.desk import booked_today, nurse
-from vaccination import services
+from vaccination import past_doses, services
 
 pytestmark = pytest.mark.django_db
 
@@ -82,7 +82,7 @@ def test_a_dose_from_a_card_cancels_nothing():
     give_elsewhere(citizen)
     appointment = booked(make_slot(days=200, dose_codes=("primary2",)), citizen)
     before = appointment.changed_at
-    services.record_past_dose(
+    past_doses.record_past_dose(
         client_uuid=uuid.uuid4(), citizen_id=citizen.pk, programme_code="covid19", vaccine_code="COV_AZ",
         dose_code="primary2", occurred_on=timezone.localdate() - timedelta(days=1), origin="card", recorder=nurse(),
     )  # fmt: skip

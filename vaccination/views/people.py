@@ -22,7 +22,7 @@ from registration.models import Citizen
 from scheduling.models import Appointment
 from scheduling.queries import Row, todays_schedules
 from stock.workplace import StaffRequest, current_facility
-from vaccination import flow, services
+from vaccination import flow, past_doses
 from vaccination.eligibility import dose_label, judge, options_for
 from vaccination.forms import NewCitizenForm, PastDoseForm, WalkInForm
 from vaccination.models import Immunization, Visit
@@ -214,7 +214,7 @@ def past_dose(request: StaffRequest, public_id: UUID) -> HttpResponse:
         data = form.cleaned_data
         programme, vaccine, dose_code = data["dose"].split(":")
         try:
-            services.record_past_dose(
+            past_doses.record_past_dose(
                 client_uuid=data["client_uuid"], citizen_id=citizen.pk, programme_code=programme, vaccine_code=vaccine,
                 dose_code=dose_code, occurred_on=data["occurred_on"], origin=data["origin"], recorder=request.user,
                 outside_facility=data["outside_facility"], lot_number=data["lot_number"],
