@@ -10,7 +10,7 @@ from tests.admission.rush import somebody
 from tests.scheduling.world import make_city, make_schedule
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.timeout(400)]
-PLAN = rush.Plan(arrivals=600, places=120, bots=0.10, processes=3)
+PLAN = rush.Plan(arrivals=600, places=120, bots=0.10, processes=1)
 
 
 @pytest.fixture
