@@ -139,6 +139,14 @@ def _speak_indonesian() -> None:
     translation.deactivate()
 
 
+@pytest.fixture(autouse=True)
+def _remember_nothing() -> None:
+    """What a process knows for a second or more of schedules must not outlive the database of one test."""
+    from scheduling import queries
+
+    queries.forget()
+
+
 @pytest.fixture(scope="session")
 def requires() -> Callable[[str], str]:
     """`requires("nginx")` gives the program's path, or skips (fails under REQUIRE_ALL=1) saying how to get it."""

@@ -41,7 +41,7 @@ def test_a_page_is_fetched_once_and_then_answered_by_nginx(site):
     assert cache_state(site.get(path)) == "HIT"
     assert cache_state(site.get(path, **{"Accept-Encoding": "gzip"})) == "MISS"
     assert cache_state(site.get(path, **{"Accept-Encoding": "gzip, deflate"})) == "HIT"
-    time.sleep(1.2)
+    time.sleep(2.1)  # nginx counts whole seconds
     # Older than a second: this one still gets the previous page, while a new one is fetched behind its back.
     assert cache_state(site.get(path)) in ("STALE", "UPDATING")
     time.sleep(0.3)
@@ -86,7 +86,10 @@ def test_pages_that_lose_the_cookie_are_the_same_for_everybody(site, cookies, pa
     if path == "schedule":
         path = f"/jadwal/{make_schedule().pk}/"
         time.sleep(1.1)
-    bodies = {site.direct(path, Cookie=cookie).read() for cookie in ("", *cookies)}
+    for _ in range(3):  # a minute or a figure may change between two looks, a person's page would differ each time
+        bodies = {site.direct(path, Cookie=cookie).read() for cookie in ("", *cookies)}
+        if len(bodies) == 1:
+            break
     assert len(bodies) == 1
     site.get(path).read()
     assert cache_state(site.get(path, Cookie=cookies[0])) in ("HIT", "STALE", "UPDATING")
