@@ -19,7 +19,7 @@ from stock import announcements
 
 HORIZON_DAYS = 60
 MAX_AGE_SECONDS = 1.0
-SLOT_MAX_AGE_SECONDS = 30.0
+SLOT_MAX_AGE_SECONDS = 120.0
 SLOTS_KEPT = 10_000
 OPEN, LATER, DRAW, WALK_IN, FULL, CLOSED = "open", "later", "draw", "walk_in", "full", "closed"
 RANK = {OPEN: 0, DRAW: 1, LATER: 1, WALK_IN: 2, FULL: 3, CLOSED: 4}
@@ -365,7 +365,7 @@ _slots: dict[int, tuple[float, Slot]] = {}
 
 
 def slot_with_schedule(slot_id: int) -> Slot | None:
-    """One session with everything a page says about it, shared by all threads and at most some seconds old.
+    """One session with everything a page says about it, shared by all threads and at most two minutes old.
 
     Good for words and for the dose rules, whose day and vaccine never change. Whether a place may still be had, the
     statements in `places` decide for themselves. Two queries for all sessions of a day, none while they are known.
