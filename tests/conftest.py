@@ -95,7 +95,9 @@ if os.environ.get("CI") or os.environ.get("REQUIRE_ALL"):
     hypothesis.settings.load_profile("ci")
 
 # Tests below these paths share something costly or ordered (one installation, one nginx): one process runs them all.
-TOGETHER = ("tests/journeys/", "tests/victori/test_launcher.py", "tests/deploy/test_nginx", "tests/faults/")
+TOGETHER = (
+    "tests/journeys/", "tests/victori/test_launcher.py", "tests/deploy/test_nginx", "tests/faults/", "tests/bench/",
+)  # fmt: skip
 
 
 def pytest_configure(config: pytest.Config) -> None:
