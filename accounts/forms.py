@@ -112,7 +112,9 @@ class TokenForm(forms.Form):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         partners = Membership.objects.valid_on(timezone.localdate()).filter(role=Membership.Role.PARTNER)
-        self.fields["membership"].queryset = partners.filter(user__is_active=True).select_related("user", "facility")  # type: ignore[attr-defined]
+        membership = self.fields["membership"]
+        assert isinstance(membership, forms.ModelChoiceField)
+        membership.queryset = partners.filter(user__is_active=True).select_related("user", "facility")
 
 
 class StaffFilterForm(forms.Form):

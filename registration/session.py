@@ -98,18 +98,17 @@ def member_required(view: View) -> View:
     Account and person come with one query; 404 for a person of somebody else.
     """
 
+    @citizen_required
+    @wraps(view)
     def for_member(request: CitizenRequest, citizen: Citizen | None, **kwargs: Any) -> HttpResponse:
         if citizen is None:
             raise Http404
         return view(request, citizen, **kwargs)
 
-    signed_in = citizen_required(for_member)
-
-    @wraps(view)
+    @wraps(for_member)  # with its mark
     def wrapped(request: CitizenRequest, citizen_id: UUID, **kwargs: Any) -> HttpResponse:
-        return signed_in(request, citizen=_member(request, citizen_id), **kwargs)
+        return for_member(request, citizen=_member(request, citizen_id), **kwargs)
 
-    wrapped.citizen_required = True  # type: ignore[attr-defined]
     return wrapped
 
 

@@ -72,6 +72,9 @@ class FilterForm(forms.Form):
         field.choices = [("", empty), *choices]
 
 
+SAID_BEFORE: dict[bool | None, str | None] = {True: "ya", False: "tidak", None: None}
+
+
 class AnswersForm(forms.Form):
     """Pre-screening at home: every question yes or no, none chosen beforehand."""
 
@@ -85,7 +88,7 @@ class AnswersForm(forms.Form):
                 choices=[("tidak", _("Tidak")), ("ya", _("Ya"))],
                 coerce=lambda value: value == "ya",
                 widget=forms.RadioSelect,
-                initial={True: "ya", False: "tidak"}.get((initial or {}).get(item.key)),  # type: ignore[arg-type]
+                initial=SAID_BEFORE[(initial or {}).get(item.key)],
                 error_messages={"required": _("Pilih ya atau tidak.")},
             )
 

@@ -271,6 +271,7 @@ def test_unreadable_certificate_is_one_kind_of_error():
 
 def test_second_opinion_on_the_signed_bytes():
     """COSE's own words: the signature is over ["Signature1", protected, "", payload], raw r and s."""
+    from cryptography.exceptions import InvalidSignature
     from cryptography.hazmat.primitives import hashes
     from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 
@@ -279,4 +280,6 @@ def test_second_opinion_on_the_signed_bytes():
     ).value
     data = cbor2.dumps(["Signature1", protected, b"", payload])
     der = encode_dss_signature(int.from_bytes(signature[:32], "big"), int.from_bytes(signature[32:], "big"))
-    KEY.public_key().verify(der, data, ec.ECDSA(hashes.SHA256()))
+    assert KEY.public_key().verify(der, data, ec.ECDSA(hashes.SHA256())) is None
+    with pytest.raises(InvalidSignature):
+        KEY.public_key().verify(der, data[:-1] + bytes([data[-1] ^ 1]), ec.ECDSA(hashes.SHA256()))
