@@ -91,7 +91,7 @@ class ExpressMiddleware:
     def _may_serve(self, kept: _Answer) -> bool:
         """Whether this visitor gets the kept answer; the first one after it went stale does not, and renews it."""
         now = time.monotonic()
-        if now < kept.page.fresh_until or now < kept.renewing_until:
+        if now < kept.page.fresh_until or (now < kept.renewing_until and kept.page.is_recent):
             return True
         kept.renewing_until = now + RENEWAL_SECONDS  # two threads at the same instant both renew: no harm
         return False

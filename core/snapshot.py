@@ -6,17 +6,23 @@ packed once when it is built, not for each visitor. `core.express` hands it out 
 
 import gzip
 import hashlib
+import logging
 import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import brotli
+from django.db import Error as DatabaseFailure
 from django.http import HttpRequest, HttpResponse, HttpResponseNotModified
 from django.utils.cache import patch_vary_headers
 from django.utils.http import parse_etags
 from django.utils.translation import get_language
 
+logger = logging.getLogger(__name__)
+
+# While a page is renewed, or cannot be, the previous one stands this long (seconds); older it would promise too much.
+STALE_SECONDS = 30.0
 BROTLI_QUALITY = 5  # smaller than gzip and about as quick to make; the highest takes a hundred times as long
 
 
@@ -39,6 +45,11 @@ class Page:
         }
         etag = f'"{hashlib.sha256(body).hexdigest()[:32]}"'
         return cls(packed, etag, content_type, time.monotonic() + max_age)
+
+    @property
+    def is_recent(self) -> bool:
+        """Whether it may still be shown while a new one is made."""
+        return time.monotonic() < self.fresh_until + STALE_SECONDS
 
 
 def accepted_encoding(accepted: str) -> str:
@@ -76,29 +87,37 @@ class Snapshot:
             self._pages.clear()
 
     def page(self, request: HttpRequest) -> Page:
-        """Return the page for this request, building it when it is missing or old."""
+        """Return the page for this request, building it when it is missing or old.
+
+        When the database fails, the previous page stands while it is recent; without one the error is raised.
+        """
         key = f"{get_language()} {request.path}?{request.META.get('QUERY_STRING', '')}"
         page = self._pages.get(key)
         if page and time.monotonic() < page.fresh_until:
             return page
+        previous = page if page and page.is_recent else None
         with self._guard:
             if len(self._locks) > self.max_variants:  # a crawler of odd queries must not fill the memory
                 self._pages.clear()
                 self._locks.clear()
             lock = self._locks.setdefault(key, threading.Lock())
-        if page:
+        if previous:
             if not lock.acquire(blocking=False):
-                return page  # somebody is rebuilding: the previous one is at most a moment old
+                return previous  # somebody is rebuilding
         else:
             lock.acquire()
-            fresh = self._pages.get(key)
-            if fresh:
+            page = self._pages.get(key)
+            if page and time.monotonic() < page.fresh_until:
                 lock.release()
-                return fresh
+                return page
         try:
-            page = Page.of(self.build(request), self.content_type, self.max_age)
-            self._pages[key] = page
+            page = self._pages[key] = Page.of(self.build(request), self.content_type, self.max_age)
             return page
+        except DatabaseFailure as error:
+            if previous is None:
+                raise
+            logger.warning("a public page was not renewed", extra={"page": self.name, "error": type(error).__name__})
+            return previous
         finally:
             lock.release()
 
@@ -117,7 +136,7 @@ def snapshot_response(request: HttpRequest, snapshot: Snapshot) -> HttpResponse:
             response.headers["Content-Encoding"] = encoding
     response.headers["ETag"] = page.etag
     # A cache in front may answer a little longer while a new page is made, or while we cannot be reached at all.
-    ages = f"max-age={max(1, int(snapshot.max_age))}, stale-while-revalidate=5, stale-if-error=30"
+    ages = f"max-age={max(1, int(snapshot.max_age))}, stale-while-revalidate=5, stale-if-error={STALE_SECONDS:.0f}"
     response.headers["Cache-Control"] = f"public, {ages}"
     patch_vary_headers(response, ["Accept-Encoding"])
     response.snapshot_page = page  # type: ignore[attr-defined]  # core.express keeps the finished answer beside it

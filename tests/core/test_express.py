@@ -8,6 +8,7 @@ from django.http import HttpResponse
 from django.test import RequestFactory
 
 from core import express
+from core import snapshot as snapshots
 from core.snapshot import Snapshot, snapshot_response
 
 factory = RequestFactory()
@@ -77,6 +78,15 @@ def test_one_visitor_renews_a_stale_page_and_the_others_get_the_previous_one():
     assert middleware(factory.get("/jadwal/")).content == b"lama" and len(whole_way) == 1
     kept.renewing_until = 0.0
     assert middleware(factory.get("/jadwal/")).content == b"baru" and len(whole_way) == 2
+
+
+def test_an_old_page_is_no_answer_while_it_is_renewed(monkeypatch):
+    monkeypatch.setattr(snapshots, "STALE_SECONDS", 0.0)
+    middleware, _, _ = lane([b"lama", b"baru"], max_age=0.02)
+    middleware(factory.get("/jadwal/"))
+    time.sleep(0.03)
+    assert not middleware._may_serve(middleware.answers["/jadwal/?"])  # the visitor who renews
+    assert middleware(factory.get("/jadwal/")).content == b"baru"
 
 
 def test_a_snapshot_that_is_told_to_forget_is_forgotten_here_too():

@@ -5,8 +5,10 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from django.db import OperationalError, connection
 from django.test import RequestFactory
 
+from core import snapshot as snapshots
 from core.snapshot import Snapshot, snapshot_response
 
 factory = RequestFactory()
@@ -86,3 +88,46 @@ def test_a_failing_build_is_not_remembered():
     with pytest.raises(ValueError, match="once"):
         snapshot_response(factory.get("/x/"), snapshot)
     assert snapshot_response(factory.get("/x/"), snapshot).content == b"isi"
+
+
+def test_who_comes_after_a_quiet_hour_gets_no_old_page_while_another_rebuilds(monkeypatch):
+    monkeypatch.setattr(snapshots, "STALE_SECONDS", 0.0)
+    now_building, release = threading.Event(), threading.Event()
+    bodies = iter([b"lama", b"baru", b"baru"])
+
+    def build(request):
+        body = next(bodies)
+        if body == b"baru":
+            now_building.set()
+            release.wait(5)
+        return body
+
+    snapshot = Snapshot("t", build, max_age=0)
+    snapshot_response(factory.get("/x/"), snapshot)
+    with ThreadPoolExecutor(2) as pool:
+        rebuilding = pool.submit(snapshot_response, factory.get("/x/"), snapshot)
+        now_building.wait(5)
+        waiting = pool.submit(snapshot_response, factory.get("/x/"), snapshot)
+        release.set()
+        assert rebuilding.result().content == waiting.result().content == b"baru"
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_previous_page_stands_for_a_while_when_the_database_is_lost(monkeypatch):
+    ask = ["SELECT 'isi'"]
+
+    def build(request):
+        with connection.cursor() as cursor:
+            cursor.execute(ask[0])
+            return cursor.fetchone()[0].encode()
+
+    snapshot = Snapshot("t", build, max_age=0)
+    first = snapshot_response(factory.get("/x/"), snapshot)
+    ask[0] = "SELECT pg_terminate_backend(pg_backend_pid())"
+    again = snapshot_response(factory.get("/x/"), snapshot)
+    assert (again.status_code, again.content, again["ETag"]) == (200, b"isi", first["ETag"])
+    connection.close()
+    monkeypatch.setattr(snapshots, "STALE_SECONDS", 0.0)
+    with pytest.raises(OperationalError):
+        snapshot_response(factory.get("/x/"), snapshot)
+    connection.close()
