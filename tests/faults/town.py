@@ -8,6 +8,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -44,6 +45,7 @@ class Town:
         )
         self._restore_structure()
         self.people = 0
+        self._coming = threading.Lock()
         city = self._more(people)
         self.schedule, self.slots = city["schedule"], city["slots"]
         self._slots = itertools.cycle(self.slots)
@@ -78,11 +80,12 @@ class Town:
         return http.client.HTTPConnection("127.0.0.1", self.gunicorn.port, timeout=30)
 
     def visitor(self, **options: Any) -> Visitor:
-        """The next person who has not booked yet."""
-        person = next(self._people, None)
-        if person is None:  # a fast machine books more while a process starts again
-            self._more(200)
-            person = next(self._people)
+        """The next person who has not booked yet; the test and its load ask at the same time."""
+        with self._coming:
+            person = next(self._people, None)
+            if person is None:  # a fast machine books more while a process starts again
+                self._more(200)
+                person = next(self._people)
         cookie, citizen = person
         return Visitor(cookie, citizen, **({"connect": self.connect} | options))
 
