@@ -120,19 +120,25 @@ def move(appointment_id: int, slot_id: int) -> Appointment:
     appointment = _locked(appointment_id)
     if appointment.slot_id == slot_id and appointment.is_active:
         return appointment
-    if appointment.status != Appointment.Status.BOOKED:
-        raise errors.NotChangeable(str(appointment.status_text))
     slot = Slot.objects.select_related("schedule").get(pk=slot_id)
-    if slot.schedule.programme_id != appointment.programme_id:
-        raise errors.BookingError(_("Sesi ini untuk program lain. Silakan pilih sesi dari program yang sama."))
-    option = eligibility.for_schedule(appointment.citizen, slot.schedule)
-    if not option.eligible:
-        raise errors.NotEligible(option, slot.schedule.date)
+    option = may_move(appointment, slot)
     capacity.hold_still([appointment.schedule_id])
     now = timezone.now()
     place_id = _pick_online(slot, hold_key(appointment.citizen, appointment.programme_id), now)
     move_locked(appointment, slot, option, place_id, now)
     return appointment
+
+
+def may_move(appointment: Appointment, slot: Slot) -> Option:
+    """The dose that `appointment` would be for in another session. Raises NotChangeable, NotEligible, BookingError."""
+    if appointment.status != Appointment.Status.BOOKED:
+        raise errors.NotChangeable(str(appointment.status_text))
+    if slot.schedule.programme_id != appointment.programme_id:
+        raise errors.BookingError(_("Sesi ini untuk program lain. Silakan pilih sesi dari program yang sama."))
+    option = eligibility.for_schedule(appointment.citizen, slot.schedule)
+    if not option.eligible:
+        raise errors.NotEligible(option, slot.schedule.date)
+    return option
 
 
 def move_locked(appointment: Appointment, slot: Slot, option: Option, place_id: int, now: datetime) -> None:

@@ -1,7 +1,7 @@
 """Why a place could not be had; each with a sentence for the screen and what the page needs to offer a way on."""
 
 from datetime import date, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 from django.core.exceptions import ValidationError
 from django.utils import timezone, translation
@@ -24,6 +24,17 @@ class BookingError(ValidationError):
 
     def __init__(self, text: str) -> None:
         super().__init__(text, code=self.code)
+
+    def about(self, citizen: "Citizen") -> Self:
+        """The same refusal, saying whom of a family it concerns."""
+        self.citizen = citizen
+        return self
+
+    @property
+    def sentence(self) -> str:
+        """The text for the screen, after the name of whom it concerns."""
+        text = " ".join(self.messages)
+        return f"{self.citizen.full_name}: {text}" if self.citizen else text
 
 
 class SlotFull(BookingError):

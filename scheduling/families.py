@@ -144,7 +144,7 @@ def book_family(
     for citizen in citizens:
         option = found.setdefault(citizen.pk, eligibility.for_schedule(citizen, schedule))
         if not option.eligible:
-            raise about(errors.NotEligible(option, schedule.date), citizen)
+            raise errors.NotEligible(option, schedule.date).about(citizen)
     keys = [booking.hold_key(citizen, schedule.programme_id) for citizen in citizens]
 
     def attempt() -> list[Appointment]:
@@ -320,12 +320,10 @@ def _until_it_fits(slot: Slot, wanted: int, attempt: Callable[[], T], *, first: 
 
 
 def _may_move(appointment: Appointment, slot: Slot) -> Option:
-    if appointment.status != Appointment.Status.BOOKED:
-        raise about(errors.NotChangeable(str(appointment.status_text)), appointment.citizen)
-    option = eligibility.for_schedule(appointment.citizen, slot.schedule)
-    if not option.eligible or slot.schedule.programme_id != appointment.programme_id:
-        raise about(errors.NotEligible(option, slot.schedule.date), appointment.citizen)
-    return option
+    try:
+        return booking.may_move(appointment, slot)
+    except errors.BookingError as error:
+        raise error.about(appointment.citizen) from None
 
 
 def _lock(citizens: Sequence[Citizen]) -> None:
@@ -340,7 +338,6 @@ def _lock_form(keys: Sequence[UUID]) -> None:
 
 def _why_not(slot: Slot, wanted: int) -> errors.BookingError:
     """The reason in one error: closed before over before full, as for a single booking."""
-    slot.schedule.refresh_from_db()
     try:
         booking.check_bookable(slot.pk, timezone.now())
     except errors.BookingError as problem:
@@ -353,11 +350,5 @@ def _why_not(slot: Slot, wanted: int) -> errors.BookingError:
 def _conflict(citizens: Sequence[Citizen], programme: str, made: set[int]) -> errors.BookingError:
     for citizen in citizens:
         if citizen.pk not in made and (active := booking.active_appointment(citizen, programme)):
-            return about(errors.AlreadyBooked(active), citizen)
+            return errors.AlreadyBooked(active).about(citizen)
     return errors.KeyBelongsToAnother()
-
-
-def about(error: errors.BookingError, citizen: Citizen) -> errors.BookingError:
-    """The same error, saying whom of a family it concerns."""
-    error.citizen = citizen
-    return error

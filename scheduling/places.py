@@ -143,7 +143,7 @@ WHERE slot.schedule_id = %(schedule)s AND schedule.state = 'open'
 ORDER BY (slot.ends_at > %(now)s) DESC, slot.starts_at, place.number
 LIMIT 1 FOR UPDATE OF place SKIP LOCKED"""
 
-# The places of an offer end with the offer (offer_statements.EXPIRE), never apart from it.
+# The places of an offer end with the offer (waiting.statements.EXPIRE), never apart from it.
 RELEASE_EXPIRED = """
 UPDATE scheduling_place SET state = 'free', held_until = NULL, held_by = NULL
 WHERE id IN (SELECT id FROM scheduling_place WHERE state = 'held' AND held_until < %(now)s

@@ -84,7 +84,7 @@ def move(request: CitizenRequest, public_id: UUID) -> HttpResponse:
             appointment = _appointment(request, public_id)
     context = {
         "appointment": appointment,
-        "problem_text": " ".join(problem.messages) if problem else "",
+        "problem_text": problem.sentence if problem else "",
         "offers": _offers(appointment) if appointment.status == Appointment.Status.BOOKED else [],
     }
     return render(request, "scheduling/move.html", context, status=409 if problem else 200)
@@ -102,7 +102,7 @@ def cancel(request: CitizenRequest, public_id: UUID) -> HttpResponse:
             booking.cancel(appointment.pk, reason=form.cleaned_data["alasan"])
             return HttpResponseRedirect(_link(appointment))
         except errors.BookingError as error:
-            problem = " ".join(error.messages)
+            problem = error.sentence
             appointment = _appointment(request, public_id)
     context = {"appointment": appointment, "form": form, "problem_text": problem}
     return render(request, "scheduling/cancel.html", context, status=409 if problem else 200)

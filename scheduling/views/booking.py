@@ -243,7 +243,7 @@ def _way_on(citizen: Citizen, schedule: Any, problem: errors.BookingError | None
     return {
         "problem": problem,
         "problem_code": problem.code,
-        "problem_text": " ".join(problem.messages),
+        "problem_text": problem.sentence,
         "existing": getattr(problem, "appointment", None),
         "same_day": [slot for slot in same_day if slot.places_left and not slot.over][:6],
         "others": queries.alternatives(schedule, wanted=allowed),

@@ -299,9 +299,9 @@ def _hold_and_go(request: CitizenRequest, party: Party, slot: Slot) -> HttpRespo
     """Hold a place for each and go to the questions. Raises BookingError."""
     for citizen, option, booked, _ok in _verdicts(party, slot.schedule, single.active_of(party.citizens)):
         if booked:
-            raise families.about(errors.AlreadyBooked(booked), citizen)
+            raise errors.AlreadyBooked(booked).about(citizen)
         if not option.eligible:
-            raise families.about(errors.NotEligible(option, slot.schedule.date), citizen)
+            raise errors.NotEligible(option, slot.schedule.date).about(citizen)
     families.hold_family(slot_id=slot.pk, keys=party.keys(slot.schedule.programme_id))
     told = _answers(request, party, slot)
     key = flow.request_key(request)
@@ -339,11 +339,10 @@ def _slots_context(party: Party, row: queries.Row, problem: errors.BookingError 
         context["rest"] = rest
         context["rest_link"] = rest.link("family_slots", schedule.pk)
     if problem:
-        text = " ".join(problem.messages)
         context |= {
             "problem": problem,
             "problem_code": problem.code,
-            "problem_text": f"{problem.citizen.full_name}: {text}" if problem.citizen else text,
+            "problem_text": problem.sentence,
             "existing": getattr(problem, "appointment", None),
         }
     return context

@@ -55,8 +55,7 @@ def move(request: CitizenRequest, public_id: UUID) -> HttpResponse:
             families.move_family([one.pk for one in together], slot.pk, sequence=int(raw[:9]))
             return HttpResponseRedirect(flow.with_query(_link(together), baru="pindah"))
         except errors.BookingError as error:
-            text = " ".join(error.messages)
-            problem = f"{error.citizen.full_name}: {text}" if error.citizen else text
+            problem = error.sentence
             queries.forget()
             together = _together(request, public_id)
     context = {
@@ -81,7 +80,7 @@ def cancel(request: CitizenRequest, public_id: UUID) -> HttpResponse:
             families.cancel_family([one.pk for one in together], reason=form.cleaned_data["alasan"])
             return HttpResponseRedirect(reverse("scheduling:appointments"))
         except errors.BookingError as error:
-            problem = " ".join(error.messages)
+            problem = error.sentence
             together = _together(request, public_id)
     context = {
         "together": together,

@@ -47,7 +47,7 @@ def join(request: CitizenRequest) -> HttpResponse:
     context = {
         "form": form, "schedule": schedule, "key": key, "has_members": bool(members),
         "problem_code": problem.code if problem else "",
-        "problem_text": _about(problem) if problem else "",
+        "problem_text": problem.sentence if problem else "",
         "existing": getattr(problem, "appointment", None),
     }  # fmt: skip
     return render(
@@ -143,7 +143,7 @@ def _offer_context(request: CitizenRequest, found: Offer, problem: errors.Bookin
         "standing": waitlist.standing(entry) if entry.is_active and not is_open else None,
         "tickets": found.appointments.select_related("citizen").order_by("slot__starts_at", "pk"),
         "first_member": entry.members.filter(citizen__account=request.citizen_account).first(),
-        "problem_text": _about(problem) if problem and problem.code != errors.OfferOver.code else "",
+        "problem_text": problem.sentence if problem and problem.code != errors.OfferOver.code else "",
         "problem_code": problem.code if problem else "",
         "existing": getattr(problem, "appointment", None),
     }
@@ -166,11 +166,6 @@ def _names(request: CitizenRequest, entry: WaitlistEntry) -> str:
     if entry.is_active:
         members = members.filter(is_active=True)
     return ", ".join(members.order_by("pk").values_list("citizen__full_name", flat=True))
-
-
-def _about(problem: errors.BookingError) -> str:
-    text = " ".join(problem.messages)
-    return f"{problem.citizen.full_name}: {text}" if problem.citizen else text
 
 
 def _schedule(raw: str) -> Schedule | None:

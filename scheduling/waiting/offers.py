@@ -277,9 +277,7 @@ def _lock_people(entry_id: int) -> list[Citizen]:
 def _must_be_eligible(citizen: Citizen, schedule: Schedule) -> Option:
     option = eligibility.for_schedule(citizen, schedule)
     if not option.eligible:
-        error = errors.NotEligible(option, schedule.date)
-        error.citizen = citizen
-        raise error
+        raise errors.NotEligible(option, schedule.date).about(citizen)
     return option
 
 

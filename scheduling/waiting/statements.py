@@ -31,9 +31,6 @@ def _filled(statement: str) -> str:
     return statement.replace("@somebody_waits", f"({_WAITS})").replace("@wanted", _WANTED).replace("@serves", _SERVES)
 
 
-# Needs `schedule` and `facility` in scope.
-SOMEBODY_WAITS = _filled("@somebody_waits")
-
 # For statements of others; needs `schedule` and `facility` in scope.
 SOMEBODY_WAITS = _filled("@somebody_waits")
 

@@ -1,4 +1,4 @@
-"""The waiting list: join, leave, end. The row of an entry is its lock (see `offer_statements`)."""
+"""The waiting list: join, leave, end. The row of an entry is its lock (see `statements`)."""
 
 from collections.abc import Iterable, Sequence
 from datetime import date
@@ -174,15 +174,10 @@ def _first_answer(key: UUID, citizens: Sequence[Citizen]) -> WaitlistEntry | Non
 def _refuse_booked(citizens: Sequence[Citizen], programme: str) -> None:
     booked = Appointment.objects.filter(citizen__in=citizens, programme=programme, status__in=Appointment.ACTIVE)
     if appointment := booked.select_related("citizen").first():
-        raise _about(errors.AlreadyBooked(appointment), appointment.citizen)
+        raise errors.AlreadyBooked(appointment).about(appointment.citizen)
 
 
 def _refuse_waiting(citizens: Sequence[Citizen], programme: str) -> None:
     waiting = WaitlistMember.objects.filter(citizen__in=citizens, programme=programme, is_active=True)
     if member := waiting.select_related("entry", "citizen").first():
-        raise _about(errors.AlreadyWaiting(member.entry), member.citizen)
-
-
-def _about(error: errors.BookingError, citizen: Citizen) -> errors.BookingError:
-    error.citizen = citizen
-    return error
+        raise errors.AlreadyWaiting(member.entry).about(member.citizen)
