@@ -46,7 +46,7 @@ class SatusehatAccountAdmin(admin.ModelAdmin):
 
 @admin.register(VaccineCode)
 class VaccineCodeAdmin(admin.ModelAdmin):
-    list_display = ["vaccine", "code", "diagnosis_code", "is_sample"]
+    list_display = ["vaccine", "code", "diagnosis_code", "kfa_group", "cvx_code", "is_sample"]
 
 
 @admin.register(Delivery)

@@ -21,7 +21,8 @@ SERVICES = {"vaksinasi": "pcare", "kunjungan": "pcare", "satusehat": "satusehat"
 SERVICE_NAMES = {"pcare": "PCare", "satusehat": "SATUSEHAT"}
 __all__ = [
     "Account", "Delivery", "DeliveryAttempt", "DeliveryQuerySet", "Difference", "FacilityAccount", "FileBatch",
-    "Incident", "ProfileSwitch", "Reconciliation", "SatusehatAccount", "Upstream", "VaccineCode", "default_profiles",
+    "Incident", "ProfileSwitch", "Reconciliation", "RetryRun", "SatusehatAccount", "Upstream", "VaccineCode",
+    "default_profiles",
 ]  # fmt: skip
 OPEN_STATES = ("waiting", "in_flight", "held", "paused")
 
@@ -95,6 +96,12 @@ class VaccineCode(models.Model):
     code = models.CharField("kdVaksin", max_length=20)
     diagnosis_code = models.CharField(
         "kode diagnosis (ICD-10)", max_length=10, blank=True, db_comment="kdDiag1 of a visit; empty: from the settings."
+    )
+    kfa_group = models.CharField(
+        "kelompok KFA", max_length=10, blank=True, db_comment="VGnnn for SATUSEHAT; empty: those of the vaccine."
+    )
+    cvx_code = models.CharField(
+        "kode CVX", max_length=5, blank=True, db_comment="For SATUSEHAT; empty: that of the vaccine."
     )
     is_sample = models.BooleanField("contoh", default=False, db_comment="Invented for trials only.")
 
@@ -273,6 +280,23 @@ class DeliveryAttempt(models.Model):
         """The result in words."""
         error = ERROR_CLASSES.get(self.outcome)
         return error.title if error else ACTS.get(self.outcome, self.outcome)
+
+
+class RetryRun(models.Model):
+    """One press of "send all again": whose, of which cause, and what it freed; progress is read from the deliveries."""
+
+    service = models.CharField("layanan", max_length=12)
+    error_class = models.CharField("golongan galat", max_length=20)
+    asked_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+    asked_at = models.DateTimeField("diminta", default=timezone.now, db_index=True)
+    deliveries = models.ManyToManyField(Delivery, related_name="retry_runs")
+
+    class Meta:
+        verbose_name = "kirim ulang satu sebab"
+        verbose_name_plural = "kirim ulang satu sebab"
+
+    def __str__(self) -> str:
+        return f"{self.error_class} {self.asked_at:%Y-%m-%d %H:%M}"
 
 
 class Reconciliation(LeasedRow):

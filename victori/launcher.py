@@ -102,7 +102,11 @@ class Launcher:
             self.installation.start_servers()
         if in_demo() and not os.environ.get("PCARE_BASE_URL"):
             port = free_port(near=self.port + 1)
-            os.environ["PCARE_BASE_URL"] = f"http://127.0.0.1:{port}/pcare-rest-dev"
+            root = f"http://127.0.0.1:{port}"
+            os.environ["PCARE_BASE_URL"] = f"{root}/pcare-rest-dev"
+            # The same stand-in speaks SATUSEHAT too; an address that was given is left alone.
+            os.environ.setdefault("SATUSEHAT_BASE_URL", f"{root}/fhir-r4/v1")
+            os.environ.setdefault("SATUSEHAT_OAUTH_URL", f"{root}/oauth2/v1")
             memory = self.installation.state_dir / "pcare-simulator.journal"
             # The simulator needs nothing of Django, so it does not wait for it either.
             simulator = [sys.executable, "-m", "pcare_bridge.simulator", "--port", str(port), "--state", str(memory)]
