@@ -1,6 +1,6 @@
 """Reads of draws for pages: what is drawn for, who takes part, what came of it."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -11,8 +11,9 @@ from registration.models import CitizenAccount
 from scheduling import queries
 from scheduling.draws import run as draw_run
 from scheduling.draws import weights as draw_weights
-from scheduling.models import Draw, DrawEntry, Place, Schedule
+from scheduling.models import Appointment, Draw, DrawEntry, DrawMember, Place, Schedule, WaitlistEntry, WaitlistMember
 
+SETTLING, WAITS, KEEPS, NOWHERE = "settling", "waits", "keeps", "nowhere"
 SHOWN_AFTER = timedelta(days=90)
 NOT_FOR_BOOKING = (Place.Pool.WALK_IN, Place.Pool.CLOSED, Place.Pool.LEASED)
 
@@ -70,6 +71,9 @@ class Mine:
     draws_at: datetime
     tickets: int
     reasons: str
+    # What follows a number that lost: about to join the waiting list, waits there in drawn order, keeps what its people
+    # had before (an appointment, an earlier wait), or nothing any more.
+    after: str = ""
 
     @property
     def may_withdraw(self) -> bool:
@@ -113,7 +117,22 @@ def _mine(entry: DrawEntry, now: datetime) -> Mine:
         draws_at=draw_run.draws_at(entry.draw),
         tickets=tickets,
         reasons=", ".join(draw_weights.reason_text(kind) for kind in reasons),
+        after=_after(entry, members) if entry.outcome == DrawEntry.Outcome.LOST else "",
     )
+
+
+def _after(entry: DrawEntry, members: Sequence[DrawMember]) -> str:
+    if entry.told_at is None:
+        return SETTLING
+    # The draw joins with its own key (draws.notify).
+    if WaitlistEntry.objects.filter(client_uuid=entry.client_uuid, state__in=WaitlistEntry.ACTIVE).exists():
+        return WAITS
+    people = {member.citizen_id for member in members}
+    theirs = {"citizen__in": people, "programme": entry.draw.programme_id}
+    served = set(WaitlistMember.objects.filter(is_active=True, **theirs).values_list("citizen_id", flat=True))
+    booked = Appointment.objects.filter(status__in=Appointment.ACTIVE, **theirs)
+    served |= set(booked.values_list("citizen_id", flat=True))
+    return KEEPS if served == people else NOWHERE
 
 
 def counts(draw: Draw) -> dict[str, list[tuple[str, int, int]]]:

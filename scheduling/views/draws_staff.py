@@ -16,6 +16,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 from accounts.access import staff_required
 from core.readlog import log_read
 from scheduling import errors, flow, reports
+from scheduling.draws import notify as draw_notify
 from scheduling.draws import queries as draw_queries
 from scheduling.draws import run as draw_run
 from scheduling.draws import services as draws
@@ -90,10 +91,21 @@ def office_page(request: StaffRequest, draw_id: int) -> HttpResponse:
         "won": outcomes.get(DrawEntry.Outcome.WON, 0),
         "lost": outcomes.get(DrawEntry.Outcome.LOST, 0),
         "ineligible": outcomes.get(DrawEntry.Outcome.INELIGIBLE, 0),
-        "untold": draw.entries.filter(told_at__isnull=True).count() if not draw.is_pending else 0,
+        "progress": _progress(draw, outcomes),
         "may_cancel": request.user.territory().can("schedule.manage") and phase in ("announced", "open"),
     }
     return render(request, "scheduling/draw_staff/page.html", context)
+
+
+def _progress(draw: Draw, outcomes: dict[str, int]) -> tuple[str, int, int] | None:
+    """What the worker is at, how many numbers are through and of how many; None when nothing is under way."""
+    if draw.state == Draw.State.DRAWING:
+        left = outcomes.get(DrawEntry.Outcome.WAITING, 0)
+        return "Nomor sudah dilayani", draw.list_count - left, draw.list_count
+    if draw.is_pending or not (left := draw_notify.untold(draw)):
+        return None
+    people = draw.entries.count()
+    return "Nomor sudah diberi tahu", max(0, people - left), people
 
 
 @require_http_methods(["GET", "HEAD", "POST"])

@@ -1,6 +1,7 @@
 """The waiting list: join, leave, end. The row of an entry is its lock (see `statements`)."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
 from datetime import date
 from uuid import UUID, uuid4
 
@@ -16,7 +17,10 @@ from scheduling.models import Appointment, Offer, WaitlistEntry, WaitlistMember
 from scheduling.waiting.standing import Standing, standing, waiting_for
 from scheduling.waiting.statements import END_OPEN_OFFER, END_PAST
 
-__all__ = ["Standing", "end_past", "join", "leave", "move_entries", "settle_booked", "standing", "waiting_for"]
+__all__ = [
+    "Seeker", "Standing", "end_past", "join", "join_many", "leave", "move_entries", "settle_booked", "standing",
+    "waiting_for",
+]  # fmt: skip
 
 BATCH = 2000
 State, Because = WaitlistEntry.State, WaitlistEntry.Because
@@ -69,6 +73,51 @@ def join(
         raise
     transaction.on_commit(sweeper.wake, robust=True)
     return entry
+
+
+@dataclass(frozen=True)
+class Seeker:
+    """One entry of many that are to join: its people, where and when, its rank and its request key."""
+
+    citizens: Sequence[Citizen]
+    first: date
+    last: date
+    facility: Facility | None
+    vaccine: Vaccine | None
+    rank: int
+    joined_via: str
+    client_uuid: UUID
+
+
+@transaction.atomic
+def join_many(seekers: Sequence[Seeker], *, programme: str, source: str) -> set[UUID]:
+    """Put many on the list in a handful of statements and return the keys of those who wait by it now.
+
+    Left out are those of whom somebody waits in this programme or is booked already. The same again adds nothing. Who
+    joins by another door at this very moment makes it fail with IntegrityError: the caller's transaction rolls back and
+    is tried again.
+    """
+    keys = [one.client_uuid for one in seekers]
+    joined = set(WaitlistEntry.objects.filter(client_uuid__in=keys).values_list("client_uuid", flat=True))
+    taken = _waiting_or_booked({citizen.pk for one in seekers for citizen in one.citizens}, programme)
+    entries, members = [], []
+    for one in seekers:
+        people = {citizen.pk for citizen in one.citizens}
+        if one.client_uuid in joined or not people or people & taken:
+            continue
+        taken |= people
+        entry = WaitlistEntry(
+            programme_id=programme, vaccine=one.vaccine, facility=one.facility, first_date=one.first,
+            last_date=one.last, source=source, priority=WaitlistEntry.PRIORITY[source], rank=one.rank,
+            joined_via=one.joined_via, client_uuid=one.client_uuid,
+        )  # fmt: skip
+        entries.append(entry)
+        members += [WaitlistMember(entry=entry, citizen_id=pk, programme_id=programme) for pk in people]
+    WaitlistEntry.objects.bulk_create(entries)
+    # In one order for everybody, as in `join`.
+    WaitlistMember.objects.bulk_create(sorted(members, key=lambda member: member.citizen_id))
+    transaction.on_commit(sweeper.wake, robust=True)
+    return joined | {entry.client_uuid for entry in entries}
 
 
 @transaction.atomic
@@ -162,6 +211,13 @@ def _active_ids(citizen_ids: Iterable[int], programme: str) -> list[int]:
 def _has_appointment(citizen_id: int, programme: str) -> bool:
     rows = Appointment.objects.filter(citizen=citizen_id, programme=programme, status__in=Appointment.ACTIVE)
     return rows.exists()
+
+
+def _waiting_or_booked(citizen_ids: Collection[int], programme: str) -> set[int]:
+    wanted = {"citizen__in": citizen_ids, "programme": programme}
+    waiting = WaitlistMember.objects.filter(is_active=True, **wanted)
+    booked = Appointment.objects.filter(status__in=Appointment.ACTIVE, **wanted)
+    return set(waiting.values_list("citizen_id", flat=True)) | set(booked.values_list("citizen_id", flat=True))
 
 
 def _first_answer(key: UUID, citizens: Sequence[Citizen]) -> WaitlistEntry | None:

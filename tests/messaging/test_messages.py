@@ -3,6 +3,7 @@
 import json
 import logging
 import socket
+import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from urllib.parse import parse_qs
@@ -63,6 +64,8 @@ def due_now():
 def test_a_message_outside_a_transaction_is_refused(transactional_db):
     with pytest.raises(transaction.TransactionManagementError):
         services.send(kind="x", to=PHONE, text="x")
+    with pytest.raises(transaction.TransactionManagementError):
+        services.send_many([services.Letter("x", PHONE, "x")])
 
 
 def test_a_rolled_back_fact_sends_nothing():
@@ -302,3 +305,28 @@ def test_demo_pages_answer_in_demo_mode_only(settings, path):
     assert Client().get(path).status_code == 200
     settings.DEMO = False
     assert Client().get(path).status_code == 404
+
+
+def test_a_crowd_of_messages_leaves_in_one_drain_and_several_at_once(sms):
+    """After a draw thousands are due; a provider takes its time for each, and who waits for a code goes first."""
+    sms.delay = 0.1
+    with transaction.atomic():
+        services.send_many(
+            services.Letter("uji", f"+62899000{number:05}", "Undian selesai.", dedupe_key=f"undian:{number}")
+            for number in range(60)
+        )
+    assert services.unsent("undian:") == 60
+    write(text="kode", urgent=True)
+    began = time.monotonic()
+    assert services.drain() == 61
+    assert time.monotonic() - began < 61 * sms.delay / 2
+    assert json.loads(sms.received[0]["body"])["message"] == "kode"
+    assert services.unsent("undian:") == 0
+
+
+def test_many_messages_written_twice_are_written_once():
+    letters = [services.Letter("uji", "+6289900001234", "sekali", dedupe_key=f"sekali:{n}") for n in range(3)]
+    for _ in range(2):
+        with transaction.atomic():
+            services.send_many(letters)
+    assert Message.objects.filter(dedupe_key__startswith="sekali:").count() == 3

@@ -11,7 +11,9 @@ from django.core.management import call_command
 from django.test import Client
 from django.utils import timezone
 
+from core import outbox
 from core.models import ReadLog
+from messaging import services as messaging
 from regions.models import Facility, Kecamatan
 from scheduling import queries
 from scheduling.demo import ensure_demo_schedules
@@ -20,6 +22,7 @@ from scheduling.draws import weights as draw_weights
 from scheduling.draws.demo import ensure_demo_draw
 from scheduling.models import Draw, DrawEntry, Place, Schedule
 from scheduling.views import draws as pages
+from scheduling.waiting import waitlist
 from stock.demo import ensure_demo_stock
 from tests.registration.people import make_account, make_citizen, sign_in_citizen
 from tests.scheduling.lots import by_outcome, enter, hold_draw, let_time_pass, make_draw, slot_of
@@ -174,12 +177,55 @@ def test_each_state_is_told_kindly(home, account):
     mine = [enter(draw, make_adult(account)) for _ in range(2)]
     hold_draw(draw)
     page = home.get("/janji/").content.decode()
-    assert "Dapat tempat" in page and "Belum dapat tempat" in page and "Tidak perlu mendaftar lagi" in page
+    assert "Dapat tempat" in page and "Belum dapat tempat" in page
     assert len(mine) == 2
     closed = home.get(f"/janji/undian/{draw.pk}/")
     assert closed.status_code == 200 and "Batal ikut" not in closed.content.decode()
     late = home.post(f"/janji/undian/{draw.pk}/", {"warga": [make_adult(account).public_id]})
     assert late.status_code == 409 and "sudah ditutup" in late.content.decode()
+
+
+def test_who_lost_is_told_what_is_true_of_them_now(home, account):
+    """Somebody who waited before keeps that wait: the draw's rank is not theirs, and the card must not say so."""
+    draw = make_draw(places=1)
+    new, before = make_adult(account, full_name="Baru Menunggu"), make_adult(account, full_name="Lama Menunggu")
+    day = timezone.localdate() + timedelta(days=5)
+    earlier = waitlist.join(citizens=[before], programme="covid19", first=timezone.localdate(), last=day)
+    enter(draw, new), enter(draw, before)
+    draw.schedules.update(state="closed")  # then nobody wins
+    hold_draw(draw)
+
+    def cards():
+        page = home.get(f"/janji/undian/{draw.pk}/").content.decode()
+        found = re.findall(r'<li class="card.*?</li>', page, re.S)
+        return {name: next(card for card in found if name in card) for name in ("Baru Menunggu", "Lama Menunggu")}
+
+    assert all("sedang dimasukkan ke daftar tunggu" in card for card in cards().values())
+    while outbox.drain():
+        pass
+    shown = cards()
+    assert "menunggu di daftar tunggu menurut urutan itu" in shown["Baru Menunggu"]
+    assert "yang sudah Anda punya tetap berlaku" in shown["Lama Menunggu"]
+    assert "Urutan undian" not in shown["Lama Menunggu"]
+    waitlist.leave(earlier.pk)
+    card = cards()["Lama Menunggu"]
+    assert "tidak sedang menunggu" in card and "/janji/tunggu/baru/?program=covid19" in card
+
+
+def test_the_office_sees_how_far_telling_is(office, account):
+    draw = make_draw(places=1)
+    for _ in range(3):
+        enter(draw, make_adult(account))
+    hold_draw(draw)
+    page = office.get(f"/dinkes/undian/{draw.pk}/").content.decode()
+    assert "Nomor sudah diberi tahu: 0 dari 3." in page and 'http-equiv="refresh"' in page
+    while outbox.drain():
+        pass
+    page = office.get(f"/dinkes/undian/{draw.pk}/").content.decode()
+    assert "Nomor sudah diberi tahu: 1 dari 3." in page  # two messages wait for their provider
+    messaging.drain()
+    page = office.get(f"/dinkes/undian/{draw.pk}/").content.decode()
+    assert "diberi tahu" not in page and 'http-equiv="refresh"' not in page
 
 
 def test_a_page_without_ticks_says_what_to_do(home, account):
