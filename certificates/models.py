@@ -34,6 +34,7 @@ class SigningKey(models.Model):
         AUTHORITY = "authority", "Otoritas penerbit (CA)"
         DCC = "dcc", "Sertifikat EU DCC (HC1)"
         SHC = "shc", "SMART Health Card"
+        DVC = "dvc", "Sertifikat WHO DVC (HC1)"
 
     kid = models.CharField(
         max_length=44,
@@ -48,6 +49,9 @@ class SigningKey(models.Model):
     use_until = models.DateTimeField("dipakai menandatangani sampai")
     retired_at = models.DateTimeField("pensiun", null=True, blank=True)
     compromised_at = models.DateTimeField("bocor", null=True, blank=True)
+    revocation_list = models.BinaryField(
+        null=True, blank=True, db_comment="Authority rows only: its X.509 list of revoked signers, DER."
+    )
 
     objects = SigningKeyQuerySet.as_manager()
 
@@ -72,10 +76,13 @@ class Certificate(models.Model):
     # The token itself is only in the message to the phone: a copy of the database opens no link.
     link_index = BlindIndexField(unique=True)
     uvci = models.CharField("nomor sertifikat", max_length=80, unique=True)
-    hc1 = models.TextField("kode HC1", blank=True, db_comment="Empty where the dose has no EU code; see eu_reason.")
+    hc1 = models.TextField(
+        "kode HC1", blank=True, db_comment="EU DCC; where eu_reason says why there is none, a WHO DVC or empty."
+    )
     hc1_svg = models.TextField("gambar kode HC1", blank=True)
     shc = models.TextField("SMART Health Card", db_comment="Compact JWS; every vaccine has one.")
-    shc_svg = models.TextField("gambar SMART Health Card")
+    # Of certificates made in bulk the pictures are made when somebody first looks.
+    shc_svg = models.TextField("gambar SMART Health Card", blank=True)
     eu_reason = models.CharField("sebab tanpa HC1", max_length=20, blank=True)
     hc1_key = models.ForeignKey(SigningKey, on_delete=models.PROTECT, null=True, blank=True, related_name="+")
     shc_key = models.ForeignKey(SigningKey, on_delete=models.PROTECT, related_name="+")
@@ -95,6 +102,11 @@ class Certificate(models.Model):
 
     def __str__(self) -> str:
         return self.uvci
+
+    @property
+    def is_dvc(self) -> bool:
+        """True when the HC1 code is a WHO vaccination certificate, not one of the EU."""
+        return bool(self.hc1 and self.eu_reason)
 
     @property
     def born(self) -> date:
@@ -126,6 +138,12 @@ class Revocation(models.Model):
     class Reason(models.TextChoices):
         CORRECTED = "corrected", "Data vaksinasi diperbaiki"
         KEY = "key", "Kunci penerbit tidak lagi dipercaya"
+        HOLDER = "holder", "Diminta pemegang: kodenya tersebar"
+        MISTAKE = "mistake", "Terbit karena kekeliruan"
+        FRAUD = "fraud", "Dosisnya diragukan"
+
+    # The dose stands, only the code is spoilt: its owner gets another one on the next look.
+    RENEWABLE = (Reason.KEY.value, Reason.HOLDER.value)
 
     certificate = models.OneToOneField(Certificate, on_delete=models.PROTECT, related_name="revocation")
     kid = models.CharField(max_length=44, db_comment="Key of the SMART Health Card; its list carries the rid.")
