@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Callable
 from urllib.parse import urlencode
+from uuid import UUID
 
 from django.conf import settings
 from django.db import DatabaseError
@@ -16,9 +17,8 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.utils import timezone
 
-from admission import clock, load, rooms, tokens, turns
+from admission import clock, limits, load, rooms, tokens, turns
 from admission.models import Room
-from core import throttle
 from programmes.models import Programme
 from registration import session
 from registration.models import Citizen
@@ -30,6 +30,7 @@ logger = logging.getLogger(__name__)
 MEASURED, GUARDED = "/janji/", "/janji/baru/"
 # Moving takes a new place too: else a place booked anywhere beforehand would lead past everybody at the release.
 MOVING = re.compile(r"^/janji/[0-9a-f-]{36}/(keluarga/)?pindah/$")
+PERSON = re.compile(r"^/janji/baru/([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})/")
 SESSION = re.compile(r"^/janji/baru/.*sesi/(\d{1,18})/")
 USED_EVERY = 1.0  # seconds between writes of finished passes
 QUEUED = "X-Request-Start"  # "t=1700000000.123", set by the proxy when the request arrived there
@@ -75,7 +76,8 @@ class AdmissionMiddleware:
 def _refuse(request: HttpRequest, path: str, on: tuple[Room, ...], account: int) -> HttpResponse | None:
     clock.nudge(on[0].pk)
     if request.method == "POST":
-        wait = throttle.hit("booking", str(account), settings.LIMIT_BOOKING_PER_ACCOUNT)
+        person = PERSON.match(path)
+        wait = limits.booking(account, UUID(person[1]) if person else None)
         if wait:
             return too_many(request, wait)
     allowed = tokens.read_pass(request)

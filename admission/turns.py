@@ -43,7 +43,7 @@ class NobodyToBook(ValidationError):
     """The account has no person yet, so nobody a turn could be for."""
 
     def __init__(self) -> None:
-        text = _("Tambahkan dulu orang yang akan divaksin. Setelah itu Anda langsung dapat giliran.")
+        text = _("Tambahkan dulu orang yang akan divaksin. Setelah itu Anda kembali ke ruang tunggu.")
         super().__init__(text, code="nobody_to_book")
 
 

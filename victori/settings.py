@@ -312,6 +312,9 @@ ADMISSION_CALM_SECONDS = env.int("ADMISSION_CALM_SECONDS", default=120)
 ADMISSION_POLLS_PER_SECOND = env.int("ADMISSION_POLLS_PER_SECOND", default=500)
 LIMIT_TURN_PER_ACCOUNT = env("LIMIT_TURN_PER_ACCOUNT", default="20/minute")
 LIMIT_BOOKING_PER_ACCOUNT = env("LIMIT_BOOKING_PER_ACCOUNT", default="60/minute;300/hour")
+# For each phone and each NIK, whatever the account: moving a person to another account starts no new window.
+LIMIT_TURN_PER_PERSON = env("LIMIT_TURN_PER_PERSON", default="20/minute")
+LIMIT_BOOKING_PER_PERSON = env("LIMIT_BOOKING_PER_PERSON", default="60/minute;300/hour")
 LIMIT_TURN_PER_BLOCK = env("LIMIT_TURN_PER_BLOCK", default="2000/minute")  # over it polls are slower, nobody is refused
 
 # --- sign-in by code, limits (moving windows, "count/period", several joined with ";") --------------------------------

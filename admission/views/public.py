@@ -18,11 +18,9 @@ from django.utils import timezone
 from django.utils.translation import get_language
 from django.views.decorators.http import require_POST, require_safe
 
-from admission import board, clock, poll, tokens, turns, words
+from admission import board, clock, limits, poll, tokens, turns, words
 from admission.guard import too_many
 from admission.models import Room, Turn
-from core import throttle
-from core.net import address_block
 from core.snapshot import Snapshot, snapshot_response
 from registration.session import CitizenRequest, citizen_required
 from scheduling import queries
@@ -110,21 +108,21 @@ def _without_token(request: CitizenRequest, room_id: int) -> HttpResponse:
 def join(request: CitizenRequest, room_id: int) -> HttpResponse:
     """Take a turn; asking again, from anywhere, finds the same one.
 
-    Limits: per account a short wait; per address block only slower polls, since thousands may share one address.
+    Limits: per account, phone and NIK a short wait; per address block only slower polls.
     """
     room = get_object_or_404(Room.objects.defer("seed"), pk=room_id)
     account = request.citizen_account
-    wait = throttle.hit("turn", str(account.pk), settings.LIMIT_TURN_PER_ACCOUNT)
-    if wait:
+    if wait := limits.turn(account):
         return _private(too_many(request, wait))
     if room.opens_at > timezone.now():
         return HttpResponseRedirect(reverse("admission:about"))
-    slow = bool(throttle.hit("turn-block", address_block(request), settings.LIMIT_TURN_PER_BLOCK))
+    slow = limits.crowded_block(request)
     try:
         turn = turns.join(room_id, turns.person_key(room_id, account))
     except turns.NobodyToBook as error:
         messages.info(request, " ".join(error.messages))
-        return HttpResponseRedirect(reverse("registration:add_member"))
+        back = urlencode({"next": _own(request, room_id)})
+        return HttpResponseRedirect(f"{reverse('registration:add_member')}?{back}")
     except turns.RoomClosed:
         return HttpResponseRedirect(_own(request, room_id))
     response = HttpResponseRedirect(_own(request, room_id))

@@ -20,7 +20,7 @@ from core import throttle
 from registration import claims, nik, queries, services
 from registration.forms import RELATIONS, GuardianForm, NikForm, PersonForm, PlaceForm, RelationForm
 from registration.models import Citizen, CitizenAccount, IdentityClaim
-from registration.session import CitizenRequest, citizen_required
+from registration.session import CitizenRequest, citizen_required, safe_next
 from registration.views.sign_in import too_many
 
 FORMS: dict[str, type[forms.Form]] = {
@@ -59,11 +59,14 @@ def family(request: CitizenRequest) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 @citizen_required
 def add_member(request: CitizenRequest) -> HttpResponse:
-    """Add one person. Answers given so far travel in hidden fields, so Back, reload and a second tab all work."""
+    """Add one person. Answers given so far travel in hidden fields, so Back, reload and a second tab all work.
+
+    `next` travels with them: who was sent here from a booking, a draw or the waiting room goes back there.
+    """
     wizard = AddWizard(request.citizen_account, request.POST)
     if request.method != "POST":
         if len(wizard.members) >= settings.FAMILY_LIMIT:  # told before five pages are filled in, not after
-            return HttpResponseRedirect(reverse("registration:family"))
+            return HttpResponseRedirect(safe_next(request))
         return wizard.page(request, wizard.first)
     already = wizard.already_saved()
     if already:
@@ -221,6 +224,7 @@ class AddWizard:
             "previous": order[order.index(step) - 1] if step in order[1:] else "",
             "is_first_person": not self.members,
             "entry_id": self.entry_id(),
+            "next": safe_next(request, fallback=""),
             "hidden": [(name, self.data[name]) for name in sorted(names - shown) if name in self.data],
             "entry": self._answers() if step == "check" else None,
         }
@@ -257,19 +261,19 @@ def _save_new(request: CitizenRequest, wizard: AddWizard) -> HttpResponse:
     if isinstance(saved, IdentityClaim):
         return HttpResponseRedirect(reverse("registration:claim", args=[saved.public_code]))
     messages.success(request, _("%(name)s ditambahkan ke keluarga Anda.") % {"name": saved.full_name})
-    return HttpResponseRedirect(reverse("registration:family"))
+    return HttpResponseRedirect(safe_next(request))
 
 
 def _saved(request: CitizenRequest, citizen: Citizen) -> HttpResponse:
     messages.success(request, _("%(name)s sudah ada dalam keluarga Anda.") % {"name": citizen.full_name})
-    return HttpResponseRedirect(reverse("registration:family"))
+    return HttpResponseRedirect(safe_next(request))
 
 
 def _refused(request: CitizenRequest, wizard: AddWizard, error: ValidationError) -> HttpResponse:
     code = getattr(error, "code", None)
     if code in ("own_family", "family_full"):
         messages.info(request, " ".join(error.messages))
-        return HttpResponseRedirect(reverse("registration:family"))
+        return HttpResponseRedirect(safe_next(request))
     _add_errors([wizard.form(step) for step in wizard.steps()], error)
     wrong = next((step for step in wizard.steps() if wizard.form(step).errors), wizard.first)
     return wizard.page(request, wrong, show_errors=True)

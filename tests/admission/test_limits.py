@@ -1,5 +1,7 @@
 """Limits against machines that refuse no family, and doors that are not there."""
 
+import html
+from urllib.parse import urlencode
 from uuid import uuid4
 
 import pytest
@@ -7,6 +9,7 @@ from django.test import Client
 
 from admission import tokens
 from admission.models import Turn
+from core.crypto import blind_index
 from registration.session import COOKIE
 from scheduling.models import Appointment
 from tests.admission.rush import make_room, serve, visitor
@@ -89,3 +92,70 @@ def test_no_address_of_the_api_makes_an_appointment(client):
             )
     assert not Appointment.objects.exists() and not slot.places.exclude(state="free").exists()
     assert COOKIE in browser.cookies
+
+
+def _take_turns(room, browser, times):
+    return [browser.post(f"/antrean/{room.pk}/ikut/").status_code for _ in range(times)]
+
+
+def test_a_person_who_goes_to_another_account_starts_no_new_window(settings):
+    """By NIK: the same family under a new phone and account is still the one that asked too often."""
+    settings.LIMIT_TURN_PER_PERSON = "5/minute"
+    make_city()
+    browser, account = visitor()
+    room = make_room(minutes=None)
+    assert _take_turns(room, browser, 7) == [302] * 5 + [429] * 2
+    other = make_account()
+    account.members.update(account=other)
+    assert _take_turns(room, sign_in_citizen(Client(), other), 1) == [429]
+    neighbour, _ = visitor()
+    assert _take_turns(room, neighbour, 5) == [302] * 5
+
+
+def test_a_phone_keeps_its_window_under_a_new_account(settings):
+    settings.LIMIT_TURN_PER_PERSON = "3/minute"
+    make_city()
+    room = make_room(minutes=None)
+    first = make_account()
+    make_citizen(first, nik=None, no_nik_reason="lain")
+    assert _take_turns(room, sign_in_citizen(Client(), first), 4) == [302] * 3 + [429]
+    phone, index = first.phone, first.phone_index
+    first.phone, first.phone_index = "+628990099999", blind_index("+628990099999", "phone")
+    first.save()
+    again = make_account(phone=phone)
+    assert bytes(again.phone_index) == bytes(index)
+    make_citizen(again, nik=None, no_nik_reason="lain")
+    assert _take_turns(room, sign_in_citizen(Client(), again), 1) == [429]
+
+
+def test_booking_forms_are_counted_for_the_person_they_are_for(settings):
+    """One NIK that was moved on is slowed; another person of the new account is not."""
+    settings.LIMIT_BOOKING_PER_PERSON = "3/minute"
+    settings.LIMIT_TURN_PER_PERSON = "100/minute"
+    slot = make_slot()
+    browser, account = visitor()
+    room = make_room(minutes=None)
+    person = account.members.get()
+
+    def send(client, citizen):
+        return client.post(f"/janji/baru/{citizen.public_id}/jadwal/{slot.schedule_id}/", {"sesi": slot.pk})
+
+    assert [send(browser, person).status_code for _ in range(4)] == [302] * 3 + [429]
+    other = make_account()
+    account.members.update(account=other)
+    new = sign_in_citizen(Client(), other)
+    relative = make_citizen(other)
+    assert send(new, person).status_code == 429
+    assert send(new, relative).status_code == 302
+    assert Turn.objects.filter(room=room).count() == 0
+
+
+def test_who_has_nobody_to_book_for_comes_back_to_the_waiting_room():
+    make_city()
+    browser = sign_in_citizen(Client(), make_account())
+    room = make_room(minutes=None)
+    answer = browser.post(f"/antrean/{room.pk}/ikut/", {"next": "/janji/baru/?sesi=4"})
+    own = f"/antrean/{room.pk}/?next=%2Fjanji%2Fbaru%2F%3Fsesi%3D4"
+    assert answer.url == f"/keluarga/tambah/?{urlencode({'next': own})}"
+    assert own in html.unescape(browser.get(answer.url).content.decode())
+    assert "Ambil nomor" in browser.get(own).content.decode()

@@ -225,3 +225,24 @@ def test_the_family_page_asks_as_often_for_twenty_as_for_two(client, account, se
         make_citizen(account)
     with django_assert_num_queries(3):
         client.get("/keluarga/")
+
+
+def test_who_was_sent_here_goes_back_to_where_they_were(client, account):
+    """The waiting room, a draw or a booking sends people here; the address travels through all pages of the form."""
+    back = "/antrean/7/?next=/janji/baru/"
+    page = client.get(ADD, {"next": back})
+    assert hidden(page)["next"] == back
+    page = client.post(ADD, hidden(page) | {"has_nik": "ya", "nik": "1"})
+    assert page.status_code == 422 and hidden(page)["next"] == back  # also over a mistake
+    page = client.post(ADD, hidden(page) | {"has_nik": "ya", "nik": SELF["nik"]})
+    page = client.post(ADD, hidden(page) | {"full_name": "Siti Uji", "birth_date": "17/08/1941", "sex": "P"})
+    page = client.post(ADD, hidden(page) | PLACE)
+    assert client.post(ADD, hidden(page)).url == back
+    assert client.post(ADD, hidden(page)).url == back  # the button pressed twice
+
+
+@pytest.mark.parametrize("elsewhere", ["https://jahat.example/", "//jahat.example/", "javascript:alert(1)"])
+def test_nobody_is_sent_to_another_host(client, account, elsewhere):
+    page = client.get(ADD, {"next": elsewhere})
+    assert "next" not in hidden(page)
+    assert save(client, next=elsewhere).url == "/keluarga/"
