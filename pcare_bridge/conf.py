@@ -84,6 +84,16 @@ VITAL_SIGNS = {
 ROUTES = {
     "IM": "inj.intramuscular", "SC": "inj.subcutaneous", "ID": "inj.intradermal", "oral": "oral",
 }  # fmt: skip
+
+# An adverse event (KIPI) as Observation. SATUSEHAT's documents name the resource and no code for it, so these are our
+# choice: LOINC for the observation, SNOMED CT for the symptoms that have one meaning; the others travel as words.
+ADVERSE_CATEGORY = "exam"
+ADVERSE_CODE = ("http://loinc.org", "31044-1", "Immunization reaction")
+SYMPTOM_SYSTEM = "http://snomed.info/sct"
+SYMPTOM_CODES = {
+    "demam": "386661006", "mual": "16932000", "lemas": "13791008", "pingsan": "271594007", "gatal": "418363000",
+    "sesak": "267036007", "anafilaksis": "39579001", "kejang": "91175000",
+}  # fmt: skip
 TOKEN_SECONDS = 50 * 60  # when the answer does not say (SATUSEHAT.md section 1)
 
 

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from typing import NamedTuple
 
 
 @dataclass(frozen=True)
@@ -24,14 +25,23 @@ class ScreeningFacts:
     answers: tuple[Answer, ...] = ()
 
 
+class Symptom(NamedTuple):
+    """What was observed: our key, and the words people read."""
+
+    key: str
+    words: str
+
+
 @dataclass(frozen=True)
 class AdverseFacts:
-    """Adverse events (KIPI) known when the dose is sent."""
+    """One adverse event (KIPI) of the dose."""
 
-    onset_on: date
-    symptoms: tuple[str, ...]
+    onset_at: datetime
+    symptoms: tuple[Symptom, ...]
     is_serious: bool
-    note: str = ""
+    note: str = field(default="", repr=False)
+    key: str = ""
+    """Ours, the same at each sending."""
 
 
 @dataclass(frozen=True, repr=False)
@@ -53,7 +63,8 @@ class DoseFacts:
     expiration_date: date | None
     body_site: str
     screening: ScreeningFacts | None
-    adverse: AdverseFacts | None = None
+    adverse: tuple[AdverseFacts, ...] = ()
+    """In order of onset."""
     card_number: str = ""
     # For the profile kunjungan.
     clinic_code: str = ""

@@ -12,6 +12,7 @@ from django.utils import timezone
 
 import scheduling.services as scheduling
 from accounts.models import User
+from core import outbox
 from core.readlog import log_read
 from programmes import history
 from programmes.catalogue import form_of, questionnaire_for
@@ -376,7 +377,7 @@ def record_adverse_event(
     treatment: str = "",
     outcome: str = AdverseEvent.Outcome.UNKNOWN,
 ) -> AdverseEvent:
-    """Record a KIPI; death, hospital stay, lasting disability and anaphylaxis are serious whatever was ticked.
+    """Record a KIPI and send news of it; death, hospital stay, disability and anaphylaxis are serious by themselves.
 
     Raises VaccinationError for an onset before the dose or in the future, or no symptom.
     """
@@ -389,7 +390,7 @@ def record_adverse_event(
         raise VaccinationError("Waktu mulai gejala ada di masa depan.")
     if not symptoms:
         raise VaccinationError("Pilih paling sedikit satu gejala.")
-    return AdverseEvent.objects.create(
+    event = AdverseEvent.objects.create(
         immunization=immunization,
         client_uuid=client_uuid,
         onset_at=onset_at,
@@ -400,6 +401,8 @@ def record_adverse_event(
         outcome=outcome,
         reported_by=actor,
     )
+    outbox.add("immunization.adverse_event", immunization_id=immunization.pk)
+    return event
 
 
 def next_steps(event: AdverseEvent) -> list[str]:

@@ -1,11 +1,13 @@
 """Profile `satusehat`: a dose as FHIR R4 Immunization for the Ministry's exchange (SATUSEHAT.md).
 
-Steps: practitioner and patient by NIK, the Encounter of the visit, the Immunization. Our own identifiers make a repeat
-harmless: the service refuses a second one (rule 20002), and then the first is read.
+Steps: practitioner and patient by NIK, the Encounter of the visit, the Immunization; for each adverse event (KIPI) an
+Observation, and then the Immunization once more with what they say. Our own identifiers make a repeat harmless: the
+service refuses a second one (rule 20002), and then the first is read.
 """
 
 import re
 import threading
+from collections.abc import Iterable
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
@@ -15,7 +17,7 @@ from pcare_bridge import conf
 from pcare_bridge.envelope import Reply
 from pcare_bridge.errors import ERROR_CLASSES, ErrorClass
 from pcare_bridge.errors import classify as classify_pcare
-from pcare_bridge.facts import DoseFacts, Job
+from pcare_bridge.facts import AdverseFacts, DoseFacts, Job
 from pcare_bridge.fhir_client import FhirClient
 from pcare_bridge.outcome import Outcome
 from pcare_bridge.profiles.common import Standing, Stop, attempt, failure, look
@@ -71,8 +73,13 @@ def moment(value: datetime) -> str:
     return value.astimezone(UTC).isoformat(timespec="seconds")
 
 
-def immunization(job: Job, patient: str, practitioner: str, encounter: str, number: str = "") -> dict[str, Any]:
-    """The Immunization resource; with its id when it replaces an older version."""
+def immunization(
+    job: Job, patient: str, practitioner: str, encounter: str, number: str = "", observations: Iterable[str] = ()
+) -> dict[str, Any]:
+    """The Immunization resource; with its id when it replaces an older version.
+
+    `observations` are the ids that stand for the adverse events of the facts, in their order.
+    """
     facts = job.facts
     codings = [{"system": KFA, "code": facts.kfa_product, "display": facts.vaccine_name}]
     codings += [{"system": KFA, "code": group} for group in facts.kfa_groups]
@@ -107,6 +114,12 @@ def immunization(job: Job, patient: str, practitioner: str, encounter: str, numb
     }
     if number:
         resource["id"] = number
+    reactions = [
+        {"date": moment(event.onset_at), "detail": {"reference": f"Observation/{one}"}, "reported": False}
+        for event, one in zip(facts.adverse, observations, strict=False)
+    ]
+    if reactions:
+        resource["reaction"] = reactions
     if facts.body_site:
         resource["site"] = {"coding": [{"system": f"{HL7}/v3-ActSite", "code": facts.body_site}]}
     if facts.route in conf.ROUTES:
@@ -125,7 +138,7 @@ def encounter(job: Job, patient: str, practitioner: str) -> dict[str, Any]:
     period = {"start": moment(begun), "end": moment(facts.occurred_at)}
     return {
         "resourceType": "Encounter",
-        "identifier": [_identifier("encounter", facts, facts.visit_key)],
+        "identifier": [_identifier("encounter", facts, encounter_key(facts, patient))],
         "status": "finished",
         "class": {"system": f"{HL7}/v3-ActCode", "code": "AMB", "display": "ambulatory"},
         "subject": {"reference": f"Patient/{patient}", "display": facts.name},
@@ -135,6 +148,40 @@ def encounter(job: Job, patient: str, practitioner: str) -> dict[str, Any]:
         "statusHistory": [{"status": "finished", "period": period}],
         "serviceProvider": {"reference": f"Organization/{facts.organization_id}"},
     }
+
+
+def encounter_key(facts: DoseFacts, patient: str) -> str:
+    """Our identifier of the Encounter: by visit and person, so that a dose moved to another person gets its own."""
+    return f"{facts.visit_key}.{patient}"
+
+
+def observation(
+    job: Job, event: AdverseFacts, patient: str, practitioner: str, encounter: str, number: str = ""
+) -> dict[str, Any]:
+    """One adverse event as Observation: the symptoms, coded where one code is certain, and whether it was serious."""
+    system, code, display = conf.ADVERSE_CODE
+    symptoms: list[dict[str, Any]] = [{"text": item.words} for item in event.symptoms]
+    for concept, item in zip(symptoms, event.symptoms, strict=True):
+        if item.key in conf.SYMPTOM_CODES:
+            concept["coding"] = [{"system": conf.SYMPTOM_SYSTEM, "code": conf.SYMPTOM_CODES[item.key]}]
+    serious = {"text": "KIPI serius"}
+    resource: dict[str, Any] = {
+        "resourceType": "Observation",
+        "identifier": [_identifier("observation", job.facts, event.key)],
+        "status": "final",
+        "category": [{"coding": [{"system": f"{HL7}/observation-category", "code": conf.ADVERSE_CATEGORY}]}],
+        "code": {"coding": [{"system": system, "code": code, "display": display}]},
+        "subject": {"reference": f"Patient/{patient}", "display": job.facts.name},
+        "encounter": {"reference": f"Encounter/{encounter}"},
+        "effectiveDateTime": moment(event.onset_at),
+        "performer": [{"reference": f"Practitioner/{practitioner}"}],
+        "valueCodeableConcept": {"text": ", ".join(item.words for item in event.symptoms)},
+        "component": [{"code": concept, "valueBoolean": True} for concept in symptoms]
+        + [{"code": serious, "valueBoolean": event.is_serious}],
+    }
+    if event.note:
+        resource["note"] = [{"text": event.note}]
+    return resource | ({"id": number} if number else {})
 
 
 def identifier_system(kind: str, organization_id: str) -> str:
@@ -161,7 +208,9 @@ def deliver(client: FhirClient, job: Job) -> Outcome:
     except Stop as stop:
         outcome = stop.outcome
     token, expires = client.new_token
-    return replace(outcome, references=work.made, token=token, token_expires=expires)
+    # What stands upstream is remembered whatever failed after it: only so can it be taken back.
+    number = outcome.number or work.number
+    return replace(outcome, number=number, references=work.made, token=token, token_expires=expires)
 
 
 def standing(client: FhirClient, job: Job) -> list[Standing]:
@@ -174,7 +223,7 @@ def standing(client: FhirClient, job: Job) -> list[Standing]:
 
 def expected(job: Job) -> dict[str, str]:
     """What an Immunization of this dose should say in the elements we compare."""
-    return _compared(immunization(job, "", "", ""))
+    return _compared(immunization(job, "", "", "", observations=(event.key for event in job.facts.adverse)))
 
 
 def _compared(row: dict[str, Any]) -> dict[str, str]:
@@ -183,6 +232,7 @@ def _compared(row: dict[str, Any]) -> dict[str, str]:
         "occurrenceDateTime": str(row.get("occurrenceDateTime")),
         "lotNumber": str(row.get("lotNumber")),
         "vaccineCode": " ".join(sorted(str(item.get("code")) for item in codings)),
+        "reaction": str(len(row.get("reaction") or [])),
         "doseNumber": str([item.get("doseNumberPositiveInt") for item in row.get("protocolApplied", [])]),
     }
 
@@ -193,35 +243,69 @@ class _Try:
     def __init__(self, client: FhirClient, job: Job) -> None:
         self.client, self.job, self.facts = client, job, job.facts
         self.made: dict[str, str] = {}
+        self.number = job.number
 
     def write(self) -> Outcome:
-        number = self.job.number
-        if not number and (self.job.in_doubt or self.job.operation == "update"):
-            number = self._stored("immunization", self.job.sender_id)
-            if number and self.job.operation == "create":
-                return Outcome(number=number)
+        is_new = self.job.operation == "create"
+        if not self.number and (self.job.in_doubt or not is_new):
+            self.number = self._stored("immunization", self.job.sender_id)
+            if self.number and is_new and not self.facts.adverse:
+                return Outcome(number=self.number)
         practitioner, patient = self._practitioner(), self._patient()
-        resource = immunization(self.job, patient, practitioner, self._encounter(patient, practitioner), number)
-        if number:
-            return self._put(number, resource)
-        given = self._create("Immunization", "immunization", self.job.sender_id, resource)
-        return Outcome(number=given)
+        visit = self._encounter(patient, practitioner)
+        if not self.number:
+            resource = immunization(self.job, patient, practitioner, visit)
+            self.number = self._create("Immunization", "immunization", self.job.sender_id, resource)
+            if not self.facts.adverse:
+                return Outcome(number=self.number)
+        found = [self._observe(event, patient, practitioner, visit) for event in self.facts.adverse]
+        return self._put("Immunization", immunization(self.job, patient, practitioner, visit, self.number, found))
 
     def withdraw(self) -> Outcome:
-        """A mistake becomes entered-in-error, never a delete."""
-        number = self.job.number or self._stored("immunization", self.job.sender_id)
-        if not number:
-            return Outcome()
-        reply = look(partial(self.client.read, "Immunization", number), classes=classify)
-        standing = reply.payload if isinstance(reply.payload, dict) else None
-        if reply.code == 404 or standing is None or standing.get("status") == "entered-in-error":
-            return Outcome(number=number)
-        return self._put(number, standing | {"status": "entered-in-error"})
+        """A mistake becomes entered-in-error, never a delete; what was observed after it goes the same way."""
+        self.number = self.number or self._stored("immunization", self.job.sender_id)
+        dose = self._standing("Immunization", self.number) if self.number else None
+        if dose is None:
+            return Outcome(number=self.number)
+        if dose.get("status") != "entered-in-error":
+            outcome = self._put("Immunization", dose | {"status": "entered-in-error"})
+            if outcome.error:
+                return outcome
+        for event in dose.get("reaction") or []:
+            kind, _, number = str((event.get("detail") or {}).get("reference")).partition("/")
+            seen = self._standing(kind, number) if kind == "Observation" and number else None
+            if seen and seen.get("status") != "entered-in-error":
+                outcome = self._put("Observation", seen | {"status": "entered-in-error"})
+                if outcome.error:
+                    return outcome
+        return Outcome(number=self.number)
 
-    def _put(self, number: str, resource: dict[str, Any]) -> Outcome:
-        reply = attempt(lambda: self.client.replace("Immunization", number, resource), number)
+    def _standing(self, kind: str, number: str) -> dict[str, Any] | None:
+        """What the service holds under `number`, or None."""
+        reply = look(partial(self.client.read, kind, number), classes=classify)
+        return reply.payload if reply.code != 404 and isinstance(reply.payload, dict) else None
+
+    def _observe(self, event: AdverseFacts, patient: str, practitioner: str, visit: str) -> str:
+        """Store one adverse event, or bring what stands for it up to date; returns its id."""
+        name = f"observation {event.key}"
+        number = self.job.references.get(name) or ""
+        if not number and (self.job.in_doubt or self.job.operation == "update"):
+            number = self._stored("observation", event.key)
+        if number:
+            outcome = self._put("Observation", observation(self.job, event, patient, practitioner, visit, number))
+            if outcome.error:
+                raise Stop(outcome)
+        else:
+            body = observation(self.job, event, patient, practitioner, visit)
+            number = self._create("Observation", "observation", event.key, body)
+        self.made[name] = number
+        return number
+
+    def _put(self, kind: str, resource: dict[str, Any]) -> Outcome:
+        """Replace what stands under the resource's id; the outcome is about the dose."""
+        reply = attempt(lambda: self.client.replace(kind, str(resource["id"]), resource), self.number)
         error = classify(reply)
-        return Outcome(number=number) if error is None else failure(error, reply, number=number)
+        return Outcome(number=self.number) if error is None else failure(error, reply, number=self.number)
 
     def _practitioner(self) -> str:
         key = (self.client.base_url, self.facts.practitioner_nik)
@@ -248,17 +332,17 @@ class _Try:
         number = _first_id(reply)
         if not number:
             error = ERROR_CLASSES[missing]
-            raise Stop(Outcome(error, self.job.number, in_doubt=self.job.in_doubt, message=error.sentence))
+            raise Stop(Outcome(error, self.number, in_doubt=self.job.in_doubt, message=error.sentence))
         return number
 
     def _encounter(self, patient: str, practitioner: str) -> str:
         known = self.job.references.get("encounter")
         if known:
             return known
-        found = self._stored("encounter", self.facts.visit_key) if self.job.in_doubt else ""
+        key = encounter_key(self.facts, patient)
+        found = self._stored("encounter", key) if self.job.in_doubt else ""
         if not found:
-            body = encounter(self.job, patient, practitioner)
-            found = self._create("Encounter", "encounter", self.facts.visit_key, body)
+            found = self._create("Encounter", "encounter", key, encounter(self.job, patient, practitioner))
         self.made["encounter"] = found
         return found
 
@@ -270,7 +354,7 @@ class _Try:
         if not number and (error is None or error.key == "unreadable" or rule_number(reply) == DUPLICATE):
             number = self._stored(identifier, value)
         if not number:
-            raise Stop(failure(error or ERROR_CLASSES["unreadable"], reply, number=self.job.number))
+            raise Stop(failure(error or ERROR_CLASSES["unreadable"], reply, number=self.number))
         return number
 
     def _stored(self, identifier: str, value: str) -> str:

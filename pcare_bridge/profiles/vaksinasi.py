@@ -83,15 +83,17 @@ def _screening(screening: ScreeningFacts | None) -> dict[str, Any] | None:
     }
 
 
-def _adverse(adverse: AdverseFacts | None) -> dict[str, Any] | None:
-    if adverse is None:
+def _adverse(events: tuple[AdverseFacts, ...]) -> dict[str, Any] | None:
+    """All events of a dose as the one object the resource has room for: the first day, every symptom."""
+    if not events:
         return None
+    notes = "; ".join(item.note for item in events if item.note)
     return {
         "ada": True,
-        "tglKejadian": day(adverse.onset_on),
-        "gejala": list(adverse.symptoms),
-        "serius": adverse.is_serious,
-        "catatan": adverse.note or None,
+        "tglKejadian": day(min(item.onset_at for item in events).astimezone(WIB)),
+        "gejala": list(dict.fromkeys(symptom.words for item in events for symptom in item.symptoms)),
+        "serius": any(item.is_serious for item in events),
+        "catatan": notes or None,
     }
 
 

@@ -46,10 +46,11 @@ class Refused(Exception):
 
 
 def page(rows: list[Any], start: int, limit: int, settings: Settings) -> Answer:
-    """One page of a list read."""
-    if not rows and settings.empty_as_204:
+    """One page of a list read; an empty one is 204 or an empty list, by the settings."""
+    found = rows[start : start + limit]
+    if not found and settings.empty_as_204:
         return NO_CONTENT
-    return Answer(200, {"count": len(rows), "list": rows[start : start + limit]})
+    return Answer(200, {"count": len(rows), "list": found})
 
 
 def envelope(answer: Answer, settings: Settings, *, cons_id: str, secret: str, timestamp: str) -> tuple[int, bytes]:

@@ -15,7 +15,7 @@ from pcare_bridge.simulator.registry import Registry
 from pcare_bridge.simulator.weather import Settings
 
 OAUTH, FHIR = "/oauth2/v1/", "/fhir-r4/v1/"
-STORED = ("Encounter", "Immunization")
+STORED = ("Encounter", "Immunization", "Observation")
 
 
 @dataclass(frozen=True)
@@ -44,18 +44,19 @@ class Fhir:
         parts = path.removeprefix(FHIR).strip("/").split("/")
         kind, number = parts[0], parts[1] if len(parts) > 1 else ""
         wanted = {name: values[0] for name, values in parse_qs(query).items()}
-        match method, kind, bool(number):
-            case "GET", "Patient" | "Practitioner", False:
-                return self._person(kind, wanted.get("identifier", ""))
-            case "GET", "Encounter" | "Immunization", False:
-                return self._search(kind, wanted)
-            case "GET", "Encounter" | "Immunization", True:
-                row = self.registry.tables[kind].get(number)
-                return FhirAnswer(200, row) if row else outcome(404, ("not-found", "", "tidak ditemukan"))
-            case "POST", "Encounter" | "Immunization", False:
-                return self._create(kind, body, organization)
-            case "PUT", "Encounter" | "Immunization", True:
-                return self._replace(kind, number, body, organization)
+        if (method, kind, number) in (("GET", "Patient", ""), ("GET", "Practitioner", "")):
+            return self._person(kind, wanted.get("identifier", ""))
+        if kind in STORED:
+            match method, bool(number):
+                case "GET", False:
+                    return self._search(kind, wanted)
+                case "GET", True:
+                    row = self.registry.tables[kind].get(number)
+                    return FhirAnswer(200, row) if row else outcome(404, ("not-found", "", "tidak ditemukan"))
+                case "POST", False:
+                    return self._create(kind, body, organization)
+                case "PUT", True:
+                    return self._replace(kind, number, body, organization)
         return outcome(404, ("not-found", "", "alamat tidak dikenal"))
 
     def _token(self, method: str, path: str, query: str, raw: bytes) -> Answer:
@@ -132,12 +133,25 @@ class Fhir:
         if any(item.get("system") != mine for item in body.get("identifier", []) if isinstance(item, dict)):
             return outcome(403, ("forbidden", "", "resource cannot be accessed due to business rule"))
         wrong: list[Broken] = broken_rules(kind, body)
-        if kind == "Immunization" and not wrong:
-            visit = str(body["encounter"]["reference"]).removeprefix("Encounter/")
-            if visit not in self.registry.tables["Encounter"]:
-                wrong.append(("Immunization.encounter", "10293", "encounter tidak ditemukan"))
+        if kind != "Encounter" and not wrong:
+            wrong += self._broken_links(kind, body)
         remarks = [("invalid", where, f"RuleNumber: {number} {text}") for where, number, text in wrong]
         return outcome(400, *remarks) if remarks else None
+
+    def _broken_links(self, kind: str, body: dict[str, Any]) -> list[Broken]:
+        """What it points at must exist, and be about the same person."""
+        wrong: list[Broken] = []
+        person = (body.get("patient") or body.get("subject") or {}).get("reference")
+        visit = self.registry.tables["Encounter"].get(str(body["encounter"]["reference"]).removeprefix("Encounter/"))
+        if visit is None:
+            wrong.append((f"{kind}.encounter", "10293", "encounter tidak ditemukan"))
+        elif visit["subject"]["reference"] != person:
+            wrong.append((f"{kind}.encounter", "10293", "encounter milik pasien lain"))
+        for event in body.get("reaction") or []:
+            detail = self.registry.tables["Observation"].get(event["detail"]["reference"].removeprefix("Observation/"))
+            if detail is None or detail["subject"]["reference"] != person:
+                wrong.append((f"{kind}.reaction.detail", "10820", "Observation tidak ditemukan pada pasien ini"))
+        return wrong
 
     def _twin(self, kind: str, body: dict[str, Any]) -> bool:
         mine = {(item["system"], item["value"]) for item in body["identifier"]}

@@ -10,7 +10,7 @@ _CVX = "http://hl7.org/fhir/sid/cvx"
 _MOMENT = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}\+00:00")
 _FIRST_DAY = datetime(2014, 6, 3, tzinfo=UTC)
 
-# Where, rule number, text.
+# Where, rule number, text. The Ministry's numbers where SATUSEHAT.md knows them; 10400 to 10404 and 19001 on are ours.
 Broken = tuple[str, str, str]
 
 
@@ -18,7 +18,7 @@ def broken_rules(kind: str, body: dict[str, Any]) -> list[Broken]:
     """Every rule this resource breaks."""
     if not body.get("identifier") or not all(_is_identifier(item) for item in body["identifier"]):
         return [(f"{kind}.identifier", "10100", "identifier wajib")]
-    return _encounter(body) if kind == "Encounter" else _immunization(body)
+    return {"Encounter": _encounter, "Immunization": _immunization, "Observation": _observation}[kind](body)
 
 
 def _encounter(body: dict[str, Any]) -> list[Broken]:
@@ -37,6 +37,21 @@ def _encounter(body: dict[str, Any]) -> list[Broken]:
     return wrong
 
 
+def _observation(body: dict[str, Any]) -> list[Broken]:
+    """What an Observation must carry to stand behind a reaction."""
+    checks = [
+        ("status", body.get("status") in ("final", "amended", "corrected", "entered-in-error"), "status tidak dikenal"),
+        ("category", (body.get("category") or [{}])[0].get("coding"), "category wajib"),
+        ("code", (body.get("code") or {}).get("coding"), "code wajib"),
+        ("subject", _points_at(body.get("subject"), "Patient/P"), "subject wajib"),
+        ("encounter", _points_at(body.get("encounter"), "Encounter/"), "encounter wajib"),
+        ("effectiveDateTime", _moment(body.get("effectiveDateTime")), "harus UTC dengan +00:00, tidak di masa depan"),
+        ("performer", _points_at((body.get("performer") or [None])[0], "Practitioner/"), "performer wajib"),
+        ("value", any(name.startswith("value") for name in body) or body.get("component"), "nilai wajib"),
+    ]
+    return [(f"Observation.{where}", str(19001 + at), text) for at, (where, ok, text) in enumerate(checks) if not ok]
+
+
 def _immunization(body: dict[str, Any]) -> list[Broken]:
     wrong: list[Broken] = []
 
@@ -50,23 +65,32 @@ def _immunization(body: dict[str, Any]) -> list[Broken]:
     product = any(system == _KFA and code.startswith("93") for system, code in codings)
     group = any(system == _KFA and code.startswith("VG") for system, code in codings)
     cvx = any(system == _CVX for system, code in codings)
-    need(product and group and cvx, "vaccineCode", "10103", "harus kode KFA, kelompok KFA, dan CVX")
+    given_here = body.get("primarySource") is not False
+    need((product or not given_here) and group and cvx, "vaccineCode", "10103", "harus KFA, kelompok KFA, dan CVX")
+    need(status != "not-done" or body.get("statusReason"), "statusReason", "19009", "wajib bila tidak jadi")
     need(_points_at(body.get("patient"), "Patient/P"), "patient", "10155", "patient wajib")
     need(_points_at(body.get("encounter"), "Encounter/"), "encounter", "10293", "encounter wajib")
     given = _moment(body.get("occurrenceDateTime"))
     need(given, "occurrenceDateTime", "10156", "harus UTC dengan +00:00, sesudah 3 Juni 2014, tidak di masa depan")
     need(body.get("recorded") is None or _moment(body["recorded"]), "recorded", "10451", "bentuk waktu salah")
-    need(body.get("primarySource") is True, "primarySource", "10292", "harus true bila dicatat saat diberikan")
-    need(_points_at(body.get("location"), "Location/"), "location", "10305", "location wajib")
-    need(body.get("lotNumber"), "lotNumber", "10306", "lotNumber wajib")
+    first_hand = body.get("primarySource")
+    need(isinstance(first_hand, bool), "primarySource", "10292", "harus true bila dicatat saat diberikan")
+    need(first_hand or body.get("reportOrigin"), "reportOrigin", "10106", "wajib bila bukan sumber pertama")
+    at_place = status != "completed" or _points_at(body.get("location"), "Location/")
+    need(at_place, "location", "10305", "location wajib")
+    need(not given_here or body.get("lotNumber"), "lotNumber", "10306", "lotNumber wajib")
     expiry = _day(body.get("expirationDate"))
-    need(expiry and (given is None or expiry > given.date()), "expirationDate", "10307", "harus sesudah penyuntikan")
+    in_time = expiry and (given is None or expiry > given.date())
+    need(not given_here or in_time, "expirationDate", "10307", "harus sesudah penyuntikan")
     performers = body.get("performer") or [{}]
     function = [item.get("code") for item in performers[0].get("function", {}).get("coding", [])]
     need(set(function) <= {"AP", "EP", "OP"}, "performer.function", "10104", "fungsi tidak dikenal")
     need(_points_at(performers[0].get("actor"), "Practitioner/"), "performer.actor", "10294", "vaksinator wajib")
     reasons = body.get("reasonCode") or [{}]
     need(status != "completed" or reasons[0].get("coding"), "reasonCode", "10105", "reasonCode wajib")
+    for event in body.get("reaction") or []:
+        need(_points_at(event.get("detail"), "Observation/"), "reaction.detail", "10820", "harus menunjuk Observation")
+        need(_moment(event.get("date")), "reaction.date", "10451", "bentuk waktu salah")
     for applied in body.get("protocolApplied") or []:
         number = applied.get("doseNumberPositiveInt")
         need(type(number) is int and number >= 1, "protocolApplied", "10456", "nomor dosis mulai dari 1")

@@ -1,33 +1,26 @@
-"""Procedures, medicines and the references for referral: PROTOCOL 9.4 and the rest of 9.5."""
+"""What hangs on a visit: procedures, medicines, medical check-up, referral (PROTOCOL 9.4 and the end of 9.5)."""
 
 from typing import Any
 
 from pcare_bridge.simulator.answers import NO_CONTENT, Answer, Refused, page
+from pcare_bridge.simulator.catalogues import (
+    HOSPITALS,
+    MEANS,
+    MEDICINES,
+    SPECIAL,
+    SPECIAL_BY_SPECIALTY,
+    SUBSPECIALTIES,
+)
 from pcare_bridge.simulator.registry import Registry
+from pcare_bridge.simulator.vaccination import parse_day
 from pcare_bridge.simulator.weather import Settings
 
-CATALOGUE = [
-    {"kdTindakan": "01001", "nmTindakan": "Suntik vaksin", "maxTarif": 0, "withValue": False},
-    {"kdTindakan": "01002", "nmTindakan": "Konsultasi gizi", "maxTarif": 0, "withValue": False},
-]
-MEDICINES = [
-    {"kdObat": "130100001", "nmObat": "Paracetamol 500 mg", "sedia": 100},
-    {"kdObat": "130100002", "nmObat": "Epinefrin 1 mg/mL", "sedia": 10},
-]
-SPECIALTIES = [{"kdSpesialis": "ANA", "nmSpesialis": "Anak"}, {"kdSpesialis": "INT", "nmSpesialis": "Penyakit dalam"}]
-SUBSPECIALTIES = {
-    "ANA": [{"kdSubSpesialis": "3", "nmSubSpesialis": "Anak", "kdPoliRujuk": "ANA"}],
-    "INT": [{"kdSubSpesialis": "26", "nmSubSpesialis": "Penyakit dalam", "kdPoliRujuk": "INT"}],
-}
-MEANS = [{"kdSarana": "1", "nmSarana": "Rekam medik"}]
-SPECIAL = [{"kdKhusus": "HDL", "nmKhusus": "Hemodialisis"}]
-
 # Table, number given by the service, code that a body must carry.
-KINDS = {"tindakan": ("kdTindakanSK", "kdTindakan"), "obat": ("kdObatSK", "kdObat")}
+KINDS = {"tindakan": ("kdTindakanSK", "kdTindakan"), "obat": ("kdObatSK", "kdObat"), "MCU": ("kdMCU", "")}
 
 
 def create(registry: Registry, table: str, body: dict[str, Any]) -> Answer:
-    """POST: one procedure or medicine of a visit that exists."""
+    """POST: one procedure, medicine or check-up of a visit that exists."""
     key, code = KINDS[table]
     with registry.lock:
         _check(registry, table, body, code)
@@ -59,6 +52,7 @@ def remove(registry: Registry, table: str, number: str, visit: str) -> Answer:
 
 
 def of_visit(registry: Registry, settings: Settings, table: str, visit: str) -> Answer:
+    """GET what was recorded for a visit."""
     with registry.lock:
         rows = [row for row in registry.tables[table].values() if row.get("noKunjungan") == visit]
     return page(rows, 0, len(rows), settings)
@@ -71,15 +65,40 @@ def referral(registry: Registry, number: str) -> Answer:
 
 
 def medicines(settings: Settings, text: str, start: int, limit: int) -> Answer:
-    rows = [row for row in MEDICINES if text.lower() in str(row["nmObat"]).lower()]
+    """GET obat/dpho: by code or part of the name."""
+    rows = [row for row in MEDICINES if text.lower() in f"{row['kdObat']} {row['nmObat']}".lower()]
     return page(rows, start, limit, settings)
+
+
+def hospitals(settings: Settings, subspecialty: str, means: str, day: str) -> Answer:
+    """GET spesialis/rujuk/subspesialis/…: where a specialty takes people on a day."""
+    _check_day(day)
+    known = any(row["kdSubSpesialis"] == subspecialty for rows in SUBSPECIALTIES.values() for row in rows)
+    rows = HOSPITALS if known and any(row["kdSarana"] == means for row in MEANS) else []
+    return page(rows, 0, len(rows), settings)
+
+
+def special_hospitals(settings: Settings, kind: str, card: str, day: str, subspecialty: str = "") -> Answer:
+    """GET spesialis/rujuk/khusus/…: two kinds want the specialty in the address, the others do without."""
+    _check_day(day)
+    if not (card.isascii() and card.isdigit() and len(card) == 13):
+        raise Refused(("noKartu", "harus 13 angka"))
+    known = any(row["kdKhusus"] == kind.upper() for row in SPECIAL)
+    fits = bool(subspecialty) == (kind.upper() in SPECIAL_BY_SPECIALTY)
+    rows = HOSPITALS if known and fits else []
+    return page(rows, 0, len(rows), settings)
+
+
+def _check_day(day: str) -> None:
+    if parse_day(day) is None:
+        raise Refused(("tglEstRujuk", "harus dd-MM-yyyy"))
 
 
 def _check(registry: Registry, table: str, body: dict[str, Any], code: str) -> None:
     wrong = []
     if body.get("noKunjungan") not in registry.tables["kunjungan"]:
         wrong.append(("noKunjungan", "tidak ditemukan"))
-    if not body.get(code) and not (table == "obat" and body.get("nmObatNonDPHO")):
+    if code and not body.get(code) and not (table == "obat" and body.get("nmObatNonDPHO")):
         wrong.append((code, "wajib diisi"))
     if table == "tindakan" and not isinstance(body.get("biaya", 0), int | float):
         wrong.append(("biaya", "harus angka"))

@@ -11,7 +11,10 @@ from typing import Any
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-TABLES = ("peserta", "pendaftaran", "kunjungan", "tindakan", "obat", "vaksinasi", "Encounter", "Immunization")
+TABLES = (
+    "peserta", "pendaftaran", "kunjungan", "tindakan", "obat", "MCU", "kegiatan", "kegiatan_peserta", "vaksinasi",
+    "Encounter", "Immunization", "Observation",
+)  # fmt: skip
 
 
 class Registry:
@@ -24,6 +27,7 @@ class Registry:
         # Of the table vaksinasi: sender's id to number, and NIK to numbers in order of arrival.
         self.by_sender: dict[str, str] = {}
         self.by_nik: dict[str, dict[str, None]] = {}
+        self.by_card: dict[str, str] = {}  # of the table peserta: card number to NIK
         self._sealer = AESGCM(hashlib.sha256(f"journal {journal_key}".encode()).digest())
         self._journal = journal
         if journal is not None and journal.exists():
@@ -51,6 +55,8 @@ class Registry:
             table[number] = entry["row"]
         if entry["table"] == "vaksinasi":
             self._index(number, before, entry["row"])
+        if entry["table"] == "peserta" and entry["row"] is not None and "noKartu" in entry["row"]:
+            self.by_card[entry["row"]["noKartu"]] = number
         if "counter" in entry:
             name, value = entry["counter"]
             self.counters[name] = max(value, self.counters.get(name, 0))
@@ -82,6 +88,11 @@ class Registry:
         with self._journal.open("ab") as file:
             file.write(base64.b64encode(blob) + b"\n")
 
+    def member(self, card: str) -> dict[str, Any] | None:
+        """The participant with this card number."""
+        with self.lock:
+            return self.tables["peserta"].get(self.by_card.get(card, ""))
+
     def next(self, counter: str) -> int:
         """The next number of a counter, from 1."""
         with self.lock:
@@ -96,5 +107,6 @@ class Registry:
             self.counters.clear()
             self.by_sender.clear()
             self.by_nik.clear()
+            self.by_card.clear()
             if self._journal is not None:
                 self._journal.unlink(missing_ok=True)

@@ -5,48 +5,12 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from pcare_bridge.simulator import procedures, vaccination, visits
+from pcare_bridge.simulator import catalogues, groups, procedures, vaccination, visits
 from pcare_bridge.simulator.answers import NOT_FOUND, WRONG_METHOD, Answer, Refused, page
 from pcare_bridge.simulator.registry import Registry
 from pcare_bridge.simulator.weather import Settings
 
 MAX_LIMIT = 1000
-
-# Small reference lists; codes differ between facilities of the real service and none is published.
-POLI = [
-    {"kdPoli": "001", "nmPoli": "POLI UMUM", "poliSakit": True},
-    {"kdPoli": "020", "nmPoli": "KUNJUNGAN SEHAT", "poliSakit": False},
-    {"kdPoli": "023", "nmPoli": "IMUNISASI", "poliSakit": False},
-]
-DOCTORS = [{"kdDokter": f"{number:06d}", "nmDokter": f"TENAGA UJI {number}"} for number in range(1, 21)]
-DIAGNOSES = [
-    {"kdDiag": code, "nmDiag": name, "nonSpesialis": False}
-    for code, name in [
-        ("Z23.5", "Need for immunization against tetanus alone"),
-        ("Z24.0", "Need for immunization against poliomyelitis"),
-        ("Z24.4", "Need for immunization against measles alone"),
-        ("Z24.6", "Need for immunization against viral hepatitis"),
-        ("Z25.1", "Need for immunization against influenza"),
-        ("Z27.1", "Need for immunization against DTP combined"),
-        ("Z27.4", "Need for immunization against MMR"),
-        ("U11.9", "Need for immunization against COVID-19, unspecified"),
-    ]
-]
-AWARENESS = [
-    {"kdSadar": code, "nmSadar": name}
-    for code, name in [("01", "Compos mentis"), ("02", "Somnolence"), ("03", "Sopor"), ("04", "Coma")]
-]
-DISCHARGE = [
-    {"kdStatusPulang": "3", "nmStatusPulang": "Berobat jalan"},
-    {"kdStatusPulang": "4", "nmStatusPulang": "Rujuk"},
-]
-PROGNOSES = [{"kdPrognosa": "01", "nmPrognosa": "Sanam"}, {"kdPrognosa": "02", "nmPrognosa": "Bonam"}]
-ALLERGIES = {
-    "01": [{"kdAlergi": "00", "nmAlergi": "Tidak ada"}, {"kdAlergi": "01", "nmAlergi": "Makanan laut"}],
-    "02": [{"kdAlergi": "00", "nmAlergi": "Tidak ada"}, {"kdAlergi": "03", "nmAlergi": "Udara dingin"}],
-    "03": [{"kdAlergi": "00", "nmAlergi": "Tidak ada"}, {"kdAlergi": "02", "nmAlergi": "Antibiotik"}],
-}
-PROVIDERS = [{"kdProvider": f"1184U{number:03d}", "nmProvider": f"FKTP UJI {number}"} for number in range(1, 41)]
 
 
 class Resources:
@@ -60,6 +24,8 @@ class Resources:
         self._add_vaccination()
         self._add_visits()
         self._add_procedures()
+        self._add_referrals()
+        self._add_groups()
         self._add_references()
 
     def answer(self, method: str, path: str, body: Any, caller: str = "") -> Answer:
@@ -120,7 +86,7 @@ class Resources:
         self._on(
             "GET",
             "pendaftaran/noUrut/{number}/tglDaftar/{day}",
-            lambda number, day, caller: visits.registration(registry, number, day, caller),
+            lambda number, day, caller: visits.registration(registry, settings, number, day, caller),
             own=True,
         )
         self._on(
@@ -133,19 +99,26 @@ class Resources:
             self._on(
                 "DELETE",
                 "pendaftaran/peserta/{card}/tglDaftar/{day}/noUrut/{number}" + tail,
-                lambda card, day, number, clinic="": visits.unregister(registry, card, day, number, clinic),
+                lambda card, day, number, caller, clinic="": visits.unregister(
+                    registry, card, day, number, clinic, caller
+                ),
+                own=True,
             )
         for path in ("kunjungan", "kunjungan/v1"):
-            self._on("POST", path, lambda body, caller: visits.visit(registry, body, caller), own=True)
-            self._on("PUT", path, lambda body: visits.change_visit(registry, body))
-        self._on("DELETE", "kunjungan/{number}", lambda number: visits.remove_visit(registry, number))
+            self._on("POST", path, partial(visits.visit, registry, settings), own=True)
+            self._on("PUT", path, partial(visits.change_visit, registry, settings), own=True)
+        self._on(
+            "DELETE",
+            "kunjungan/{number}",
+            lambda number, caller: visits.remove_visit(registry, number, caller),
+            own=True,
+        )
         self._on("GET", "kunjungan/peserta/{card}", lambda card: visits.visits_of(registry, settings, card))
-
         self._on("GET", "kunjungan/rujukan/{number}", lambda number: procedures.referral(registry, number))
 
     def _add_procedures(self) -> None:
         registry, settings = self.registry, self.settings
-        for table, path in (("tindakan", "tindakan"), ("obat", "obat/kunjungan")):
+        for table, path in (("tindakan", "tindakan"), ("obat", "obat/kunjungan"), ("MCU", "MCU")):
             self._on("POST", path, partial(procedures.create, registry, table))
             self._on(
                 "GET",
@@ -157,33 +130,63 @@ class Resources:
                 table + "/{number}/kunjungan/{visit}",
                 lambda number, visit, table=table: procedures.remove(registry, table, number, visit),
             )
-        self._on("PUT", "tindakan", partial(procedures.change, registry, "tindakan"))
+        for table in ("tindakan", "MCU"):
+            self._on("PUT", table, partial(procedures.change, registry, table))
         self._on(
-            "GET", "tindakan/kdTkp/{kind}/{start}/{limit}", lambda kind, **at: self._paged(procedures.CATALOGUE)(**at)
+            "GET", "tindakan/kdTkp/{kind}/{start}/{limit}", lambda kind, **at: self._paged(catalogues.PROCEDURES)(**at)
         )
         self._on(
             "GET",
             "obat/dpho/{text}/{start}/{limit}",
             lambda text, start, limit: procedures.medicines(settings, text, start, limit),
         )
-        self._on("GET", "spesialis/sarana", lambda: self._all(procedures.MEANS))
-        self._on("GET", "spesialis/khusus", lambda: self._all(procedures.SPECIAL))
-        self._on("GET", "spesialis", lambda: self._all(procedures.SPECIALTIES))
+
+    def _add_referrals(self) -> None:
+        settings = self.settings
+        self._on("GET", "spesialis/sarana", lambda: self._all(catalogues.MEANS))
+        self._on("GET", "spesialis/khusus", lambda: self._all(catalogues.SPECIAL))
+        self._on("GET", "spesialis", lambda: self._all(catalogues.SPECIALTIES))
         self._on(
             "GET",
             "spesialis/{code}/subspesialis",
-            lambda code: self._all(procedures.SUBSPECIALTIES.get(code.upper(), [])),
+            lambda code: self._all(catalogues.SUBSPECIALTIES.get(code.upper(), [])),
         )
+        self._on(
+            "GET",
+            "spesialis/rujuk/subspesialis/{subspecialty}/sarana/{means}/tglEstRujuk/{day}",
+            partial(procedures.hospitals, settings),
+        )
+        for middle in ("", "/subspesialis/{subspecialty}"):
+            self._on(
+                "GET",
+                "spesialis/rujuk/khusus/{kind}" + middle + "/noKartu/{card}/tglEstRujuk/{day}",
+                partial(procedures.special_hospitals, settings),
+            )
+
+    def _add_groups(self) -> None:
+        registry, settings = self.registry, self.settings
+        self._on("GET", "kelompok/club/{kind}", partial(groups.clubs, settings))
+        self._on("GET", "kelompok/kegiatan/{month}", partial(groups.activities, registry, settings))
+        self._on("POST", "kelompok/kegiatan", partial(groups.add_activity, registry))
+        self._on("DELETE", "kelompok/kegiatan/{number}", partial(groups.remove_activity, registry))
+        self._on("GET", "kelompok/peserta/{number}", partial(groups.members, registry, settings))
+        self._on("POST", "kelompok/peserta", partial(groups.add_member, registry))
+        self._on("DELETE", "kelompok/peserta/{number}/{card}", partial(groups.remove_member, registry))
 
     def _add_references(self) -> None:
-        paged: dict[str, list[Any]] = {"poli/fktp": POLI, "dokter": DOCTORS, "provider": PROVIDERS}
+        paged = {"poli/fktp": catalogues.POLI, "dokter": catalogues.DOCTORS, "provider": catalogues.PROVIDERS}
         for template, rows in paged.items():
             self._on("GET", template + "/{start}/{limit}", self._paged(rows))
-        self._on("GET", "kesadaran", lambda: self._all(AWARENESS))
-        self._on("GET", "prognosa", lambda: self._all(PROGNOSES))
-        self._on("GET", "statuspulang/rawatInap/{inpatient}", lambda inpatient: self._all(DISCHARGE))
-        self._on("GET", "alergi/jenis/{kind}", lambda kind: self._all(ALLERGIES.get(kind, [])))
+        self._on("GET", "kesadaran", lambda: self._all(catalogues.AWARENESS))
+        self._on("GET", "prognosa", lambda: self._all(catalogues.PROGNOSES))
+        self._on("GET", "statuspulang/rawatInap/{inpatient}", self._discharge)
+        self._on("GET", "alergi/jenis/{kind}", lambda kind: self._all(catalogues.ALLERGIES.get(kind, [])))
         self._on("GET", "diagnosa/{text}/{start}/{limit}", self._diagnoses)
+
+    def _discharge(self, inpatient: str) -> Answer:
+        if inpatient.lower() not in catalogues.DISCHARGE:
+            raise Refused(("rawatInap", "harus true atau false"))
+        return self._all([*catalogues.DISCHARGE[inpatient.lower()], catalogues.REFERRED])
 
     def _all(self, rows: list[Any]) -> Answer:
         return page(rows, 0, len(rows), self.settings)
@@ -193,7 +196,7 @@ class Resources:
 
     def _diagnoses(self, text: str, start: int, limit: int) -> Answer:
         wanted = text.lower()
-        rows = [row for row in DIAGNOSES if wanted in f"{row['kdDiag']} {row['nmDiag']}".lower()]
+        rows = [row for row in catalogues.DIAGNOSES if wanted in f"{row['kdDiag']} {row['nmDiag']}".lower()]
         return page(rows, start, limit, self.settings)
 
 

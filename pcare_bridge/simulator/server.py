@@ -3,6 +3,7 @@
 import argparse
 import json
 import os
+import select
 import signal
 import socket
 import sys
@@ -22,12 +23,17 @@ from pcare_bridge.simulator.service import Arrival, Service
 from pcare_bridge.simulator.weather import Fault
 
 MAX_BODY = 1024 * 1024
+MAX_HANG = 600.0  # seconds a hang lasts when nothing else is said
 HTML_500 = b"<html><head><title>Runtime Error</title></head><body><h1>Server Error in Application.</h1></body></html>"
 HTML_200 = b"<!DOCTYPE html><html><head><title>Request Error</title></head><body>Request Error</body></html>"
 
 
 class _Hangup(Exception):
     """The connection ends here, without an answer."""
+
+
+class _Unreadable(Exception):
+    """The request's body cannot be told from what follows it."""
 
 
 class Server(ThreadingHTTPServer):
@@ -70,7 +76,7 @@ class Handler(BaseHTTPRequestHandler):
 
     def _run(self) -> None:
         try:
-            raw = self.rfile.read(min(int(self.headers.get("Content-Length") or 0), MAX_BODY))
+            raw = self._body()
             url = urlsplit(self.path)
             if url.path.startswith("/__control__/"):
                 self._control(url.path, parse_qs(url.query), raw)
@@ -79,8 +85,31 @@ class Handler(BaseHTTPRequestHandler):
             else:
                 self.is_fhir = url.path.startswith((FHIR, OAUTH))
                 self._service(unquote(url.path), raw, url.query)
+        except _Unreadable:
+            self.close_connection = True
+            self._send(400, b"", "text/plain")
         except _Hangup:
             self._hang_up()
+
+    def _body(self) -> bytes:
+        """The body by its length or in chunks, bounded; raises _Unreadable, after which the connection ends."""
+        try:
+            if "chunked" not in self.headers.get("Transfer-Encoding", "").lower():
+                length = int(self.headers.get("Content-Length") or 0)
+                if not 0 <= length <= MAX_BODY:
+                    raise _Unreadable
+                return self.rfile.read(length)
+            found = b""
+            while size := int(self.rfile.readline(64).partition(b";")[0], 16):
+                if not 0 < size <= MAX_BODY - len(found):
+                    raise _Unreadable
+                found += self.rfile.read(size)
+                self.rfile.readline(8)
+            while self.rfile.readline(1024).strip():
+                continue  # trailers
+        except ValueError:
+            raise _Unreadable from None
+        return found
 
     do_GET = do_POST = do_PUT = do_DELETE = _run
 
@@ -140,12 +169,23 @@ class Handler(BaseHTTPRequestHandler):
                 Answer(429, None, "Terlalu banyak permintaan"), {"Retry-After": str(int(fault.seconds))}
             ),
         }
-        if fault.kind in ("delay", "hang"):
+        if fault.kind == "delay":
             time.sleep(fault.seconds)
+        if fault.kind == "hang":
+            self._hold(fault.seconds or MAX_HANG)
         if fault.kind in spoiled:
             spoiled[fault.kind]()
         elif fault.kind != "delay":
             raise _Hangup
+
+    def _hold(self, seconds: float) -> None:
+        """Say nothing until the time is over, the faults are cleared, or the caller has gone away."""
+        weather = self.server.service.weather
+        until, clearings = time.monotonic() + seconds, weather.clearings
+        while time.monotonic() < until and weather.clearings == clearings:
+            readable, _, _ = select.select([self.connection], [], [], 0.05)
+            if readable and not self.connection.recv(1, socket.MSG_PEEK):
+                return
 
     def _late(self, fault: Fault, answer: Answer, arrival: Arrival) -> None:
         """Faults that strike after the request was carried out."""

@@ -114,6 +114,7 @@ def _checked(body: dict[str, Any], settings: Settings) -> dict[str, Any]:
     card = body.get("noKartu")
     need(card is None or (isinstance(card, str) and re.fullmatch(r"\d{13}", card)), "noKartu", "harus 13 angka")
     need(1 <= len(_text(body, "nama")) <= 100, "nama", "wajib diisi, paling panjang 100")
+    need(body.get("noHP") is None or isinstance(body["noHP"], str), "noHP", "harus teks")
     need(body.get("sex") in ("L", "P"), "sex", "harus L atau P")
     need(len(_text(body, "kdProviderPelayanan")) == 8, "kdProviderPelayanan", "harus 8 karakter")
     need(_text(body, "kdVaksin"), "kdVaksin", "wajib diisi")
@@ -154,13 +155,21 @@ def _wrong_screening(screening: Any) -> list[tuple[str, str]]:
         return [("skrining", "wajib diisi")]
     if screening.get("hasil") != "LANJUT":
         return [("skrining.hasil", "harus LANJUT")]
+    wrong = [] if isinstance(screening.get("versi"), str) else [("skrining.versi", "harus teks")]
+    if not isinstance(screening.get("suhu"), int | float | None):
+        wrong.append(("skrining.suhu", "harus angka"))
+    wrong += [
+        (f"skrining.{name}", "harus bilangan bulat")
+        for name in ("sistole", "diastole")
+        if screening.get(name) is not None and type(screening[name]) is not int
+    ]
     answers = screening.get("jawaban")
     if not isinstance(answers, list) or not all(
         isinstance(item, dict) and isinstance(item.get("kode"), str) and isinstance(item.get("jawab"), bool)
         for item in answers
     ):
-        return [("skrining.jawaban", "harus daftar kode dan jawab")]
-    return []
+        wrong.append(("skrining.jawaban", "harus daftar kode dan jawab"))
+    return wrong
 
 
 def _wrong_adverse(event: Any) -> list[tuple[str, str]]:
@@ -168,6 +177,12 @@ def _wrong_adverse(event: Any) -> list[tuple[str, str]]:
         return []
     if not isinstance(event, dict) or not isinstance(event.get("ada"), bool):
         return [("kipi", "harus objek dengan ada")]
-    if event["ada"] and parse_day(event.get("tglKejadian")) is None:
-        return [("kipi.tglKejadian", "harus dd-MM-yyyy")]
-    return []
+    if not event["ada"]:
+        return []
+    wrong = [] if parse_day(event.get("tglKejadian")) else [("kipi.tglKejadian", "harus dd-MM-yyyy")]
+    symptoms = event.get("gejala")
+    if not isinstance(symptoms, list) or not all(isinstance(item, str) for item in symptoms):
+        wrong.append(("kipi.gejala", "harus daftar teks"))
+    if not isinstance(event.get("serius"), bool):
+        wrong.append(("kipi.serius", "harus benar atau salah"))
+    return wrong

@@ -5,6 +5,7 @@ from datetime import timedelta
 from typing import Any
 
 from pcare_bridge.simulator.answers import NO_CONTENT, Answer, Refused, page
+from pcare_bridge.simulator.catalogues import CARE, POLI
 from pcare_bridge.simulator.registry import Registry
 from pcare_bridge.simulator.vaccination import knows, parse_day, today
 from pcare_bridge.simulator.weather import Settings
@@ -21,7 +22,7 @@ def participant(registry: Registry, settings: Settings, kind: str, number: str) 
     with registry.lock:
         people = registry.tables["peserta"]
         if kind == "noka":
-            found = next((row for row in people.values() if row["noKartu"] == number), None)
+            found = registry.member(number)
         else:
             found = people.get(number)
             if found is None and knows(registry, settings, number):
@@ -64,33 +65,47 @@ def _invent(nik: str) -> dict[str, Any]:
 
 def register(registry: Registry, settings: Settings, body: dict[str, Any], caller: str) -> Answer:
     """POST pendaftaran; answers an object, as the documented service does."""
-    wrong = []
-    if not _digits(body.get("noKartu"), 13):
-        wrong.append(("noKartu", "harus 13 angka"))
-    day = parse_day(body.get("tglDaftar"))
-    if day is None or day > today():
-        wrong.append(("tglDaftar", "harus dd-MM-yyyy dan tidak di masa depan"))
-    elif day < today() - timedelta(days=settings.backdating_days):
-        wrong.append(("tglDaftar", f"paling lama {settings.backdating_days} hari ke belakang"))
-    if not body.get("kdPoli") or not isinstance(body.get("kdPoli"), str):
-        wrong.append(("kdPoli", "wajib diisi"))
-    if not isinstance(body.get("kunjSakit"), bool):
-        wrong.append(("kunjSakit", "harus benar atau salah"))
-    if body.get("kdTkp") not in ("10", "20", "50"):
-        wrong.append(("kdTkp", "tidak dikenal"))
-    wrong += [(name, "harus angka") for name in VITALS if not isinstance(body.get(name, 0), int | float)]
-    if wrong:
-        raise Refused(*wrong)
-    provider = caller
+    wrong = _wrong_registration(body, settings)
     with registry.lock:
-        for row in _registered(registry, provider) if settings.guards_doubles else []:
+        if not wrong and registry.member(body["noKartu"]) is None:
+            wrong.append(("noKartu", "peserta tidak ditemukan"))
+        if wrong:
+            raise Refused(*wrong)
+        for row in _registered(registry, caller) if settings.guards_doubles else []:
             if all(row[name] == body[name] for name in ("noKartu", "tglDaftar", "kdPoli")):
                 raise Refused(("noKartu", "sudah terdaftar di poli ini pada tanggal tersebut"))
-        counter = f"U{provider}{body['tglDaftar']}{body['kdPoli']}"
+        counter = f"U{caller}{body['tglDaftar']}{body['kdPoli']}"
         number = f"A{registry.next(counter)}"
-        row = body | {"noUrut": number, "providerPelayanan": {"kdProvider": provider, "nmProvider": "FKTP UJI"}}
-        registry.put("pendaftaran", f"{provider}|{body['tglDaftar']}|{body['kdPoli']}|{number}", row, counter)
+        row = body | {"noUrut": number, "providerPelayanan": {"kdProvider": caller, "nmProvider": "FKTP UJI"}}
+        registry.put("pendaftaran", f"{caller}|{body['tglDaftar']}|{body['kdPoli']}|{number}", row, counter)
     return Answer(201, {"field": "noUrut", "message": number})
+
+
+def _wrong_registration(body: dict[str, Any], settings: Settings) -> list[tuple[str, str]]:
+    wrong = [] if _digits(body.get("noKartu"), 13) else [("noKartu", "harus 13 angka")]
+    wrong += _wrong_day(body, "tglDaftar", settings)
+    if not any(row["kdPoli"] == body.get("kdPoli") for row in POLI):
+        wrong.append(("kdPoli", "tidak dikenal" if body.get("kdPoli") else "wajib diisi"))
+    if not isinstance(body.get("kunjSakit"), bool):
+        wrong.append(("kunjSakit", "harus benar atau salah"))
+    if not any(row["kdTkp"] == body.get("kdTkp") for row in CARE):
+        wrong.append(("kdTkp", "tidak dikenal"))
+    if body.get("rujukBalik", 0) not in (0, 1):
+        wrong.append(("rujukBalik", "harus 0 atau 1"))
+    return wrong + _wrong_vitals(body)
+
+
+def _wrong_vitals(body: dict[str, Any]) -> list[tuple[str, str]]:
+    return [(name, "harus bilangan bulat") for name in VITALS if type(body.get(name, 0)) is not int]
+
+
+def _wrong_day(body: dict[str, Any], name: str, settings: Settings) -> list[tuple[str, str]]:
+    day = parse_day(body.get(name))
+    if day is None or day > today():
+        return [(name, "harus dd-MM-yyyy dan tidak di masa depan")]
+    if day < today() - timedelta(days=settings.backdating_days):
+        return [(name, f"paling lama {settings.backdating_days} hari ke belakang")]
+    return []
 
 
 def _registered(registry: Registry, provider: str) -> list[dict[str, Any]]:
@@ -100,30 +115,46 @@ def _registered(registry: Registry, provider: str) -> list[dict[str, Any]]:
 
 
 def registrations(registry: Registry, settings: Settings, day: str, start: int, limit: int, caller: str) -> Answer:
-    rows = [row for row in _registered(registry, caller) if row["tglDaftar"] == day]
+    """GET pendaftaran/tglDaftar/{day}/{start}/{limit}: of the facility that asks."""
+    rows = [_item(registry, settings, row) for row in _registered(registry, caller) if row["tglDaftar"] == day]
     return page(rows, start, limit, settings)
 
 
-def registration(registry: Registry, number: str, day: str, caller: str) -> Answer:
+def registration(registry: Registry, settings: Settings, number: str, day: str, caller: str) -> Answer:
+    """GET pendaftaran/noUrut/{noUrut}/tglDaftar/{tgl}."""
     for row in _registered(registry, caller):
         if row["noUrut"] == number and row["tglDaftar"] == day:
-            return Answer(200, row)
+            return Answer(200, _item(registry, settings, row))
     return NO_CONTENT
 
 
-def unregister(registry: Registry, card: str, day: str, number: str, clinic: str) -> Answer:
+def _item(registry: Registry, settings: Settings, row: dict[str, Any]) -> dict[str, Any]:
+    """A registration as lists show it: person, clinic and kind of care are objects (PROTOCOL 9.2, nesting assumed)."""
+    if not settings.nested_registrations:
+        return row
+    flat = ("noKartu", "kdPoli", "kdTkp", "kdProviderPeserta", "rujukBalik")
+    return {name: value for name, value in row.items() if name not in flat} | {
+        "peserta": registry.member(row["noKartu"]) or {"noKartu": row["noKartu"]},
+        "poli": next((one for one in POLI if one["kdPoli"] == row["kdPoli"]), {"kdPoli": row["kdPoli"]}),
+        "tkp": next((one for one in CARE if one["kdTkp"] == row["kdTkp"]), {"kdTkp": row["kdTkp"]}),
+        "status": "Belum dilayani",
+    }
+
+
+def unregister(registry: Registry, card: str, day: str, number: str, clinic: str, caller: str) -> Answer:
+    """DELETE pendaftaran/peserta/…: numbers are given per facility, so only the caller's own are found."""
     with registry.lock:
-        for key, row in registry.tables["pendaftaran"].items():
+        for row in _registered(registry, caller):
             mine = (row["noKartu"], row["tglDaftar"], row["noUrut"]) == (card, day, number)
             if mine and clinic in ("", row["kdPoli"]):
-                registry.put("pendaftaran", key, None)
+                registry.put("pendaftaran", f"{caller}|{day}|{row['kdPoli']}|{number}", None)
                 return Answer(200)
     return NO_CONTENT
 
 
-def visit(registry: Registry, body: dict[str, Any], caller: str) -> Answer:
+def visit(registry: Registry, settings: Settings, body: dict[str, Any], caller: str) -> Answer:
     """POST kunjungan and kunjungan/v1; answers an array."""
-    _check_visit(body)
+    _check_visit(body, settings)
     with registry.lock:
         registered = [
             row
@@ -132,43 +163,57 @@ def visit(registry: Registry, body: dict[str, Any], caller: str) -> Answer:
         ]
         if not registered:
             raise Refused(("noKartu", "belum terdaftar pada tanggal dan poli ini"))
-        provider = caller
-        counter = f"Y{provider}{today():%m%y}"
-        number = f"{provider}{today():%m%y}Y{registry.next(counter):06d}"
-        row = body | {"noKunjungan": number, "kdProvider": provider}
+        counter = f"Y{caller}{today():%m%y}"
+        number = f"{caller}{today():%m%y}Y{registry.next(counter):06d}"
+        row = body | {"noKunjungan": number, "kdProvider": caller}
         registry.put("kunjungan", number, row, counter)
     return Answer(201, [{"field": "noKunjungan", "message": number}])
 
 
-def change_visit(registry: Registry, body: dict[str, Any]) -> Answer:
+def change_visit(registry: Registry, settings: Settings, body: dict[str, Any], caller: str) -> Answer:
+    """PUT kunjungan and kunjungan/v1: only one's own."""
     number = str(body.get("noKunjungan") or "")
     with registry.lock:
         before = registry.tables["kunjungan"].get(number)
-        if before is None:
+        if before is None or before["kdProvider"] != caller:
             raise Refused(("noKunjungan", "tidak ditemukan"))
-        _check_visit(body)
+        _check_visit(body, settings)
         registry.put("kunjungan", number, before | body)
     return Answer(200, [{"field": "noKunjungan", "message": number}])
 
 
-def remove_visit(registry: Registry, number: str) -> Answer:
+def remove_visit(registry: Registry, number: str, caller: str) -> Answer:
+    """DELETE kunjungan/{noKunjungan}, with what was recorded for it."""
     with registry.lock:
-        if number not in registry.tables["kunjungan"]:
+        row = registry.tables["kunjungan"].get(number)
+        if row is None or row["kdProvider"] != caller:
             return NO_CONTENT
+        for table in ("tindakan", "obat", "MCU"):
+            for key in [key for key, item in registry.tables[table].items() if item.get("noKunjungan") == number]:
+                registry.put(table, key, None)
         registry.put("kunjungan", number, None)
     return Answer(200)
 
 
 def visits_of(registry: Registry, settings: Settings, card: str) -> Answer:
+    """GET kunjungan/peserta/{noKartu}: the member's visits, at whatever facility."""
     with registry.lock:
         rows = [row for row in registry.tables["kunjungan"].values() if row["noKartu"] == card]
     return page(rows, 0, len(rows), settings)
 
 
-def _check_visit(body: dict[str, Any]) -> None:
+def _check_visit(body: dict[str, Any], settings: Settings) -> None:
     wrong = [] if _digits(body.get("noKartu"), 13) else [("noKartu", "harus 13 angka")]
-    wrong += [("tglDaftar", "harus dd-MM-yyyy")] if parse_day(body.get("tglDaftar")) is None else []
+    wrong += _wrong_day(body, "tglDaftar", settings)
     wrong += [(name, "wajib diisi") for name in ("kdPoli", "kdSadar", "kdDokter", "kdDiag1") if not body.get(name)]
+    if body.get("tglPulang") is not None and parse_day(body["tglPulang"]) is None:
+        wrong.append(("tglPulang", "harus dd-MM-yyyy"))
+    referred = body.get("rujukLanjut")
+    if referred is not None and not (
+        isinstance(referred, dict) and referred.get("kdppk") and parse_day(referred.get("tglEstRujuk"))
+    ):
+        wrong.append(("rujukLanjut", "harus kosong atau berisi kdppk dan tglEstRujuk"))
+    wrong += _wrong_vitals(body)
     if wrong:
         raise Refused(*wrong)
 

@@ -27,6 +27,7 @@ class Settings:
     token_seconds: int = 3000  # of SATUSEHAT
     known_nik: str = "any"  # or "listed": only participants that were added
     echo_sender: bool = True
+    nested_registrations: bool = True  # person and clinic of a registration as objects, or flat
     guards_doubles: bool = True  # off: a write sent twice stands twice, so that only reading back can prevent it
 
     def change(self, changes: dict[str, Any]) -> None:
@@ -99,6 +100,7 @@ class Weather:
         self._faults: list[Fault] = []
         self._outage_until: float | None = None
         self.outage_since: float | None = None
+        self.clearings = 0  # so that requests that hang can see that the weather is fine again
 
     def add(self, description: dict[str, Any]) -> None:
         """Add a fault from its JSON form; raises ValueError or TypeError."""
@@ -110,6 +112,7 @@ class Weather:
         """End all faults and any outage."""
         with self._lock:
             self._faults.clear()
+            self.clearings += 1
             self._outage_until = self.outage_since = None
 
     def reseed(self, seed: int) -> None:
