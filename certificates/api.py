@@ -9,8 +9,8 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from certificates.outcome import VERDICTS
 from certificates.verifying import verify_text
+from certificates.verifying.verdicts import VERDICTS
 from core import throttle
 from core.net import client_address
 

@@ -32,6 +32,7 @@ from django.utils import timezone
 from certificates import hcert, shc
 from certificates.models import SigningKey
 from certificates.trust import KeyRing, TrustedKey, kid_of, read_certificate
+from certificates.trust.keys import HCERT_KEYS, SHC_KEYS
 
 AUTHORITY_YEARS, SIGNER_YEARS = 4, 2
 SIGNING_DAYS = 182
@@ -343,7 +344,7 @@ def own_keys() -> KeyRing:
     ring: list[TrustedKey] = []
     for key in SigningKey.objects.trusted().exclude(purpose=SigningKey.Purpose.AUTHORITY):
         certificate = _parsed(key)
-        read = read_certificate(certificate.public_bytes(Encoding.DER), own=True)
+        read = read_certificate(certificate.public_bytes(Encoding.DER))
         is_card = key.purpose == SigningKey.Purpose.SHC
         ring.append(
             TrustedKey(
@@ -353,8 +354,9 @@ def own_keys() -> KeyRing:
                 not_after=read.not_after,
                 usages=read.usages,
                 issuer=ISSUER_NAME,
-                own=True,
                 iss=issuer_of(certificate) if is_card else "",
+                family=SHC_KEYS if is_card else HCERT_KEYS,
+                trust="own",
             )
         )
     return KeyRing(ring)

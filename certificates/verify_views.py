@@ -15,9 +15,9 @@ from django.views.decorators.csrf import csrf_exempt
 from certificates import codes, keys, shc, words
 from certificates.forms import VerifyForm
 from certificates.models import SigningKey
-from certificates.outcome import Outcome
 from certificates.trust import TrustedKey
 from certificates.verifying import verify_text
+from certificates.verifying.verdicts import Outcome
 from core import throttle
 from core.net import client_address
 from core.snapshot import Snapshot, snapshot_response

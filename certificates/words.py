@@ -8,8 +8,8 @@ from typing import Any
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
-from certificates import outcome
-from certificates.outcome import Outcome
+from certificates.verifying import verdicts as outcome
+from certificates.verifying.verdicts import Outcome
 
 Words = tuple[str, str, str]
 UNKNOWN_CONTENT = "unknown-content"

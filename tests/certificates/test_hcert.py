@@ -19,10 +19,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, UnidentifiedImageError
 
-from certificates import dcc, hcert, outcome, qr, uvci
+from certificates import dcc, hcert, qr, uvci
 from certificates.facts import DoseFacts
 from certificates.hcert import EU_DCC
 from certificates.trust import KeyRing, TrustedKey, UnreadableCertificate, read_certificate
+from certificates.verifying import hcert as reading
+from certificates.verifying import verdicts as outcome
 
 NOW = datetime(2026, 11, 21, 8, 0, tzinfo=UTC)
 KEY = ec.generate_private_key(ec.SECP256R1())
@@ -60,7 +62,7 @@ def signed(subclaims=None, *, key=KEY, kid=KID, since=NOW, days=10):
 
 
 def verdict(text, *keys, now=NOW, **more):
-    return hcert.verify(text, KeyRing(keys or [TRUSTED]), now=now, **more).verdict
+    return reading.verify(text, KeyRing(keys or [TRUSTED]), now=now, **more).verdict
 
 
 def pack(message):
@@ -74,7 +76,7 @@ def test_each_published_case_gives_its_verdict(shared_dir):
         case = json.loads((shared_dir / "certificates/testdata" / row["file"]).read_text())
         key = read_certificate(base64.b64decode(case["TESTCTX"]["CERTIFICATE"]))
         clock = datetime.fromisoformat(case["TESTCTX"]["VALIDATIONCLOCK"].replace("Z", "+00:00"))
-        found = hcert.verify(case["PREFIX"], KeyRing([key], pinned=True), now=clock).verdict
+        found = reading.verify(case["PREFIX"], KeyRing([key], pinned=True), now=clock).verdict
         expected = row["verdict"]
         if expected == outcome.BAD_QR:  # its picture is the broken part, the text inside is sound
             picture = base64.b64decode(case["2DCODE"])
@@ -95,7 +97,7 @@ def readable(picture):
 
 
 def test_own_code_verifies_and_says_who_what_when():
-    result = hcert.verify(signed().text, KeyRing([TRUSTED]), now=NOW)
+    result = reading.verify(signed().text, KeyRing([TRUSTED]), now=NOW)
     assert (result.format, result.verdict, result.issuer) == ("eu-dcc", "valid", "Penerbit Uji")
     assert result.facts["name"] == "Siti Rahmawati"
     assert result.facts["dose"] == "3/3"
@@ -135,7 +137,7 @@ def test_changed_name_is_a_bad_signature_and_shows_nothing():
     claims = cbor2.loads(payload)
     forged = cbor2.dumps(json_like(claims, "Orang Lain"))
     text = pack(cbor2.dumps(cbor2.CBORTag(18, [protected, dict(unprotected), forged, signature])))
-    result = hcert.verify(text, KeyRing([TRUSTED]), now=NOW)
+    result = reading.verify(text, KeyRing([TRUSTED]), now=NOW)
     assert result.verdict == outcome.BAD_SIGNATURE
     assert result.facts == {}
     assert result.issuer == ""
@@ -189,7 +191,7 @@ def test_algorithm_is_bound_to_the_type_of_key():
 
 
 def test_unknown_content_is_never_shown_as_vaccinated():
-    result = hcert.verify(signed({-70001: {"v": [1]}}).text, KeyRing([TRUSTED]), now=NOW)
+    result = reading.verify(signed({-70001: {"v": [1]}}).text, KeyRing([TRUSTED]), now=NOW)
     assert (result.verdict, result.facts) == ("valid", {"kind": "unknown"})
 
 

@@ -11,9 +11,12 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from certificates import hcert, outcome, qr, shc, uvci
+from certificates import hcert, qr, shc, uvci
 from certificates.facts import DoseFacts
 from certificates.trust import KeyRing, TrustedKey
+from certificates.verifying import hcert as reading_hcert
+from certificates.verifying import shc as reading
+from certificates.verifying import verdicts as outcome
 
 NOW = datetime(2026, 11, 21, 8, 0, tzinfo=UTC)
 KEY = ec.generate_private_key(ec.SECP256R1())
@@ -47,7 +50,7 @@ def card(facts=FACTS, issuer=ISSUER):
 
 
 def verdict(text, *keys, now=NOW):
-    return shc.verify(text, KeyRing(keys or [TRUSTED]), now=now).verdict
+    return reading.verify(text, KeyRing(keys or [TRUSTED]), now=now).verdict
 
 
 def claims_of(jws):
@@ -68,7 +71,7 @@ def test_published_cases(shared_dir):
                 with pytest.raises(shc.BadKeySet):
                     shc.read_jwks(json.loads(text))
             else:
-                found = shc.verify(text, ring, now=datetime(2022, 1, 1, tzinfo=UTC)).verdict
+                found = reading.verify(text, ring, now=datetime(2022, 1, 1, tzinfo=UTC)).verdict
                 assert (row["file"], found) == (row["file"], row["verdict"])
     assert checked == 14
 
@@ -86,14 +89,14 @@ def test_who_codes_verify_also_with_undefined_values(shared_dir):
         key = x509.load_pem_x509_certificate(pem.encode()).public_key() if is_certificate else None
         keys.append(TrustedKey(base64.b64decode(kid), key or load_pem_public_key(pem.encode())))
     for name, kind in (("ddcc-vs-1", "vaccination"), ("ddcc-vs-2", "vaccination"), ("sg-pcr-specimen", "test")):
-        found = hcert.verify((data / f"who/{name}.txt").read_text(), KeyRing(keys), now=NOW)
+        found = reading_hcert.verify((data / f"who/{name}.txt").read_text(), KeyRing(keys), now=NOW)
         assert (found.verdict, found.format, found.facts["kind"]) == ("valid", "ddcc-vs", kind)
 
 
 def test_own_card_verifies_in_every_form():
     jws = card().text
     for text in (jws, shc.qr_text(jws), json.dumps({"verifiableCredential": [jws]}), json.dumps(chunks(jws))):
-        result = shc.verify(text, KeyRing([TRUSTED]), now=NOW)
+        result = reading.verify(text, KeyRing([TRUSTED]), now=NOW)
         assert result.verdict == outcome.VALID
         assert result.facts["name"] == "Suparno"
         assert result.facts["lot"] == "UJI-2"

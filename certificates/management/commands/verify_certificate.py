@@ -1,19 +1,15 @@
 """Check one code from a file and print one JSON line `{"format", "verdict", "facts"}`."""
 
 import argparse
-import base64
-import binascii
 import json
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from cryptography.hazmat.primitives.asymmetric import ec, rsa
-from cryptography.hazmat.primitives.serialization import load_pem_public_key
 from django.core.management.base import BaseCommand, CommandError
 
-from certificates import shc
-from certificates.trust import KeyRing, TrustedKey, UnreadableCertificate, read_certificate
+from certificates.trust import KeyRing
+from certificates.trust.given import read_keys
 from certificates.verifying import verify_text
 
 
@@ -24,13 +20,13 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
         parser.add_argument("--text-file", required=True, type=Path, help="berkas berisi teks kode")
-        parser.add_argument("--certificate", type=Path, help="sertifikat penanda tangan (PEM, DER, base64) atau JWKS")
+        parser.add_argument("--certificate", type=Path, help="sertifikat penanda tangan (PEM, DER, base64), JWKS, atau JSON kunci bernama")
         parser.add_argument("--kid", help="kid dalam base64, untuk kunci publik tanpa sertifikat")
         parser.add_argument("--clock", help="saat pemeriksaan, ISO 8601")
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:
-            text = options["text_file"].read_bytes().decode("utf-8", errors="replace")
+            text = options["text_file"].read_bytes()
         except OSError as error:
             raise CommandError(f"Berkas tidak terbaca: {error}") from error
         ring = self._ring(options["certificate"], options["kid"]) if options["certificate"] else None
@@ -53,24 +49,6 @@ class Command(BaseCommand):
         except OSError as error:
             raise CommandError(f"Sertifikat tidak terbaca: {error}") from error
         try:
-            return KeyRing(_keys_in(data, kid), pinned=True)
-        except (UnreadableCertificate, shc.BadKeySet, ValueError, binascii.Error) as error:
+            return KeyRing(read_keys(data, kid or ""), pinned=True)
+        except ValueError as error:
             raise CommandError(f"Sertifikat tidak dapat dipakai: {error}") from error
-
-
-def _keys_in(data: bytes, kid: str | None) -> list[TrustedKey]:
-    """Keys of a PEM file (one or several), a JWKS, a bare public key, DER, or DER in base64."""
-    text = data.strip()
-    if text.startswith(b"{"):
-        return shc.read_jwks(json.loads(text))
-    if b"BEGIN PUBLIC KEY" in text:
-        public = load_pem_public_key(text)
-        if not isinstance(public, ec.EllipticCurvePublicKey | rsa.RSAPublicKey):
-            raise UnreadableCertificate("bukan kunci EC atau RSA")
-        return [TrustedKey(base64.b64decode(kid or ""), public)]
-    if b"-----BEGIN" in text:
-        blocks = text.split(b"-----BEGIN CERTIFICATE-----")[1:]
-        return [read_certificate(base64.b64decode(block.split(b"-----END")[0])) for block in blocks]
-    if data[:1] == b"\x30":
-        return [read_certificate(data)]
-    return [read_certificate(base64.b64decode(text, validate=False))]

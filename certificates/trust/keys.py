@@ -6,14 +6,19 @@ import hashlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC
+from typing import Protocol
 
 from asn1crypto import core as asn1_core
 from asn1crypto import x509 as asn1_x509
 from cryptography import x509
-from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_der_public_key
 
-PublicKey = ec.EllipticCurvePublicKey | rsa.RSAPublicKey
+PublicKey = ec.EllipticCurvePublicKey | rsa.RSAPublicKey | ed25519.Ed25519PublicKey
+
+# Families of keys. One key serves one family: a kid of one world means nothing in another.
+HCERT_KEYS, SHC_KEYS, DIVOC_KEYS, CSCA_KEYS = "hcert", "shc", "divoc", "csca"
+FAMILIES = (HCERT_KEYS, SHC_KEYS, DIVOC_KEYS, CSCA_KEYS)
 
 # Two arcs mean the same: the one of the specification and one with a spare zero, seen in the wild.
 USAGE_OIDS = {
@@ -29,7 +34,12 @@ class UnreadableCertificate(ValueError):
 
 @dataclass(frozen=True)
 class TrustedKey:
-    """A public key with what its certificate says about it. `usages` empty means any kind."""
+    """A public key with what its certificate and its list say about it.
+
+    `usages` (t, v, r) and `formats` empty mean any kind; `family` empty means any (a key somebody gave by hand).
+    `kid` is the key's name in its family: eight bytes of a hash, a thumbprint, a verification method, or the
+    subject key identifier of an authority.
+    """
 
     kid: bytes
     public_key: PublicKey
@@ -37,15 +47,33 @@ class TrustedKey:
     not_after: int | None = None
     usages: frozenset[str] = frozenset()
     issuer: str = ""
-    own: bool = False
     # Health cards name their issuer by address; a key counts only for the address it was published under.
     iss: str = ""
+    family: str = ""
+    formats: frozenset[str] = frozenset()
+    trust: str = "given"  # own, national, international, or given by hand for this one check
+    list_name: str = ""
+    # Of an authority: its whole certificate, to check the chain with.
+    certificate: bytes = b""
+
+
+class KeyFinder(Protocol):
+    """Where a verifier looks for keys: a ring in memory, or our own keys and the confirmed lists in the database."""
+
+    pinned: bool
+
+    def find(self, kid: bytes, family: str) -> list[TrustedKey]:
+        """Every key of this name in this family; several may share one."""
+
+    def all_of(self, family: str) -> list[TrustedKey]:
+        """Every key of this family, where that is a handful; empty otherwise."""
 
 
 class KeyRing:
     """Trusted keys by kid. A kid is eight bytes of a hash, so several keys may share one.
 
     `pinned`: the caller names the one signer to check against, instead of a list of everybody who might have signed.
+    A pinned key without a kid (a bare public key) answers to every kid.
     """
 
     def __init__(self, keys: Iterable[TrustedKey] = (), *, pinned: bool = False):
@@ -57,8 +85,15 @@ class KeyRing:
     def __iter__(self) -> Iterator[TrustedKey]:
         return (key for keys in self._by_kid.values() for key in keys)
 
-    def find(self, kid: bytes) -> list[TrustedKey]:
-        return self._by_kid.get(kid, [])
+    def find(self, kid: bytes, family: str = "") -> list[TrustedKey]:
+        """Every key of this name that serves this family."""
+        nameless = self._by_kid.get(b"", []) if self.pinned and kid else []
+        named = self._by_kid.get(kid, [])
+        return [key for key in (*named, *nameless) if key.family in ("", family)]
+
+    def all_of(self, family: str) -> list[TrustedKey]:
+        """Every key that serves this family."""
+        return [key for key in self if key.family in ("", family)]
 
     def __len__(self) -> int:
         return sum(map(len, self._by_kid.values()))
@@ -69,12 +104,12 @@ def kid_of(der: bytes) -> bytes:
     return hashlib.sha256(der).digest()[:8]
 
 
-def read_certificate(der: bytes, *, own: bool = False) -> TrustedKey:
+def read_certificate(der: bytes) -> TrustedKey:
     """Read a signing certificate; `UnreadableCertificate` when no usable key is in it."""
     try:
-        return _read_strict(der, own)
+        return _read_strict(der)
     except (ValueError, TypeError, x509.InvalidVersion, UnreadableCertificate):
-        return _read_tolerant(der, own)
+        return _read_tolerant(der)
 
 
 def _usable(key: object) -> PublicKey:
@@ -83,7 +118,7 @@ def _usable(key: object) -> PublicKey:
     raise UnreadableCertificate("neither an elliptic-curve nor an RSA key")
 
 
-def _read_strict(der: bytes, own: bool) -> TrustedKey:
+def _read_strict(der: bytes) -> TrustedKey:
     certificate = x509.load_der_x509_certificate(der)
     try:
         extended = certificate.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
@@ -97,7 +132,6 @@ def _read_strict(der: bytes, own: bool) -> TrustedKey:
         not_after=int(certificate.not_valid_after_utc.timestamp()),
         usages=frozenset(USAGE_OIDS[oid] for oid in oids if oid in USAGE_OIDS),
         issuer=_readable_name(certificate.subject),
-        own=own,
     )
 
 
@@ -107,10 +141,18 @@ def _readable_name(name: x509.Name) -> str:
     return ", ".join(dict.fromkeys(parts))
 
 
-def _read_tolerant(der: bytes, own: bool) -> TrustedKey:
+def load_tolerant(der: bytes) -> asn1_x509.Certificate:
+    """Parse a certificate that breaks strict DER; UnreadableCertificate when it is none at all."""
+    try:
+        return asn1_x509.Certificate.load(der, strict=True)
+    except (ValueError, TypeError) as error:
+        raise UnreadableCertificate("not an X.509 certificate") from error
+
+
+def _read_tolerant(der: bytes) -> TrustedKey:
     """Some issuers encode default values or an empty usage list; their keys are sound all the same."""
     try:
-        certificate = asn1_x509.Certificate.load(der)
+        certificate = load_tolerant(der)
         tbs = certificate["tbs_certificate"]
         public_key = _usable(load_der_public_key(tbs["subject_public_key_info"].dump()))
         validity = tbs["validity"]
@@ -128,7 +170,6 @@ def _read_tolerant(der: bytes, own: bool) -> TrustedKey:
         not_after=int(not_after.timestamp()),
         usages=usages,
         issuer=", ".join(dict.fromkeys(str(name) for name in names if name)),
-        own=own,
     )
 
 
