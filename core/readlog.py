@@ -18,6 +18,7 @@ PURPOSES = {
     "complaint": _("Penanganan pengaduan"),
     "day_list": _("Daftar harian fasilitas"),
     "draw": _("Pendaftaran undian"),
+    "waitlist": _("Pendaftaran daftar tunggu"),
     "partner": _("Pencatatan oleh fasilitas mitra"),
 }
 

@@ -283,6 +283,8 @@ REOFFER_DAYS = env.int("REOFFER_DAYS", default=21)
 # An offered place waits this long for an answer; in quiet hours (local) nobody is woken and the time starts afterwards.
 OFFER_MINUTES = env.int("OFFER_MINUTES", default=30)
 OFFER_LEAST_MINUTES = env.int("OFFER_LEAST_MINUTES", default=10)  # shorter than this is no offer
+# Of people without a phone, whom a kader or the desk put on the list and has to tell; never past 24 hours before.
+OFFER_BY_HAND_HOURS = env.int("OFFER_BY_HAND_HOURS", default=24)
 QUIET_FROM = time.fromisoformat(env("QUIET_FROM", default="21:00"))
 QUIET_UNTIL = time.fromisoformat(env("QUIET_UNTIL", default="06:00"))
 MISSED_OFFERS_LIMIT = env.int(

@@ -10,8 +10,6 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from core.formats import long_date
-from registration import nik
-from registration import services as registration
 from registration.models import Citizen
 from scheduling.draws import weights as draw_weights
 from scheduling.draws.queries import Prize
@@ -80,44 +78,6 @@ class EntryForm(WishForm):
         """The ticked members, in the order of the family page."""
         ticked = set(self.cleaned_data["warga"])
         return [one for key, one in self.members.items() if key in ticked]
-
-
-class PersonForm(forms.Form):
-    """One person as a kader or the desk names them: card number and birth date must belong together."""
-
-    identitas = forms.CharField(
-        label="NIK atau nomor sementara",
-        max_length=25,
-        required=False,
-        widget=forms.TextInput(attrs={"inputmode": "text", "autocomplete": "off", "spellcheck": "false"}),
-    )
-    lahir = forms.DateField(
-        label="Tanggal lahir", required=False, widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d")
-    )
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        for field in self.fields.values():
-            field.conditional = True  # type: ignore[attr-defined]  # both or neither: not called optional on the page
-
-    def clean(self) -> dict[str, Any]:
-        """Unknown and wrong give the same answer: this page tells nobody who is on record."""
-        data = super().clean() or {}
-        typed, born = data.get("identitas", "").strip(), data.get("lahir")
-        if not typed and not born:
-            return data
-        found = None
-        if typed and born:
-            found = registration.find_by_nik(nik.clean(typed)) or registration.find_by_temporary_code(typed)
-        if found is None or found.birth_date != born:
-            raise forms.ValidationError(
-                "Data tidak ditemukan: periksa nomor dan tanggal lahir. Bila belum terdaftar, daftarkan dulu warganya."
-            )
-        data["citizen"] = found
-        return data
-
-
-People = forms.formset_factory(PersonForm, extra=1, min_num=1, max_num=5, absolute_max=5)
 
 
 class CancelDrawForm(forms.Form):

@@ -6,6 +6,7 @@ whose day was closed or made smaller, the rest of a draw. Where it came from dec
 
 import uuid
 
+from django.conf import settings
 from django.db import models
 from django.db.models import F, Q
 from django.utils import timezone
@@ -65,6 +66,10 @@ class WaitlistEntry(models.Model):
     state = models.CharField("keadaan", max_length=10, choices=State, default=State.WAITING)
     joined_at = models.DateTimeField("masuk daftar", default=timezone.now)
     joined_via = models.CharField("melalui", max_length=10, default="web", db_comment="web, desk, kader, system.")
+    entered_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, blank=True, related_name="+",
+        db_index=False, verbose_name="dimasukkan oleh", db_comment="Desk or kader who answers for people without a phone.",
+    )  # fmt: skip
     ended_at = models.DateTimeField("selesai", null=True, blank=True)
     ended_because = models.CharField("selesai karena", max_length=10, choices=Because, blank=True, default="")
     missed_offers = models.PositiveSmallIntegerField("tawaran tidak dijawab", default=0)
@@ -86,6 +91,8 @@ class WaitlistEntry(models.Model):
                 name="waitlist_by_place",
                 condition=Q(state="waiting"),
             ),
+            # The few that staff put there, for their own list.
+            models.Index(fields=["entered_by"], name="waitlist_by_hand", condition=Q(entered_by__isnull=False)),
         ]
 
     def __str__(self) -> str:

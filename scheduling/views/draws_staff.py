@@ -6,6 +6,7 @@ from uuid import uuid5
 
 from django.contrib import messages
 from django.core.paginator import Paginator
+from django.db.models import Count
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
@@ -13,17 +14,16 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_safe
 
-from accounts.access import staff_required
-from core.readlog import log_read
+from accounts.access import StaffRequest, staff_required
 from scheduling import errors, flow, reports
 from scheduling.draws import notify as draw_notify
 from scheduling.draws import queries as draw_queries
 from scheduling.draws import run as draw_run
 from scheduling.draws import services as draws
 from scheduling.draws import weights as draw_weights
-from scheduling.draws.forms import CancelDrawForm, DrawForm, People, WishForm, next_full_hour
+from scheduling.draws.forms import CancelDrawForm, DrawForm, WishForm, next_full_hour
 from scheduling.models import Draw, DrawEntry
-from scheduling.views.requests import StaffRequest
+from scheduling.people import People, channel_of, citizens_of, log_reads
 
 PER_PAGE = 40
 CHANNELS = {"web": "Daring", "desk": "Meja", "kader": "Kader"}
@@ -78,7 +78,7 @@ def office_page(request: StaffRequest, draw_id: int) -> HttpResponse:
     draw = get_object_or_404(Draw.objects.select_related("programme", "created_by"), pk=draw_id)
     phase = draw.phase(timezone.now())
     counted = draw_queries.counts(draw)
-    outcomes = dict(draw.entries.values_list("outcome").annotate(n=draw_queries.Count("pk")))
+    outcomes = dict(draw.entries.values_list("outcome").annotate(n=Count("pk")))
     context = {
         "draw": draw,
         "phase": phase,
@@ -163,17 +163,16 @@ def desk_enter(request: StaffRequest, draw_id: int) -> HttpResponse:
     entry: DrawEntry | None = None
     problem = ""
     if data is not None and people.is_valid() and wish.is_valid():
-        citizens = list({row["citizen"].pk: row["citizen"] for row in people.cleaned_data if "citizen" in row}.values())
-        for citizen in citizens:
-            log_read(user=request.user, citizen_id=citizen.pk, purpose="draw", note=f"undian {draw.pk}")
+        citizens = citizens_of(people)
+        log_reads(request, citizens, "draw", f"undian {draw.pk}")
         try:
             entry = draws.enter(
-                draw_id=draw.pk, citizens=citizens, wishes=wish.wishes(), channel=_channel(request),
+                draw_id=draw.pk, citizens=citizens, wishes=wish.wishes(), channel=channel_of(request),
                 client_uuid=uuid5(flow.request_key(request), " ".join(str(one.public_id) for one in citizens)),
                 user=request.user,
             )  # fmt: skip
         except errors.BookingError as error:
-            problem = " ".join(error.messages)
+            problem = error.sentence
     context: dict[str, Any] = {
         "draw": draw, "is_open": is_open, "people": people, "wish": wish, "entry": entry, "problem_text": problem,
         "key": flow.request_key(request), "draws_at": draw_run.draws_at(draw),
@@ -181,6 +180,3 @@ def desk_enter(request: StaffRequest, draw_id: int) -> HttpResponse:
     has_errors = bool(problem) or (data is not None and entry is None)
     return render(request, "scheduling/draw_staff/enter.html", context, status=422 if has_errors else 200)
 
-
-def _channel(request: StaffRequest) -> str:
-    return "desk" if request.user.territory().can("desk.check_in") else "kader"

@@ -17,15 +17,9 @@ CITY = "kota"
 USUAL_DAYS, LONGEST_DAYS = 14, 60
 
 
-class WaitForm(forms.Form):
-    """For whom, what, where and until when; what the page before knew is filled in."""
+class SearchForm(forms.Form):
+    """What is sought, where and until when; what the page before knew is filled in."""
 
-    warga = forms.MultipleChoiceField(
-        label=_("Untuk siapa"),
-        widget=forms.CheckboxSelectMultiple,
-        help_text=_("Bila lebih dari satu, tempatnya dicarikan berdampingan untuk semua sekaligus."),
-        error_messages={"required": _("Pilih sedikitnya satu orang.")},
-    )
     program = forms.ChoiceField(label=_("Program"), error_messages={"required": _("Pilih programnya.")})
     tempat = forms.ChoiceField(
         label=_("Di mana"), help_text=_("Makin luas pilihannya, makin cepat ada tempat."), required=True
@@ -39,25 +33,22 @@ class WaitForm(forms.Form):
     )  # fmt: skip
 
     def __init__(
-        self, data: Any, *, members: list[Citizen], schedule: Schedule | None, programme: str, chosen: list[str],
-        account: CitizenAccount,
+        self, data: Any, *, schedule: Schedule | None = None, programme: str = "", home: str | None = None,
+        initial: dict[str, Any] | None = None,
     ) -> None:  # fmt: skip
-        """`members` of the family may be chosen and nobody else; `schedule` is the full one this came from."""
+        """`schedule` is the full one this came from; `home` a kecamatan to propose."""
         today = timezone.localdate()
         known = schedule.programme_id if schedule else programme
         first = max(schedule.date, today) if schedule else today
-        initial = {
-            "warga": chosen or ([str(members[0].public_id)] if len(members) == 1 else []),
+        proposal = {
             "program": known,
-            "tempat": f"f:{schedule.facility.code}" if schedule else f"k:{home_kecamatan(account) or ''}",
+            "tempat": f"f:{schedule.facility.code}" if schedule else f"k:{home or ''}",
             "vaksin": "",
             "dari": today,
             "sampai": min(first + timedelta(days=USUAL_DAYS), today + timedelta(days=LONGEST_DAYS)),
         }
-        super().__init__(data, initial=initial)
-        self.members = {str(one.public_id): one for one in members}
+        super().__init__(data, initial=proposal | (initial or {}))
         programmes = Programme.objects.filter(is_bookable=True).order_by("code")
-        self._choices("warga", [(key, one.full_name) for key, one in self.members.items()])
         self._choices("program", [(one.code, one.local_name) for one in programmes])
         self._choices("tempat", _places())
         vaccines = (
@@ -80,10 +71,9 @@ class WaitForm(forms.Form):
         return found
 
     def wanted(self) -> dict[str, Any]:
-        """The arguments of `waitlist.join`; only of a valid form."""
+        """The arguments of `waitlist.join` but for the people; only of a valid form."""
         kind, _colon, code = self.cleaned_data["tempat"].partition(":")
         return {
-            "citizens": [self.members[key] for key in self.cleaned_data["warga"]],
             "programme": self.cleaned_data["program"],
             "facility": Facility.objects.get(code=code) if kind == "f" else None,
             "kecamatan": Kecamatan.objects.get(code=code) if kind == "k" else None,
@@ -96,6 +86,34 @@ class WaitForm(forms.Form):
         field = self.fields[name]
         assert isinstance(field, forms.ChoiceField)
         field.choices = choices
+
+
+class WaitForm(SearchForm):
+    """For whom of the family as well."""
+
+    warga = forms.MultipleChoiceField(
+        label=_("Untuk siapa"),
+        widget=forms.CheckboxSelectMultiple,
+        help_text=_("Bila lebih dari satu, tempatnya dicarikan berdampingan untuk semua sekaligus."),
+        error_messages={"required": _("Pilih sedikitnya satu orang.")},
+    )
+    field_order = ("warga",)
+
+    def __init__(
+        self, data: Any, *, members: list[Citizen], schedule: Schedule | None, programme: str, chosen: list[str],
+        account: CitizenAccount,
+    ) -> None:  # fmt: skip
+        """`members` of the family may be chosen and nobody else."""
+        ticked = chosen or ([str(members[0].public_id)] if len(members) == 1 else [])
+        super().__init__(
+            data, schedule=schedule, programme=programme, home=home_kecamatan(account), initial={"warga": ticked}
+        )
+        self.members = {str(one.public_id): one for one in members}
+        self._choices("warga", [(key, one.full_name) for key, one in self.members.items()])
+
+    def wanted(self) -> dict[str, Any]:
+        """The arguments of `waitlist.join`; only of a valid form."""
+        return {"citizens": [self.members[key] for key in self.cleaned_data["warga"]]} | super().wanted()
 
 
 def _places() -> list[Any]:

@@ -17,6 +17,7 @@ from django.utils import timezone
 from core import outbox, sweeper
 from programmes.rules import Option
 from registration.models import Citizen
+from registration.queries import notification_phone
 from scheduling import capacity, eligibility, errors, families, places
 from scheduling.models import Appointment, Offer, Place, Schedule, Slot, WaitlistEntry, WaitlistMember
 from scheduling.waiting import statements as offer_statements
@@ -88,18 +89,22 @@ def offer_everywhere() -> int:
     return made
 
 
-def deadline(now: datetime, starts_at: datetime, source: str) -> tuple[datetime, datetime] | None:
+def deadline(
+    now: datetime, starts_at: datetime, source: str, *, by_hand: bool = False
+) -> tuple[datetime, datetime] | None:
     """When the message goes out and until when an offer made at `now` runs; None when there is no time to answer.
 
-    In quiet hours the message waits for their end and the time runs from there. A next dose has longer, but the last
-    day before the session belongs to others. A session that starts sooner ends the offer when it starts.
+    In quiet hours the message waits for their end and the time runs from there. A next dose has longer, and so has
+    `by_hand` an entry of people without a phone, whose kader or desk has to tell them; but the last day before the
+    session belongs to others. A session that starts sooner ends the offer when it starts.
     """
     tell_at = _after_quiet(now)
     until = tell_at + timedelta(minutes=settings.OFFER_MINUTES)
+    hours = settings.OFFER_BY_HAND_HOURS if by_hand else 0
     if source == WaitlistEntry.Source.NEXT_DOSE:
-        until = max(
-            until, min(tell_at + timedelta(hours=settings.NEXT_DOSE_OFFER_HOURS), starts_at - timedelta(hours=24))
-        )  # fmt: skip
+        hours = max(hours, settings.NEXT_DOSE_OFFER_HOURS)
+    if hours:
+        until = max(until, min(tell_at + timedelta(hours=hours), starts_at - timedelta(hours=24)))
     until = min(until, starts_at)
     return (tell_at, until) if until - tell_at >= timedelta(minutes=settings.OFFER_LEAST_MINUTES) else None
 
@@ -244,7 +249,8 @@ def _make(entry_id: int, schedule: Schedule, slot_id: int, size: int) -> bool:
     now = timezone.now()
     picked = families.pick(slot_id=slot_id, wanted=size, pools=(Place.Pool.OFFERED, Place.Pool.ONLINE), now=now)
     # A family may begin a session earlier than the chosen one.
-    times = deadline(now, Slot.objects.get(pk=picked[0].slot_id).starts_at, entry.source) if picked else None
+    starts_at = Slot.objects.get(pk=picked[0].slot_id).starts_at if picked else None
+    times = deadline(now, starts_at, entry.source, by_hand=_by_hand(entry)) if starts_at else None
     if times is None:
         return False
     tell_at, until = times
@@ -260,6 +266,14 @@ def _make(entry_id: int, schedule: Schedule, slot_id: int, size: int) -> bool:
     entry.save(update_fields=["state"])
     outbox.add_later("offer.made", tell_at, offer_id=offer.pk)
     return True
+
+
+def _by_hand(entry: WaitlistEntry) -> bool:
+    """Whether staff put the entry on the list and no message reaches any of its people."""
+    if entry.entered_by_id is None:
+        return False
+    members = entry.members.filter(is_active=True).select_related("citizen__account")
+    return not any(notification_phone(member.citizen) for member in members)
 
 
 def _count_down(windows: Sequence[Window], chosen: Window, size: int) -> None:

@@ -8,6 +8,7 @@ from uuid import UUID, uuid4
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
+from accounts.models import User
 from core import outbox, sweeper
 from programmes.models import Programme, Vaccine
 from regions.models import Facility, Kecamatan
@@ -40,10 +41,11 @@ def join(
     rank: int = 0,
     joined_via: str = "web",
     client_uuid: UUID | None = None,
+    user: User | None = None,
 ) -> WaitlistEntry:
     """Put one person, or a family that wants to be served together, on the list of one programme.
 
-    Without `facility` any of the `kecamatan`, without both any of the city; `first` to `last` are local dates. The same
+    `user` is the member of staff who does it for them. Without `facility` any of the `kecamatan`, without both any of the city; `first` to `last` are local dates. The same
     `client_uuid` returns the first answer. Raises AlreadyWaiting (with the entry) and AlreadyBooked (with the
     appointment), each with `citizen`, KeyBelongsToAnother, and ValueError without people.
     """
@@ -59,7 +61,7 @@ def join(
             entry = WaitlistEntry.objects.create(
                 programme_id=code, vaccine=vaccine, facility=facility, kecamatan=None if facility else kecamatan,
                 first_date=first, last_date=last, source=source, priority=WaitlistEntry.PRIORITY[source], rank=rank,
-                joined_via=joined_via, client_uuid=key,
+                joined_via=joined_via, client_uuid=key, entered_by=user,
             )  # fmt: skip
             # In one order for everybody, so that two families with a person in common cannot wait for each other.
             WaitlistMember.objects.bulk_create(
