@@ -87,7 +87,7 @@ class Handler(BaseHTTPRequestHandler):
                 self._service(unquote(url.path), raw, url.query)
         except _Unreadable:
             self.close_connection = True
-            self._send(400, b"", "text/plain")
+            self._send(400, b"", "text/plain", {"Connection": "close"})
         except _Hangup:
             self._hang_up()
 
