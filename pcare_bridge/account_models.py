@@ -9,6 +9,18 @@ from django.utils import timezone
 from core.fields import EncryptedTextField
 from regions.models import Facility
 
+# Which service, with its own address, breaker and account, a profile goes to.
+SERVICES = {"vaksinasi": "pcare", "kunjungan": "pcare", "satusehat": "satusehat"}
+SERVICE_NAMES = {"pcare": "PCare", "satusehat": "SATUSEHAT"}
+
+
+class Profile(models.TextChoices):
+    """The ways in which a dose is told to a service."""
+
+    VAKSINASI = "vaksinasi", "PCare Vaksinasi"
+    KUNJUNGAN = "kunjungan", "PCare Kunjungan"
+    SATUSEHAT = "satusehat", "SATUSEHAT"
+
 
 def default_profiles() -> list[str]:
     """What a new account delivers to."""
@@ -37,6 +49,10 @@ class Account(models.Model):
     @property
     def is_paused(self) -> bool:
         return bool(self.pause_class)
+
+    @property
+    def service_name(self) -> str:
+        return SERVICE_NAMES[self.service]
 
 
 class FacilityAccount(Account):
@@ -113,5 +129,4 @@ class ProfileSwitch(models.Model):
     @property
     def label(self) -> str:
         """What it stops, in words."""
-        names = {"vaksinasi": "PCare Vaksinasi", "kunjungan": "PCare Kunjungan", "satusehat": "SATUSEHAT"}
-        return f"{names[self.profile]}, {self.facility or 'semua fasilitas'}"
+        return f"{Profile(self.profile).label}, {self.facility or 'semua fasilitas'}"

@@ -9,10 +9,12 @@ from django.core.exceptions import ValidationError
 from django.utils import timezone
 
 from accounts.models import Membership, User
+from core.formats import mask_nik
 from pcare_bridge import planning
 from pcare_bridge.errors import ERROR_CLASSES
-from pcare_bridge.models import SERVICES, Delivery, FacilityAccount, SatusehatAccount
+from pcare_bridge.models import SERVICES, Delivery, FacilityAccount, SatusehatAccount, VaccineCode
 from regions.models import Facility
+from registration.models import Citizen
 
 CLASS_CHOICES = [(item.key, item.title) for item in ERROR_CLASSES.values()]
 
@@ -86,6 +88,70 @@ class HandOverForm(forms.Form):
         field = self.fields["to"]
         assert isinstance(field, forms.ModelChoiceField)
         field.queryset = people
+
+
+class PersonForm(forms.Form):
+    """The person as a card says; the field that was refused stands first and says why."""
+
+    nik = forms.CharField(
+        label="NIK", required=False, max_length=25,
+        widget=forms.TextInput(attrs={"inputmode": "numeric", "autocomplete": "off", "spellcheck": "false"}),
+    )  # fmt: skip
+    full_name = forms.CharField(label="Nama lengkap", max_length=100)
+    birth_date = forms.DateField(
+        label="Tanggal lahir", widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d")
+    )
+    sex = forms.ChoiceField(label="Jenis kelamin", choices=Citizen.Sex.choices, widget=forms.RadioSelect)
+    contact_phone = forms.CharField(
+        label="Telepon", required=False, max_length=25, widget=forms.TextInput(attrs={"inputmode": "tel"})
+    )
+    seen = forms.BooleanField(
+        label="Sudah dicocokkan dengan KTP, KK, atau KIA",
+        error_messages={"required": "Cocokkan dulu dengan kartu orangnya."},
+    )
+
+    def __init__(self, data: Any, citizen: Citizen, wrong: str) -> None:
+        super().__init__(data, initial={name: getattr(citizen, name) or "" for name in self.PLAIN})
+        self.citizen = citizen
+        held = f"Tercatat {mask_nik(citizen.nik)}. Kosongkan bila tidak berubah." if citizen.nik else "Belum ada."
+        self.fields["nik"].help_text = held
+        self.fields["nik"].required = wrong == "nik" and not citizen.nik
+        for name in ("nik", "contact_phone"):
+            vars(self.fields[name])["conditional"] = True
+        if wrong in self.fields:
+            self.order_fields([wrong])
+            self.fields[wrong].widget.attrs["autofocus"] = True
+
+    PLAIN = ("full_name", "birth_date", "sex", "contact_phone")
+
+    def changes(self) -> dict[str, Any]:
+        """Only what differs from the record."""
+        data = {name: self.cleaned_data[name] for name in self.PLAIN}
+        found = {name: value for name, value in data.items() if value != (getattr(self.citizen, name) or "")}
+        if self.cleaned_data["nik"]:
+            found["nik"] = self.cleaned_data["nik"]
+        return found
+
+
+class CodesForm(forms.ModelForm):
+    """What the services call one vaccine."""
+
+    class Meta:
+        model = VaccineCode
+        fields = ["code", "kfa_group", "cvx_code", "diagnosis_code"]
+
+    def __init__(self, *args: Any, wrong: str = "", **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["code"].label = "Kode produk KFA (kdVaksin)"
+        self.fields["code"].help_text = "93 dan enam angka, dari katalog KFA."
+        self.fields["kfa_group"].help_text = "VG dan tiga angka; untuk SATUSEHAT."
+        self.fields["cvx_code"].help_text = "Untuk SATUSEHAT."
+        self.fields["diagnosis_code"].help_text = "ICD-10 kunjungan imunisasi, misalnya Z23.2; untuk PCare Kunjungan."
+        for name in ("kfa_group", "cvx_code", "diagnosis_code"):
+            vars(self.fields[name])["conditional"] = True
+        if wrong in self.fields:
+            self.order_fields([wrong])
+            self.fields[wrong].widget.attrs["autofocus"] = True
 
 
 class AccountForm(forms.ModelForm):

@@ -10,18 +10,38 @@ from django.db.models import Q
 from django.utils import timezone
 
 from core.leases import LeasedQuerySet, LeasedRow
-from pcare_bridge.account_models import Account, FacilityAccount, ProfileSwitch, SatusehatAccount, default_profiles
+from pcare_bridge.account_models import (
+    SERVICE_NAMES,
+    SERVICES,
+    Account,
+    FacilityAccount,
+    Profile,
+    ProfileSwitch,
+    SatusehatAccount,
+    default_profiles,
+)
 from pcare_bridge.errors import ERROR_CLASSES
 from programmes.models import Vaccine
 from regions.models import Facility
 from vaccination.models import Immunization
 
-# Which service, with its own address, breaker and account, a profile goes to.
-SERVICES = {"vaksinasi": "pcare", "kunjungan": "pcare", "satusehat": "satusehat"}
-SERVICE_NAMES = {"pcare": "PCare", "satusehat": "SATUSEHAT"}
 __all__ = [
-    "Account", "Delivery", "DeliveryAttempt", "DeliveryQuerySet", "Difference", "FacilityAccount", "FileBatch",
-    "Incident", "ProfileSwitch", "Reconciliation", "RetryRun", "SatusehatAccount", "Upstream", "VaccineCode",
+    "SERVICES",
+    "SERVICE_NAMES",
+    "Account",
+    "Delivery",
+    "DeliveryAttempt",
+    "DeliveryQuerySet",
+    "Difference",
+    "FacilityAccount",
+    "FileBatch",
+    "Incident",
+    "ProfileSwitch",
+    "Reconciliation",
+    "RetryRun",
+    "SatusehatAccount",
+    "Upstream",
+    "VaccineCode",
     "default_profiles",
 ]  # fmt: skip
 OPEN_STATES = ("waiting", "in_flight", "held", "paused")
@@ -142,10 +162,7 @@ class Delivery(LeasedRow):
         (SUPERSEDED, "Diganti koreksi"),
     ]
 
-    class Profile(models.TextChoices):
-        VAKSINASI = "vaksinasi", "PCare Vaksinasi"
-        KUNJUNGAN = "kunjungan", "PCare Kunjungan"
-        SATUSEHAT = "satusehat", "SATUSEHAT"
+    Profile = Profile
 
     class Operation(models.TextChoices):
         CREATE = "create", "kirim"

@@ -1,20 +1,25 @@
 """What the queue and each dose look like, for citizens, desk, health office and the public."""
 
-import math
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from django.conf import settings
 from django.db.models import Count, Min, Q
 from django.utils import timezone
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import User
-from core.formats import number
-from pcare_bridge import health
+from pcare_bridge import accounts
 from pcare_bridge.errors import ERROR_CLASSES, ErrorClass
-from pcare_bridge.models import OPEN_STATES, Delivery, FacilityAccount, Incident, ProfileSwitch, Upstream
+from pcare_bridge.models import (
+    OPEN_STATES,
+    SERVICE_NAMES,
+    Delivery,
+    FacilityAccount,
+    ProfileSwitch,
+    RetryRun,
+    SatusehatAccount,
+)
 from regions.models import Facility
 from vaccination.models import Immunization
 
@@ -37,6 +42,7 @@ class DeliveryState:
     since: datetime | None = None
     accepted_at: datetime | None = None
     delivery: Delivery | None = None
+    service_name: str = SERVICE_NAMES["pcare"]
 
 
 def state_of(immunization_id: int) -> DeliveryState | None:
@@ -47,11 +53,24 @@ def state_of(immunization_id: int) -> DeliveryState | None:
 
 def state_of_row(immunization: Immunization) -> DeliveryState:
     """The state of one dose; costs no query when `deliveries` was prefetched."""
+    last = _last_by_profile(immunization)
+    return _of_delivery(min(last, key=_urgency)) if last else _without_delivery(immunization)
+
+
+def states_by_service(immunization: Immunization) -> list[DeliveryState]:
+    """How far one dose is on its way to each service, PCare first; never empty, no query when prefetched."""
+    last = _last_by_profile(immunization)
+    found = []
+    for service in SERVICE_NAMES:
+        mine = [row for row in last if row.service == service]
+        if mine:
+            found.append(_of_delivery(min(mine, key=_urgency)))
+    return found or [_without_delivery(immunization)]
+
+
+def _last_by_profile(immunization: Immunization) -> list[Delivery]:
     rows = sorted(immunization.deliveries.all(), key=lambda row: (row.operation == "withdraw", row.created_at))
-    last = {row.profile: row for row in rows}
-    if not last:
-        return _without_delivery(immunization)
-    return _of_delivery(min(last.values(), key=_urgency))
+    return list({row.profile: row for row in rows}.values())
 
 
 def _urgency(delivery: Delivery) -> int:
@@ -73,25 +92,24 @@ def _of_delivery(delivery: Delivery) -> DeliveryState:
     label = delivery.get_state_display()
     error = ERROR_CLASSES.get(delivery.error_class)
     error = error.about(delivery.service_name) if error else None
-    ministry = delivery.service == "satusehat"
+    named = {"service": delivery.service_name}
     state = DeliveryState(
         "wait",
-        _("Menunggu SATUSEHAT") if ministry else _("Menunggu PCare"),
+        _("Menunggu %(service)s") % named,
         WAIT_SENTENCE,
         label,
         error.sentence if error else "Dikirim sendiri oleh sistem.",
         since=delivery.created_at,
         delivery=delivery,
+        service_name=delivery.service_name,
     )
     match delivery.state:
         case Delivery.SENT:
             return replace(
                 state,
                 kind="ok",
-                text=_("Diterima SATUSEHAT") if ministry else _("Diterima PCare"),
-                sentence=_("Dosis ini sudah tercatat di SATUSEHAT.")
-                if ministry
-                else _("Dosis ini sudah tercatat di PCare."),
+                text=_("Diterima %(service)s") % named,
+                sentence=_("Dosis ini sudah tercatat di %(service)s.") % named,
                 staff_sentence=f"Nomor {delivery.service_name} {delivery.upstream_number}.",
                 accepted_at=delivery.finished_at,
             )
@@ -100,16 +118,17 @@ def _of_delivery(delivery: Delivery) -> DeliveryState:
                 state,
                 kind="ok",
                 text=_("Dilaporkan petugas"),
-                sentence=_("Petugas melaporkan dosis ini ke PCare dengan cara lain."),
+                sentence=_("Petugas melaporkan dosis ini ke %(service)s dengan cara lain.") % named,
                 staff_sentence=delivery.note,
                 accepted_at=delivery.finished_at,
             )
         case Delivery.REFUSED:
+            sentence = _("%(service)s meminta data diperiksa. Petugas menanganinya; sertifikat Anda tetap berlaku.")
             return replace(
                 state,
                 kind="stop",
                 text=_("Diperiksa petugas"),
-                sentence=_("PCare meminta data diperiksa. Petugas menanganinya; sertifikat Anda tetap berlaku."),
+                sentence=sentence % named,
                 staff_text=error.title if error else label,
                 staff_sentence=_todo(delivery, error),
             )
@@ -130,7 +149,7 @@ def _without_delivery(immunization: Immunization) -> DeliveryState:
     fresh = timezone.now() - immunization.recorded_at < JUST_RECORDED
     if immunization.status == Immunization.Status.COMPLETED and immunization.is_primary_source and fresh:
         return DeliveryState(
-            "wait", _("Menunggu PCare"),
+            "wait", _("Menunggu %(service)s") % {"service": SERVICE_NAMES["pcare"]},
             WAIT_SENTENCE,
             "Menunggu PCare", "Dikirim sendiri oleh sistem.", since=immunization.recorded_at,
         )  # fmt: skip
@@ -141,134 +160,103 @@ def _without_delivery(immunization: Immunization) -> DeliveryState:
 
 
 @dataclass(frozen=True)
-class ServiceState:
-    """How PCare is doing, for the public page and the banners."""
-
-    configured: bool
-    is_down: bool
-    since: datetime | None
-    waiting: int
-    oldest: datetime | None
-    last_success_at: datetime | None
-    per_minute: float
-    done_at: datetime | None
-    clock_difference: int | None
-    stopped: str
-
-    @property
-    def forecast(self) -> str:
-        """1.240 menunggu, 40/menit, selesai sekitar 11.30."""
-        words = [f"{number(self.waiting)} menunggu", f"{number(round(self.per_minute))}/menit"]
-        if self.done_at:
-            words.append(f"selesai sekitar {timezone.localtime(self.done_at):%H.%M}")
-        elif self.waiting:
-            words.append("selesai setelah tersambung lagi")
-        return ", ".join(words)
-
-    @property
-    def clock_is_off(self) -> bool:
-        return abs(self.clock_difference or 0) > 60
-
-
-def service_state() -> ServiceState:
-    """The state now; four cheap queries."""
-    upstream = health.upstream()
-    now = timezone.now()
-    queue = Delivery.objects.open().aggregate(count=Count("pk"), oldest=Min("created_at"))
-    window = timedelta(minutes=10)
-    recent = Delivery.objects.filter(state=Delivery.SENT, finished_at__gte=now - window).count()
-    per_minute = recent / (window.total_seconds() / 60)
-    is_down = bool(upstream and upstream.is_down)
-    return ServiceState(
-        configured=upstream is not None,
-        is_down=is_down,
-        since=upstream.changed_at if upstream else None,
-        waiting=queue["count"],
-        oldest=queue["oldest"],
-        last_success_at=upstream.last_success_at if upstream else None,
-        per_minute=per_minute,
-        done_at=None if is_down or upstream is None else _forecast(queue["count"], per_minute, now),
-        clock_difference=upstream.clock_difference_seconds if upstream else None,
-        stopped=upstream.paused_reason if upstream else "",
-    )
-
-
-def _forecast(waiting: int, per_minute: float, now: datetime) -> datetime | None:
-    """When the queue will be empty at the pace of the last minutes, at best the permitted rate."""
-    if not waiting:
-        return None
-    permitted = settings.PCARE_PER_SECOND * 60 or 600
-    pace = min(permitted, max(per_minute, permitted / 2))
-    return now + timedelta(minutes=math.ceil(waiting / pace))
-
-
-@dataclass(frozen=True)
-class Bar:
-    """Deliveries that arrived in ten minutes; place and height in the units of the chart."""
-
-    begins: datetime
-    count: int
-    x: int
-    y: int
-    height: int
-
-
-CHART_WIDTH, CHART_HEIGHT, BAR_WIDTH = 720, 120, 20
-SLOT = timedelta(minutes=10)
-
-
-def rate(now: datetime | None = None) -> list[Bar]:
-    """What arrived in each ten minutes of the last six hours, oldest first; one query over recent rows."""
-    now = now or timezone.now()
-    slots = CHART_WIDTH // BAR_WIDTH
-    first = now - slots * SLOT
-    counts = [0] * slots
-    arrived = Delivery.objects.filter(state=Delivery.SENT, finished_at__gt=first, finished_at__lte=now)
-    for moment in arrived.values_list("finished_at", flat=True):
-        assert moment is not None
-        counts[min(int((moment - first) / SLOT), slots - 1)] += 1
-    most = max(counts) or 1
-    heights = [round(count / most * CHART_HEIGHT) for count in counts]
-    return [
-        Bar(first + at * SLOT, count, at * BAR_WIDTH, CHART_HEIGHT - height, height)
-        for at, (count, height) in enumerate(zip(counts, heights, strict=True))
-    ]
-
-
-def incidents(days: int = 90) -> list[Incident]:
-    """Outages of the last days, newest first."""
-    address = settings.PCARE_BASE_URL.rstrip("/")
-    since = timezone.now() - timedelta(days=days)
-    return list(Incident.objects.filter(upstream__base_url=address, began_at__gte=since)[:100])
-
-
-@dataclass(frozen=True)
 class ClassRow:
-    """One line of the list by error class."""
+    """One line of the list by cause: what happened, at which service, who does what about it."""
 
     error: ErrorClass
+    service: str
     state: str
     state_text: str
     count: int
     oldest: datetime
 
+    @property
+    def service_name(self) -> str:
+        return SERVICE_NAMES[self.service]
+
+    @property
+    def can_go_again(self) -> bool:
+        """Whether the whole line may be sent again now; a paused account is repaired instead."""
+        return self.state in (Delivery.REFUSED, Delivery.WAITING)
+
 
 def by_class(user: object) -> list[ClassRow]:
-    """Deliveries that carry an error, by class and state, the ones for people first."""
+    """Deliveries that carry an error, by service, class and state, the ones for people first."""
+    lines = [line for service in SERVICE_NAMES for line in _by_class(user, service)]
+    return sorted(lines, key=lambda line: (line.state != Delivery.REFUSED, -line.count))
+
+
+def _by_class(user: object, service: str) -> list[ClassRow]:
     rows = (
         Delivery.objects.visible_to(user)
-        .filter(state__in=[*OPEN_STATES, Delivery.REFUSED])
+        .filter(state__in=[*OPEN_STATES, Delivery.REFUSED], profile__in=accounts.profiles_of(service))
         .exclude(error_class="")
         .values("state", "error_class")
         .annotate(count=Count("pk"), oldest=Min("created_at"))
     )
     names = dict(Delivery.STATES)
-    lines = [
-        ClassRow(ERROR_CLASSES[row["error_class"]], row["state"], names[row["state"]], row["count"], row["oldest"])
+    return [
+        ClassRow(
+            ERROR_CLASSES[row["error_class"]].about(SERVICE_NAMES[service]),
+            service,
+            row["state"],
+            names[row["state"]].replace("PCare", SERVICE_NAMES[service]),
+            row["count"],
+            row["oldest"],
+        )
         for row in rows
         if row["error_class"] in ERROR_CLASSES
     ]
-    return sorted(lines, key=lambda line: (line.state != Delivery.REFUSED, -line.count))
+
+
+@dataclass(frozen=True)
+class RunProgress:
+    """One "send all again" and how far it is; `left` is still on its way."""
+
+    run: RetryRun
+    error: ErrorClass
+    total: int
+    arrived: int
+    refused: int
+
+    @property
+    def left(self) -> int:
+        return self.total - self.arrived - self.refused
+
+    @property
+    def finished(self) -> int:
+        return self.arrived + self.refused
+
+
+RECENT_RUN = timedelta(hours=12)
+
+
+def retry_runs(user: User) -> list[RunProgress]:
+    """The latest whole classes sent again, newest first, with what became of each; one query."""
+    mine = Q(deliveries__facility__in=Facility.objects.visible_to(user))
+    done = Q(deliveries__state__in=[Delivery.SENT, Delivery.REPORTED, Delivery.WITHDRAWN, Delivery.SUPERSEDED])
+    rows = (
+        RetryRun.objects.filter(asked_at__gte=timezone.now() - RECENT_RUN)
+        .select_related("asked_by")
+        .annotate(
+            total=Count("deliveries", filter=mine),
+            arrived=Count("deliveries", filter=mine & done),
+            refused=Count("deliveries", filter=mine & Q(deliveries__state=Delivery.REFUSED)),
+        )
+        .filter(total__gt=0)
+        .order_by("-asked_at")[:3]
+    )
+    return [
+        RunProgress(
+            row,
+            ERROR_CLASSES[row.error_class].about(SERVICE_NAMES[row.service]),
+            row.total,
+            row.arrived,
+            row.refused,
+        )
+        for row in rows
+        if row.error_class in ERROR_CLASSES
+    ]
 
 
 def by_state(user: object) -> list[tuple[str, str, int]]:
@@ -279,25 +267,17 @@ def by_state(user: object) -> list[tuple[str, str, int]]:
     return [(state, name, counts[state]) for state, name in Delivery.STATES if counts.get(state)]
 
 
-def troubled_accounts(user: object) -> list[FacilityAccount]:
-    """Paused accounts of the user's facilities."""
-    return list(
-        FacilityAccount.objects.filter(facility__in=Facility.objects.visible_to(user), is_active=True)
-        .exclude(pause_class="")
-        .select_related("facility")
-    )
+def troubled_accounts(user: object) -> list[FacilityAccount | SatusehatAccount]:
+    """Paused accounts of the user's facilities, at whichever service."""
+    mine = Facility.objects.visible_to(user)
+    found: list[FacilityAccount | SatusehatAccount] = []
+    for model in accounts.ACCOUNT_MODELS.values():
+        rows = model._default_manager.filter(facility__in=mine, is_active=True).exclude(pause_class="")
+        found += rows.select_related("facility")
+    return found
 
 
 def stopped_profiles(user: User) -> list[ProfileSwitch]:
     """Profiles a person stopped everywhere or at a facility of the user."""
     mine = Q(facility__isnull=True) | Q(facility__in=Facility.objects.visible_to(user))
     return list(ProfileSwitch.objects.filter(mine).exclude(stopped_reason="").select_related("facility"))
-
-
-def is_down_now() -> tuple[bool, datetime | None, int]:
-    """Whether PCare is down, since when, and how many doses wait; one query while it is up."""
-    address = settings.PCARE_BASE_URL.rstrip("/")
-    upstream = Upstream.objects.filter(base_url=address).first() if address else None
-    if upstream is None or not upstream.is_down:
-        return False, None, 0
-    return True, upstream.changed_at, Delivery.objects.open().count()

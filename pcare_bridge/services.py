@@ -8,29 +8,63 @@ from django.utils import timezone
 
 from accounts.models import User
 from core import sweeper
-from pcare_bridge import conf, deadlines, health, settling
-from pcare_bridge.models import Account, Delivery, DeliveryAttempt, DeliveryQuerySet, ProfileSwitch, Upstream
+from pcare_bridge import accounts, conf, deadlines, health, settling
+from pcare_bridge.models import (
+    Account,
+    Delivery,
+    DeliveryAttempt,
+    DeliveryQuerySet,
+    ProfileSwitch,
+    RetryRun,
+    Upstream,
+)
 from regions.models import Facility
 
+BATCH = 2000  # rows in one statement of a whole class
 NOTE_MISSING = "Tulis catatan: apa yang dilakukan dan oleh siapa."
 
 
 @transaction.atomic
 def retry(deliveries: DeliveryQuerySet, by: User) -> int:
-    """Send refused or waiting deliveries again now, with their patience renewed; returns how many."""
+    """Send refused or waiting deliveries again now, with their patience renewed; returns how many.
+
+    Locks: the deliveries.
+    """
+    return len(_send_again(deliveries, by))
+
+
+@transaction.atomic
+def retry_class(error_class: str, service: str, by: User) -> int:
+    """The same for everything of one cause at one service in the person's territory, kept together for its progress.
+
+    The workers send it, whether or not anybody looks on; returns how many. Locks: the deliveries.
+    """
+    profiles = accounts.profiles_of(service)
+    rows = _send_again(Delivery.objects.visible_to(by).filter(error_class=error_class, profile__in=profiles), by)
+    if rows:
+        run = RetryRun.objects.create(service=service, error_class=error_class, asked_by=by)
+        member = RetryRun.deliveries.through
+        member.objects.bulk_create((member(retryrun_id=run.pk, delivery_id=pk) for pk in rows), batch_size=BATCH)
+    return len(rows)
+
+
+def _send_again(deliveries: DeliveryQuerySet, by: User) -> list[UUID]:
+    # In order of the key, as everybody who locks several: two who press at once wait instead of blocking each other.
     rows = list(
         deliveries.filter(state__in=[Delivery.REFUSED, Delivery.WAITING])
-        .select_for_update()
+        .order_by("pk")
+        .select_for_update(of=("self",))
         .values_list("pk", flat=True)
     )
-    Delivery.objects.filter(pk__in=rows).update(
-        state=Delivery.WAITING, available_at=timezone.now(), attempts=0, first_attempt_at=None, finished_at=None
-    )
-    # Somebody may have uploaded the file all the same: look before writing.
-    Delivery.objects.filter(pk__in=rows, error_class__in=("in_file", "file_refused")).update(outcome_unknown=True)
+    now = timezone.now()
+    for at in range(0, len(rows), BATCH):
+        some = Delivery.objects.filter(pk__in=rows[at : at + BATCH])
+        # Somebody may have uploaded the file all the same: look before writing.
+        some.filter(error_class__in=("in_file", "file_refused")).update(outcome_unknown=True)
+        some.update(state=Delivery.WAITING, available_at=now, attempts=0, first_attempt_at=None, finished_at=None)
     _log(rows, "retry", "Kirim ulang diminta", by)
     transaction.on_commit(sweeper.wake, robust=True)
-    return len(rows)
+    return rows
 
 
 def release_identified() -> int:
@@ -96,14 +130,15 @@ def _open(delivery_id: UUID) -> Delivery:
 
 def _log(rows: list[UUID], outcome: str, message: str, by: User) -> None:
     DeliveryAttempt.objects.bulk_create(
-        DeliveryAttempt(delivery_id=pk, outcome=outcome, message=message[:300], actor=by) for pk in rows
+        (DeliveryAttempt(delivery_id=pk, outcome=outcome, message=message[:300], actor=by) for pk in rows),
+        batch_size=BATCH,
     )
 
 
-def stop(reason: str) -> None:
-    """Stop all sending until `go_on`; what is under way finishes."""
-    health.upstream()
-    Upstream.objects.filter(base_url=conf.base_url()).update(paused_reason=reason)
+def stop(reason: str, service: str = "pcare") -> None:
+    """Stop all sending to a service until `go_on`; what is under way finishes."""
+    health.upstream(service)
+    Upstream.objects.filter(base_url=conf.base_url(service)).update(paused_reason=reason)
 
 
 def stop_profile(profile: str, facility: Facility | None, reason: str, by: User) -> ProfileSwitch:
@@ -122,7 +157,7 @@ def release_profile(switch: ProfileSwitch) -> None:
     sweeper.wake()
 
 
-def go_on() -> None:
-    """Let sending go on."""
-    Upstream.objects.filter(base_url=conf.base_url()).update(paused_reason="")
+def go_on(service: str = "pcare") -> None:
+    """Let sending to a service go on."""
+    Upstream.objects.filter(base_url=conf.base_url(service)).update(paused_reason="")
     sweeper.wake()

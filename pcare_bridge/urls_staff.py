@@ -1,6 +1,6 @@
 from django.urls import path
 
-from pcare_bridge import views_accounts, views_files, views_reconciliation, views_staff
+from pcare_bridge import views_accounts, views_files, views_reconciliation, views_repair, views_staff
 
 app_name = "pcare"
 urlpatterns = [
@@ -25,4 +25,5 @@ urlpatterns = [
     path("dinkes/pcare/<uuid:delivery_id>/kirim-ulang/", views_staff.retry, name="retry"),
     path("dinkes/pcare/<uuid:delivery_id>/serahkan/", views_staff.hand_over, name="hand_over"),
     path("dinkes/pcare/<uuid:delivery_id>/dilaporkan/", views_staff.mark_reported, name="mark_reported"),
+    path("petugas/kiriman/<uuid:delivery_id>/", views_repair.mend, name="mend"),
 ]

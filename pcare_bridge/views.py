@@ -1,4 +1,4 @@
-"""`/status/`: how the portal and PCare are doing, for everybody, from one snapshot."""
+"""`/status/`: how the portal and the services it reports to are doing, for everybody, from one snapshot."""
 
 from django.http import HttpRequest, HttpResponse
 from django.template.loader import render_to_string
@@ -6,13 +6,13 @@ from django.utils import timezone
 from django.views.decorators.http import require_safe
 
 from core.snapshot import Snapshot, snapshot_response
-from pcare_bridge import queries
+from pcare_bridge import outlook
 
 
 def _build(request: HttpRequest) -> bytes:
     context = {
-        "state": queries.service_state(),
-        "incidents": queries.incidents(),
+        "states": outlook.service_states(),
+        "incidents": outlook.incidents(),
         "now": timezone.now(),
         "page_path": request.path,
     }

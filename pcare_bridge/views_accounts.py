@@ -4,16 +4,16 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.contrib import messages
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from accounts.access import staff_required
-from pcare_bridge import planning, services
+from accounts.access import StaffRequest, staff_required
+from pcare_bridge import planning, repair, services
 from pcare_bridge.errors import ERROR_CLASSES, ErrorClass
 from pcare_bridge.forms import AccountForm, SatusehatForm
-from pcare_bridge.models import FacilityAccount, SatusehatAccount
+from pcare_bridge.models import Account, FacilityAccount, SatusehatAccount
 from regions.models import Facility
 
 # PCare passwords are renewed at most every two months (PROTOCOL section 3): warn before.
@@ -31,14 +31,14 @@ class AccountLine:
     satusehat: SatusehatAccount | None = None
 
 
-def _visible(request: HttpRequest, account_id: int) -> FacilityAccount:
+def _visible(request: StaffRequest, account_id: int) -> FacilityAccount:
     rows = FacilityAccount.objects.filter(facility__in=Facility.objects.visible_to(request.user))
     return get_object_or_404(rows.select_related("facility"), pk=account_id)
 
 
 @require_GET
 @staff_required("pcare.view")
-def accounts(request: HttpRequest) -> HttpResponse:
+def accounts(request: StaffRequest) -> HttpResponse:
     """All accounts of the territory, those in trouble first, and the facilities without one."""
     mine = Facility.objects.visible_to(request.user).filter(is_active=True)
     rows = FacilityAccount.objects.filter(facility__in=mine).select_related("facility").order_by("facility__name")
@@ -62,15 +62,13 @@ def accounts(request: HttpRequest) -> HttpResponse:
 
 @require_http_methods(["GET", "POST"])
 @staff_required("pcare.manage", fresh=True)
-def account(request: HttpRequest, account_id: int) -> HttpResponse:
+def account(request: StaffRequest, account_id: int) -> HttpResponse:
     """Change one account; saving lets its queue go on and takes up doses recorded while it was off."""
     row = _visible(request, account_id)
     form = AccountForm(request.POST or None, instance=row)
     if request.method == "POST" and form.is_valid():
         saved = form.save()
-        freed = services.resume(saved) if saved.is_active else 0
-        added = planning.backfill(saved) if saved.is_active else 0
-        messages.success(request, f"Akun disimpan. {freed + added} kiriman dilanjutkan.")
+        messages.success(request, f"Akun disimpan. {_go_on(request, saved)} kiriman dilanjutkan.")
         return redirect("pcare:accounts")
     return render(
         request,
@@ -80,9 +78,16 @@ def account(request: HttpRequest, account_id: int) -> HttpResponse:
     )
 
 
+def _go_on(request: StaffRequest, account: Account) -> int:
+    """Let the account's queue run, take up what was recorded while it was off, send again what lacked its fields."""
+    if not account.is_active:
+        return 0
+    return services.resume(account) + planning.backfill(account) + repair.after_account(account, request.user)
+
+
 @require_POST
 @staff_required("pcare.manage")
-def resume(request: HttpRequest, account_id: int) -> HttpResponse:
+def resume(request: StaffRequest, account_id: int) -> HttpResponse:
     """Let a paused account try again."""
     row = _visible(request, account_id)
     freed = services.resume(row)
@@ -92,16 +97,14 @@ def resume(request: HttpRequest, account_id: int) -> HttpResponse:
 
 @require_http_methods(["GET", "POST"])
 @staff_required("pcare.manage", fresh=True)
-def satusehat(request: HttpRequest, account_id: int) -> HttpResponse:
+def satusehat(request: StaffRequest, account_id: int) -> HttpResponse:
     """The same facility's account at SATUSEHAT, made on first saving."""
     facility = _visible(request, account_id).facility
     row = SatusehatAccount.objects.filter(facility=facility).first() or SatusehatAccount(facility=facility)
     form = SatusehatForm(request.POST or None, instance=row)
     if request.method == "POST" and form.is_valid():
         saved = form.save()
-        freed = services.resume(saved) if saved.is_active else 0
-        added = planning.backfill(saved) if saved.is_active else 0
-        messages.success(request, f"Akun SATUSEHAT disimpan. {freed + added} kiriman dilanjutkan.")
+        messages.success(request, f"Akun SATUSEHAT disimpan. {_go_on(request, saved)} kiriman dilanjutkan.")
         return redirect("pcare:accounts")
     error = ERROR_CLASSES.get(row.pause_class)
     context = {"form": form, "account": row, "error": error.about("SATUSEHAT") if error else None, "satusehat": True}

@@ -14,10 +14,10 @@ from accounts.access import staff_required
 from accounts.models import User
 from core.crypto import blind_index
 from core.readlog import log_read
-from pcare_bridge import deadlines, queries, services
+from pcare_bridge import deadlines, outlook, queries, services
 from pcare_bridge.errors import ERROR_CLASSES
 from pcare_bridge.forms import FilterForm, HandOverForm, NikForm, ReportForm, SwitchForm
-from pcare_bridge.models import OPEN_STATES, Delivery, DeliveryQuerySet
+from pcare_bridge.models import OPEN_STATES, SERVICE_NAMES, Delivery, DeliveryQuerySet
 from registration.models import Citizen
 
 PAGE = 50
@@ -44,12 +44,13 @@ def queue(request: HttpRequest) -> HttpResponse:
 
 def _overview(request: HttpRequest) -> dict[str, Any]:
     return {
-        "state": queries.service_state(),
+        "services": outlook.service_states(),
         "states": queries.by_state(request.user),
         "classes": queries.by_class(request.user),
         "accounts": queries.troubled_accounts(request.user),
         "may_manage": _user(request).territory().can("pcare.manage"),
-        "bars": queries.rate(),
+        "bars": outlook.rate(),
+        "runs": queries.retry_runs(_user(request)),
         "late": deadlines.would_miss(_user(request))[:50],
         "switches": queries.stopped_profiles(_user(request)),
         "switch_form": SwitchForm(None, request.user),
@@ -139,13 +140,16 @@ def retry(request: HttpRequest, delivery_id: UUID) -> HttpResponse:
 @require_POST
 @staff_required("pcare.manage")
 def retry_class(request: HttpRequest) -> HttpResponse:
-    """Send everything of one cause again."""
-    key = request.POST.get("galat", "")
-    if key not in ERROR_CLASSES:
+    """Send everything of one cause at one service again; the page then shows how far that is."""
+    key, service = request.POST.get("galat", ""), request.POST.get("layanan", "pcare")
+    if key not in ERROR_CLASSES or service not in SERVICE_NAMES:
         messages.error(request, "Pilih dulu sebab yang akan dikirim ulang.")
         return redirect("pcare:queue")
-    count = services.retry(Delivery.objects.visible_to(request.user).filter(error_class=key), _user(request))
-    messages.success(request, f"{count} kiriman “{ERROR_CLASSES[key].title}” dikirim ulang.")
+    count = services.retry_class(key, service, _user(request))
+    title = ERROR_CLASSES[key].about(SERVICE_NAMES[service]).title
+    messages.success(
+        request, f"{count} kiriman “{title}” dikirim ulang. Halaman ini boleh ditutup; kemajuannya di atas."
+    )
     return redirect("pcare:queue")
 
 
@@ -188,14 +192,18 @@ def mark_reported(request: HttpRequest, delivery_id: UUID) -> HttpResponse:
 @require_POST
 @staff_required("pcare.manage")
 def stop(request: HttpRequest) -> HttpResponse:
-    """Stop all sending with a reason, or let it go on."""
-    reason = request.POST.get("alasan", "").strip()[:200]
-    if request.POST.get("lanjutkan"):
-        services.go_on()
-        messages.success(request, "Pengiriman ke PCare berjalan lagi.")
+    """Stop all sending to one service with a reason, or let it go on."""
+    reason = request.POST.get("alasan", "").strip()[:150]
+    service = request.POST.get("layanan", "pcare")
+    name = SERVICE_NAMES.get(service)
+    if name is None:
+        messages.error(request, "Pilih layanan yang dihentikan.")
+    elif request.POST.get("lanjutkan"):
+        services.go_on(service)
+        messages.success(request, f"Pengiriman ke {name} berjalan lagi.")
     elif reason:
-        services.stop(f"{reason} ({request.user})"[:200])
-        messages.success(request, "Pengiriman ke PCare dihentikan. Dosis tetap dicatat dan menunggu.")
+        services.stop(f"{reason} ({request.user})"[:200], service)
+        messages.success(request, f"Pengiriman ke {name} dihentikan. Dosis tetap dicatat dan menunggu.")
     else:
         messages.error(request, "Tulis alasan menghentikan pengiriman.")
     return redirect("pcare:queue")

@@ -12,7 +12,8 @@ from certificates.queries import CertificateState, certificate_state
 from core.models import ReadLog
 from core.readlog import PURPOSES
 from pcare_bridge.models import Delivery
-from pcare_bridge.queries import DeliveryState, state_of_row
+from pcare_bridge.outlook import Outage, outages
+from pcare_bridge.queries import DeliveryState, states_by_service
 from programmes.models import DoseRule
 from programmes.reasons import local_label
 from registration.models import Citizen
@@ -66,7 +67,7 @@ def dose_labels() -> dict[tuple[str, str], str]:
 
 def doses(citizen: Citizen) -> list[Dose]:
     """All doses of one person, newest first; corrected ones stay visible and say so."""
-    labels = dose_labels()
+    labels, down = dose_labels(), outages()
     rows = (
         Immunization.objects.filter(citizen=citizen)
         .select_related("vaccine", "facility", "programme", "replaced_by")
@@ -76,21 +77,23 @@ def doses(citizen: Citizen) -> list[Dose]:
         )
         .order_by("-occurred_at")
     )
-    return [_dose(row, labels) for row in rows]
+    return [_dose(row, labels, down) for row in rows]
 
 
-def _dose(row: Immunization, labels: dict[tuple[str, str], str]) -> Dose:
+def _dose(row: Immunization, labels: dict[tuple[str, str], str], down: list[Outage]) -> Dose:
     certificate = certificate_state(row)
     return Dose(
         immunization=row,
         label=labels.get((row.programme_id, row.dose_code), f"Dosis {row.dose_number}"),
-        steps=journey(row, certificate, state_of_row(row)),
+        steps=journey(row, certificate, states_by_service(row), down),
         certificate_url=certificate.url,
         counts=not row.invalid_reasons,
     )
 
 
-def journey(row: Immunization, certificate: CertificateState, delivery: DeliveryState) -> list[Step]:
+def journey(
+    row: Immunization, certificate: CertificateState, deliveries: list[DeliveryState], down: list[Outage] | None = None
+) -> list[Step]:
     """Diberikan → sertifikat siap → menunggu PCare → diterima; a withdrawn dose ends at once and says why."""
     if row.status == Immunization.Status.ENTERED_IN_ERROR:
         return [
@@ -108,20 +111,33 @@ def journey(row: Immunization, certificate: CertificateState, delivery: Delivery
         steps.append(Step(NOW, _("Sertifikat dibuat saat Anda membukanya")))
     else:
         steps.append(Step(STOP, certificate.text))
-    steps += pcare_steps(delivery)
+    queued = [state.since for state in deliveries if state.kind == "ok" and state.since]
+    if queued:
+        steps.append(Step(DONE, _("Masuk antrean laporan nasional"), min(queued)))
+    for state in deliveries:
+        steps += delivery_steps(state, next((one for one in down or [] if one.name == state.service_name), None))
     return steps
 
 
-def pcare_steps(state: DeliveryState) -> list[Step]:
-    """The last stations, in the words of the PCare pages; the certificate stays valid whatever PCare does."""
+def delivery_steps(state: DeliveryState, outage: Outage | None = None) -> list[Step]:
+    """The last stations to one service, in the words of its pages; the certificate stays valid whatever it does."""
     if state.kind == "ok":
-        return [Step(DONE, _("Dikirim ke PCare"), state.since), Step(DONE, state.text, state.accepted_at)]
+        return [Step(DONE, state.text, state.accepted_at)]
     if state.kind == "info":
         return [Step(DONE, state.text, None, state.sentence)]
     delivery = state.delivery
     later = delivery.available_at if delivery and delivery.state == Delivery.WAITING else None
     news_at = later if later and later > timezone.now() else None
-    return [Step(NOW, state.text, state.since, state.sentence, news_at), Step(NEXT, _("Diterima PCare"))]
+    sentence = state.sentence
+    if outage and state.kind == "wait":
+        # The hour of the next try means nothing while nobody answers there.
+        news_at = None
+        sentence = _(
+            "%(service)s tidak menjawab sejak %(since)s WIB. Dosis Anda tercatat dan dikirim sendiri begitu "
+            "layanan itu kembali; sertifikat Anda tetap berlaku."
+        ) % {"service": outage.name, "since": f"{timezone.localtime(outage.since):%d-%m-%Y %H.%M}"}
+    arrived = _("Diterima %(service)s") % {"service": state.service_name}
+    return [Step(NOW, state.text, state.since, sentence, news_at), Step(NEXT, arrived)]
 
 
 def standings(citizen: Citizen) -> list[Standing]:

@@ -214,6 +214,11 @@ class CorrectionForm(KeyedForm):
         if "performer" in self.fields:
             self.fields["performer"].initial = row.performer_id
 
+    def point_at(self, name: str) -> None:
+        """Begin at the field that another page says is wrong; an unknown name changes nothing."""
+        if name in self.fields:
+            self.fields[name].widget.attrs["autofocus"] = True
+
     def changes(self, row: Immunization) -> dict[str, Any]:
         """Only what differs from the row; minutes are compared, because the control knows no seconds."""
         data = {name: self.cleaned_data[name] for name in ("dose_code", "body_site", "occurred_at")}

@@ -5,7 +5,7 @@ from typing import Any
 from django import template
 from django.template import RequestContext
 
-from pcare_bridge import deadlines, gather, queries
+from pcare_bridge import deadlines, gather, outlook, queries
 from vaccination.models import Immunization, Visit
 
 register = template.Library()
@@ -20,8 +20,7 @@ def delivery_state(immunization: Immunization, audience: str = "staff") -> dict[
 @register.inclusion_tag("pcare_bridge/_banner.html")
 def pcare_banner() -> dict[str, Any]:
     """During an outage: entry goes on as usual. Nothing otherwise."""
-    is_down, since, waiting = queries.is_down_now()
-    return {"is_down": is_down, "since": since, "waiting": waiting}
+    return {"outages": outlook.outages()}
 
 
 @register.inclusion_tag("pcare_bridge/_tasks.html", takes_context=True)

@@ -111,7 +111,8 @@ def build() -> City:
             ),
             "entry": entry, "offer": offer, "draw": _drawn(),
             "membership": staff["stok"].memberships.get(), "claim": claim,
-            "delivery": Delivery.objects.get(immunization=dose), "pcare": FacilityAccount.objects.get(facility=here),
+            "delivery": Delivery.objects.get(immunization=dose, profile="vaksinasi"),
+            "pcare": FacilityAccount.objects.get(facility=here),
         },
     )  # fmt: skip
 

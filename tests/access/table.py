@@ -92,6 +92,7 @@ TABLE: dict[str, Row] = {
     "petugas/dosis/<uuid:dose_uuid>/batalkan/": Row(OWN_PERSON, "petugas/dosis/{dose.uuid}/batalkan/"),
     "petugas/dosis/<uuid:dose_uuid>/kipi/": Row(OWN_PERSON, "petugas/dosis/{dose.uuid}/kipi/"),
     "petugas/kipi/<int:event_id>/": Row(OWN_PERSON, "petugas/kipi/{event.pk}/"),
+    "petugas/kiriman/<uuid:delivery_id>/": Row("302 302 302 200 404 403 403 200 403", "petugas/kiriman/{delivery.pk}/"),
     "petugas/stok/": Row(STOCK_READ),
     "petugas/stok/terima/": Row(KEEPER),
     "petugas/stok/buang/": Row(KEEPER),
@@ -183,6 +184,11 @@ TABLE: dict[str, Row] = {
     "dinkes/undian/<int:draw_id>/": Row(OFFICE, "dinkes/undian/{draw.pk}/"),
     "dinkes/undian/<int:draw_id>/batal/": Row(OFFICE_ADMIN, "dinkes/undian/{draw.pk}/batal/"),
     "dinkes/undian/<int:draw_id>/laporan.csv": Row(OFFICE, "dinkes/undian/{draw.pk}/laporan.csv"),
+    "petugas/tunggu/": Row(OUTREACH),
+    "petugas/tunggu/baru/": Row(OUTREACH),
+    "petugas/tunggu/<uuid:public_id>/jawab/": Row(
+        "302 302 302 404 404 403 404 403 403", "petugas/tunggu/{entry.public_id}/jawab/", method="POST"
+    ),
     "petugas/undian/": Row(OUTREACH),
     "petugas/undian/<int:draw_id>/": Row(OUTREACH, "petugas/undian/{draw.pk}/"),
     "petugas/jadwal/": Row(DESK_READ),

@@ -13,12 +13,20 @@ from core import outbox
 from core.models import ReadLog
 from pcare_bridge import demo, health, queries, sending, tasks, views
 from pcare_bridge.errors import ERROR_CLASSES
-from pcare_bridge.models import Delivery, FacilityAccount, Incident, Upstream, VaccineCode
+from pcare_bridge.models import (
+    Delivery,
+    FacilityAccount,
+    RetryRun,
+    SatusehatAccount,
+    Upstream,
+    VaccineCode,
+)
 from pcare_bridge.simulator.server import Server
 from tests.pcare_bridge.doses import correct, make_citizen, make_dose, make_facility
 from tests.staff import make_staff, sign_in_staff
 
 pytestmark = pytest.mark.django_db
+MEMBER = {"noKTP": "", "noKartu": "0001234567890"}
 
 
 @pytest.fixture(autouse=True)
@@ -47,48 +55,6 @@ def refused(number: int = 7) -> Delivery:
 def deliver() -> None:
     outbox.drain("pcare")
     sending.send_due(5)
-
-
-def go_down() -> Upstream:
-    row = health.upstream()
-    assert row is not None
-    for _ in range(5):
-        health.note_failure(row.pk, ERROR_CLASSES["unreachable"])
-    row.refresh_from_db()
-    return row
-
-
-def test_the_public_page_tells_up_down_since_when_and_how_many_wait(client: Client) -> None:
-    make_dose(make_facility())
-    outbox.drain("pcare")
-    page = client.get("/status/")
-    assert page.status_code == 200
-    assert "PCare belum dihubungi" in page.text
-    health.note_success(health.upstream().pk)
-    views.PAGE.clear()
-    page = client.get("/status/")
-    assert "PCare terhubung" in page.text
-    assert "<strong>1</strong> <span>dosis menunggu PCare" in page.text
-    assert not page.cookies
-    go_down()
-    views.PAGE.clear()
-    text = client.get("/status/").text
-    assert "PCare tidak menjawab" in text
-    assert "masih berlangsung" in text
-    assert "sertifikat berjalan seperti biasa" in text
-
-
-def test_the_public_page_answers_unchanged_and_costs_no_query_while_fresh(
-    client: Client, django_assert_num_queries: Any
-) -> None:
-    first = client.get("/status/")
-    with django_assert_num_queries(0):
-        again = client.get("/status/", headers={"If-None-Match": first.headers["ETag"]})
-    assert again.status_code == 304
-
-
-def test_the_public_page_exists_in_english(client: Client) -> None:
-    assert client.get("/en/status/").status_code == 200
 
 
 def test_the_queue_shows_causes_with_what_to_do(office: Client) -> None:
@@ -181,7 +147,7 @@ def test_one_delivery_shows_its_log_masked_and_the_opening_is_logged(office: Cli
 def test_a_refused_delivery_is_sent_again_by_one_button(office: Client, simulator: Server) -> None:
     simulator.service.settings.known_nik = "listed"
     delivery = refused()
-    simulator.service.registry.put("peserta", delivery.immunization.citizen.nik, {"noKTP": ""})
+    simulator.service.registry.put("peserta", delivery.immunization.citizen.nik, MEMBER)
     office.post(f"/dinkes/pcare/{delivery.pk}/kirim-ulang/")
     deliver()
     delivery.refresh_from_db()
@@ -189,18 +155,36 @@ def test_a_refused_delivery_is_sent_again_by_one_button(office: Client, simulato
     assert delivery.attempt_log.filter(outcome="retry").get().actor is not None
 
 
-def test_a_whole_class_is_sent_again_at_once(office: Client, simulator: Server) -> None:
+def test_a_whole_class_is_sent_again_at_once_with_progress(office: Client, simulator: Server) -> None:
     simulator.service.settings.known_nik = "listed"
-    first, second = refused(7), refused(8)
-    simulator.service.settings.known_nik = "any"
+    first, second, third = refused(7), refused(8), refused(9)
     for delivery in (first, second):
-        simulator.service.registry.put("peserta", delivery.immunization.citizen.nik, {"noKTP": ""})
-    simulator.service.settings.known_nik = "listed"
-    page = office.post("/dinkes/pcare/kirim-ulang/", {"galat": "not_found"}, follow=True)
-    assert "2 kiriman" in page.text
-    deliver()
-    assert set(Delivery.objects.values_list("state", flat=True)) == {"sent"}
-    assert office.post("/dinkes/pcare/kirim-ulang/", {"galat": "apa"}, follow=True).status_code == 200
+        simulator.service.registry.put("peserta", delivery.immunization.citizen.nik, MEMBER)
+    page = office.post("/dinkes/pcare/kirim-ulang/", {"galat": "not_found", "layanan": "pcare"}, follow=True)
+    assert "3 kiriman" in page.text
+    assert "0 dari 3 selesai" in page.text
+    assert "Berjalan terus walaupun halaman ini ditutup" in page.text
+    deliver()  # the workers, not the browser
+    live = office.get("/dinkes/pcare/", headers={"X-Fragment": "live"}).text
+    assert "3 dari 3 selesai" in live
+    assert "2 diterima, 1 ditolak lagi, 0 masih berjalan" in live
+    assert '<progress max="3" value="3"' in live
+    third.refresh_from_db()
+    assert third.state == "refused"
+    elsewhere = Client()
+    sign_in_staff(elsewhere, make_staff("admin_dinkes", facility=first.facility))
+    assert "1 dari 1 selesai" in elsewhere.get("/dinkes/pcare/").text, "counts stay in the territory"
+    for wrong in ({"galat": "apa"}, {"galat": "not_found", "layanan": "apa"}):
+        assert office.post("/dinkes/pcare/kirim-ulang/", wrong, follow=True).status_code == 200
+    assert RetryRun.objects.count() == 1
+
+
+def test_a_class_is_sent_again_at_one_service_only(office: Client) -> None:
+    delivery = refused()
+    office.post("/dinkes/pcare/kirim-ulang/", {"galat": "not_found", "layanan": "satusehat"})
+    delivery.refresh_from_db()
+    assert delivery.state == "refused"
+    assert not RetryRun.objects.exists()
 
 
 def test_a_refused_delivery_is_handed_over_and_reported_on_paper(office: Client) -> None:
@@ -262,9 +246,12 @@ def test_sending_is_stopped_with_a_reason_and_goes_on(office: Client, simulator:
     deliver()
     assert simulator.service.total == 0
     assert "Pemeliharaan BPJS" in office.get("/dinkes/pcare/").text
+    assert "selesai setelah dilanjutkan" in office.get("/dinkes/pcare/").text
     office.post("/dinkes/pcare/jeda/", {"lanjutkan": "1"})
     deliver()
     assert Delivery.objects.get().state == "sent"
+    office.post("/dinkes/pcare/jeda/", {"layanan": "apa", "alasan": "x"})
+    assert not Upstream.objects.exclude(paused_reason="").exists()
 
 
 def test_an_account_is_repaired_on_its_page_and_its_queue_goes_on(office: Client) -> None:
@@ -344,26 +331,6 @@ def test_the_tag_costs_no_query_when_prefetched(django_assert_num_queries: Any) 
         shown(dose)
 
 
-def test_the_banner_appears_only_during_an_outage() -> None:
-    template = Template("{% load pcare %}{% pcare_banner %}")
-    assert template.render(Context()).strip() == ""
-    go_down()
-    assert "berjalan seperti biasa" in template.render(Context())
-
-
-def test_the_forecast_names_a_time_and_none_during_an_outage(settings: Any) -> None:
-    settings.PCARE_PER_SECOND = 5
-    facility = make_facility()
-    for _ in range(3):
-        make_dose(facility)
-    outbox.drain("pcare")
-    state = queries.service_state()
-    assert state.done_at is not None
-    assert state.done_at <= timezone.now() + timedelta(minutes=2)
-    go_down()
-    assert queries.service_state().done_at is None
-
-
 def test_every_error_class_speaks_plain_indonesian_with_something_to_do() -> None:
     for error in ERROR_CLASSES.values():
         assert error.sentence.endswith(".")
@@ -372,17 +339,23 @@ def test_every_error_class_speaks_plain_indonesian_with_something_to_do() -> Non
         assert len(error.key) <= 20
 
 
-def test_demo_accounts_are_made_once_and_the_simulator_knows_them(simulator: Server) -> None:
+@pytest.mark.usefixtures("exchange")
+def test_a_trial_delivers_by_every_profile_to_the_simulator(simulator: Server) -> None:
     facility = make_facility()
     dose = make_dose(facility, announce=False)
     FacilityAccount.objects.all().delete()
     VaccineCode.objects.all().delete()
     assert demo.ensure_accounts() == 1
     assert demo.ensure_accounts() == 0
-    FacilityAccount.objects.update(active_since=timezone.now() - timedelta(hours=1))
+    for model in (FacilityAccount, SatusehatAccount):
+        model.objects.update(active_since=timezone.now() - timedelta(hours=1))
     outbox_news(dose.pk)
     deliver()
-    assert Delivery.objects.get().state == "sent"
+    assert dict(Delivery.objects.values_list("profile", "state")) == {
+        "vaksinasi": "sent",
+        "kunjungan": "sent",
+        "satusehat": "sent",
+    }
     assert VaccineCode.objects.get().is_sample
 
 
@@ -400,29 +373,3 @@ def test_the_task_sends_and_only_one_sender_runs(simulator: Server) -> None:
     assert tasks.hurry() == 0, "the sweep must not call itself again on our account"
     assert tasks.send_deliveries() == 1
     assert not sending.has_work()
-
-
-def test_incidents_close_when_the_service_answers() -> None:
-    row = go_down()
-    assert Incident.objects.get().ended_at is None
-    health.note_success(row.pk)
-    assert Incident.objects.get().ended_at is not None
-    assert len(queries.incidents()) == 1
-
-
-def test_the_queue_says_how_many_wait_how_fast_and_until_when(office: Client, simulator: Server) -> None:
-    facility = make_facility()
-    for _ in range(3):
-        make_dose(facility)
-    deliver()
-    page = office.get("/dinkes/pcare/").text
-    assert "0 menunggu, 0/menit" in page
-    assert page.count('<rect class="bar"') == 36
-    now = timezone.now()
-    bars = queries.rate(now)
-    assert (sum(bar.count for bar in bars), bars[-1].count, bars[-1].height) == (3, 3, queries.CHART_HEIGHT)
-    make_dose(facility)
-    outbox.drain("pcare")
-    assert queries.service_state().forecast.startswith("1 menunggu, 0/menit, selesai sekitar ")
-    go_down()
-    assert queries.service_state().forecast == "1 menunggu, 0/menit, selesai setelah tersambung lagi"

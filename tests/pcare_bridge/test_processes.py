@@ -17,7 +17,7 @@ from certificates.models import Certificate
 from core import outbox
 from pcare_bridge import sending
 from pcare_bridge.demo import ensure_accounts
-from pcare_bridge.models import Delivery, Upstream
+from pcare_bridge.models import Delivery, FacilityAccount, SatusehatAccount, Upstream
 from pcare_bridge.simulator.server import Server
 from tests.pcare_bridge.doses import correct, make_dose, make_facility
 from tests.pcare_bridge.running import run, upstream_rows, violations, wait_until
@@ -110,6 +110,8 @@ def test_fifty_doses_given_at_the_desk_while_the_simulator_is_stopped_are_fifty_
 ) -> None:
     schedule, lot, staff = today_schedule(places_per_slot=60, walk_in_percent=0), stocked(60), nurse()
     ensure_accounts()
+    FacilityAccount.objects.update(profiles=["vaksinasi"])
+    SatusehatAccount.objects.all().delete()
     for number in range(50):
         citizen = make_adult(nik=nik_for(ADULT, "P", serial=9100 + number))
         visit = screened(arrived(citizen, schedule=schedule, actor=staff), actor=staff)

@@ -12,7 +12,8 @@ from certificates.queries import CertificateState
 from core.formats import long_date
 from core.readlog import log_read
 from pcare_bridge.models import Delivery
-from pcare_bridge.queries import DeliveryState, state_of_row
+from pcare_bridge.outlook import Outage
+from pcare_bridge.queries import DeliveryState, states_by_service
 from portal import record
 from regions.models import Facility
 from registration.models import Citizen, CitizenAccount
@@ -29,11 +30,11 @@ def dose(**fields) -> Immunization:
     return Immunization(**{"status": "completed", "occurred_at": timezone.now(), "is_primary_source": True} | fields)
 
 
-def delivered(*deliveries, recorded_at=None) -> DeliveryState:
-    """The state that the PCare pages show for these deliveries."""
+def delivered(*deliveries, recorded_at=None) -> list[DeliveryState]:
+    """The states that the PCare pages show for these deliveries."""
     rows = SimpleNamespace(all=lambda: list(deliveries))
     known = {"status": "completed", "is_primary_source": True, "recorded_at": recorded_at or timezone.now()}
-    return state_of_row(SimpleNamespace(deliveries=rows, **known))
+    return states_by_service(SimpleNamespace(deliveries=rows, **known))
 
 
 def states(steps) -> list[tuple[str, str]]:
@@ -82,6 +83,29 @@ def test_a_paused_facility_is_waiting_not_a_fault_of_the_data():
     now = timezone.now()
     paused = Delivery(operation=CREATE, state=Delivery.PAUSED, created_at=now, available_at=now)
     assert ("now", "Menunggu PCare") in states(record.journey(dose(), WAITING_PROOF, delivered(paused)))
+
+
+def test_each_service_ends_its_own_way_and_an_outage_is_told_as_it_is():
+    now = timezone.now()
+    sent = Delivery(operation=CREATE, state=Delivery.SENT, created_at=now, finished_at=now)
+    waiting = Delivery(
+        operation=CREATE, profile="satusehat", state="waiting", created_at=now, available_at=now + timedelta(minutes=5)
+    )
+    down = [Outage("SATUSEHAT", now - timedelta(hours=1), 12)]
+    steps = record.journey(dose(), WAITING_PROOF, delivered(sent, waiting), down)
+    assert states(steps)[2:] == [
+        ("done", "Masuk antrean laporan nasional"),
+        ("done", "Diterima PCare"),
+        ("now", "Menunggu SATUSEHAT"),
+        ("next", "Diterima SATUSEHAT"),
+    ]
+    honest = steps[-2]
+    assert f"SATUSEHAT tidak menjawab sejak {timezone.localtime(down[0].since):%d-%m-%Y %H.%M} WIB" in str(honest.text)
+    assert "sertifikat Anda tetap berlaku" in str(honest.text)
+    assert honest.news_at is None
+    up = record.journey(dose(), WAITING_PROOF, delivered(sent, waiting), [])[-2]
+    assert "tidak menjawab" not in str(up.text)
+    assert up.news_at is not None
 
 
 def test_a_corrected_dose_says_so_and_promises_nothing():

@@ -44,6 +44,7 @@ def correct(request: StaffRequest, dose_uuid: UUID) -> HttpResponse:
     citizen = row.citizen
     lots = usable_lots(row.facility_id, None, row.occurred_at) if row.facility_id else []
     form = CorrectionForm(request.POST or None, row=row, lots=lots)
+    form.point_at(request.GET.get("isian", ""))
     if not row.is_given:
         messages.error(request, "Catatan ini sudah dibetulkan atau dibatalkan.")
         return redirect("desk:citizen", public_id=citizen.public_id)

@@ -1,0 +1,161 @@
+"""How each service is doing: the public page, the banner, the forecast, the rate and the history of outages."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.core.cache import cache
+from django.template import Context, Template
+from django.test import Client
+from django.utils import timezone
+
+from core import outbox
+from pcare_bridge import health, outlook, sending, views
+from pcare_bridge.errors import ERROR_CLASSES
+from pcare_bridge.models import Incident, Upstream
+from pcare_bridge.simulator.server import Server
+from tests.pcare_bridge.doses import make_dose, make_facility
+from tests.staff import make_staff, sign_in_staff
+
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("bridge")]
+
+
+@pytest.fixture(autouse=True)
+def _fresh(settings: Any) -> None:
+    """No page of another test; SATUSEHAT only where a test asks for it."""
+    settings.SATUSEHAT_BASE_URL = settings.SATUSEHAT_OAUTH_URL = ""
+    views.PAGE.clear()
+    cache.clear()
+
+
+@pytest.fixture
+def office(client: Client) -> Client:
+    """The health office, signed in."""
+    return sign_in_staff(client, make_staff("admin_dinkes", city=True))
+
+
+def deliver() -> None:
+    outbox.drain("pcare")
+    sending.send_due(5)
+
+
+def go_down() -> Upstream:
+    row = health.upstream()
+    assert row is not None
+    for _ in range(5):
+        health.note_failure(row.pk, ERROR_CLASSES["unreachable"])
+    row.refresh_from_db()
+    return row
+
+
+def test_the_public_page_tells_up_down_since_when_and_how_many_wait(client: Client) -> None:
+    make_dose(make_facility())
+    outbox.drain("pcare")
+    page = client.get("/status/")
+    assert page.status_code == 200
+    assert "PCare belum dihubungi" in page.text
+    health.note_success(health.upstream().pk)
+    views.PAGE.clear()
+    page = client.get("/status/")
+    assert "PCare terhubung" in page.text
+    assert "<strong>1</strong> <span>dosis menunggu PCare" in page.text
+    assert not page.cookies
+    go_down()
+    views.PAGE.clear()
+    text = client.get("/status/").text
+    assert "PCare tidak menjawab" in text
+    assert "masih berlangsung" in text
+    assert "sertifikat berjalan seperti biasa" in text
+
+
+@pytest.mark.usefixtures("exchange")
+def test_the_public_page_shows_each_service_with_its_own_outage(client: Client) -> None:
+    health.note_success(health.upstream().pk)
+    ministry = health.upstream("satusehat")
+    for _ in range(5):
+        health.note_failure(ministry.pk, ERROR_CLASSES["unreachable"])
+    text = client.get("/status/").text
+    assert "PCare terhubung" in text
+    assert "SATUSEHAT tidak menjawab" in text
+    assert "<td>SATUSEHAT</td>" in text
+    assert "dosis menunggu SATUSEHAT" in text
+    desk = Template("{% load pcare %}{% pcare_banner %}").render(Context())
+    assert "SATUSEHAT tidak menjawab sejak" in desk
+    assert "PCare tidak" not in desk
+    english = client.get("/en/status/").text
+    assert "SATUSEHAT does not answer" in english
+    assert "PCare is connected" in english
+
+
+def test_a_service_the_city_does_not_use_is_not_shown(client: Client, settings: Any) -> None:
+    settings.SATUSEHAT_BASE_URL = ""
+    assert "SATUSEHAT" not in client.get("/status/").text
+
+
+def test_an_outage_that_began_before_the_window_and_ended_in_it_is_told() -> None:
+    row = go_down()
+    Incident.objects.update(began_at=timezone.now() - timedelta(days=91))
+    assert len(outlook.incidents()) == 1
+    health.note_success(row.pk)
+    assert len(outlook.incidents()) == 1
+    Incident.objects.update(ended_at=timezone.now() - timedelta(days=90, hours=1))
+    assert not outlook.incidents()
+
+
+def test_the_public_page_answers_unchanged_and_costs_no_query_while_fresh(
+    client: Client, django_assert_num_queries: Any
+) -> None:
+    first = client.get("/status/")
+    with django_assert_num_queries(0):
+        again = client.get("/status/", headers={"If-None-Match": first.headers["ETag"]})
+    assert again.status_code == 304
+
+
+def test_the_public_page_exists_in_english(client: Client) -> None:
+    assert client.get("/en/status/").status_code == 200
+
+
+def test_the_banner_appears_only_during_an_outage() -> None:
+    template = Template("{% load pcare %}{% pcare_banner %}")
+    assert template.render(Context()).strip() == ""
+    go_down()
+    assert "berjalan seperti biasa" in template.render(Context())
+
+
+def test_the_forecast_names_a_time_and_none_during_an_outage(settings: Any) -> None:
+    settings.PCARE_PER_SECOND = 5
+    facility = make_facility()
+    for _ in range(3):
+        make_dose(facility)
+    outbox.drain("pcare")
+    state = outlook.service_state()
+    assert state.done_at is not None
+    assert state.done_at <= timezone.now() + timedelta(minutes=2)
+    go_down()
+    assert outlook.service_state().done_at is None
+
+
+def test_incidents_close_when_the_service_answers() -> None:
+    row = go_down()
+    assert Incident.objects.get().ended_at is None
+    health.note_success(row.pk)
+    assert Incident.objects.get().ended_at is not None
+    assert len(outlook.incidents()) == 1
+
+
+def test_the_queue_says_how_many_wait_how_fast_and_until_when(office: Client, simulator: Server) -> None:
+    facility = make_facility()
+    for _ in range(3):
+        make_dose(facility)
+    deliver()
+    page = office.get("/dinkes/pcare/").text
+    assert "0 menunggu, 0/menit" in page
+    assert page.count('<rect class="bar"') == 36
+    now = timezone.now()
+    bars = outlook.rate(now)
+    assert (sum(bar.count for bar in bars), bars[-1].count, bars[-1].height) == (3, 3, outlook.CHART_HEIGHT)
+    make_dose(facility)
+    outbox.drain("pcare")
+    assert outlook.service_state().forecast.startswith("1 menunggu, 0/menit, selesai sekitar ")
+    go_down()
+    assert outlook.service_state().forecast == "1 menunggu, 0/menit, selesai setelah tersambung lagi"
