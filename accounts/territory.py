@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 DESK = {
     "desk.view", "desk.check_in", "desk.screen", "desk.observe", "kipi.record", "stock.view", "identity.resolve",
-    "draw.enter",
+    "draw.enter", "waitlist.join",
 }  # fmt: skip
 HEALTH_OFFICE_VIEW = {"coverage.view", "stock.view", "stock.overview", "pcare.view", "schedule.view"}
 HEALTH_OFFICE_WORK = {
@@ -31,7 +31,7 @@ ROLE_CAPABILITIES: dict[str, frozenset[str]] = {
     "petugas": frozenset(DESK),
     "vaksinator": frozenset(DESK | {"dose.record", "dose.correct", "vial.open"}),
     "pengelola_stok": frozenset({"stock.view", "stock.manage", "vial.open", "desk.view"}),
-    "kader": frozenset({"booking.assist", "draw.enter"}),
+    "kader": frozenset({"booking.assist", "draw.enter", "waitlist.join"}),
     "admin_dinkes": frozenset(HEALTH_OFFICE_VIEW | HEALTH_OFFICE_WORK),
     "pemantau_dinkes": frozenset(HEALTH_OFFICE_VIEW),
     "mitra": frozenset({"api.record_dose"}),

@@ -57,6 +57,7 @@ STAFF = (
     ("/petugas/jadwal/", "Jadwal hari ini", "desk.view"),
     ("/petugas/kader/", "Daftarkan warga", "booking.assist"),
     ("/petugas/undian/", "Undian", "draw.enter"),
+    ("/petugas/tunggu/", "Daftar tunggu", "waitlist.join"),
     ("/petugas/stok/", "Stok", "stock.view"),
     ("/petugas/identitas/", "Identitas", "identity.resolve"),
     ("/dinkes/", "Cakupan", "coverage.view"),

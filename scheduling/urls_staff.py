@@ -2,7 +2,7 @@
 
 from django.urls import path, register_converter
 
-from scheduling.views import draws_staff, staff
+from scheduling.views import draws_staff, staff, waiting_staff
 
 
 class FileKind:
@@ -43,6 +43,9 @@ urlpatterns = [
     path("dinkes/undian/<int:draw_id>/laporan.csv", draws_staff.report, name="draw_report"),
     path("petugas/undian/", draws_staff.desk_list, name="draw_desk"),
     path("petugas/undian/<int:draw_id>/", draws_staff.desk_enter, name="draw_desk_enter"),
+    path("petugas/tunggu/", waiting_staff.entries, name="waiting_desk"),
+    path("petugas/tunggu/baru/", waiting_staff.join, name="waiting_desk_join"),
+    path("petugas/tunggu/<uuid:public_id>/jawab/", waiting_staff.answer, name="waiting_desk_answer"),
     path("petugas/jadwal/", staff.petugas_list, name="petugas_list"),
     path("petugas/jadwal/<int:schedule_id>/", staff.petugas_detail, name="petugas_detail"),
     path(

@@ -68,7 +68,8 @@ class WaitlistEntry(models.Model):
     joined_via = models.CharField("melalui", max_length=10, default="web", db_comment="web, desk, kader, system.")
     entered_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, blank=True, related_name="+",
-        db_index=False, verbose_name="dimasukkan oleh", db_comment="Desk or kader who answers for people without a phone.",
+        db_index=False, verbose_name="dimasukkan oleh",
+        db_comment="Desk or kader who answers for people without a phone.",
     )  # fmt: skip
     ended_at = models.DateTimeField("selesai", null=True, blank=True)
     ended_because = models.CharField("selesai karena", max_length=10, choices=Because, blank=True, default="")

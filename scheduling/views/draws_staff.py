@@ -179,4 +179,3 @@ def desk_enter(request: StaffRequest, draw_id: int) -> HttpResponse:
     }  # fmt: skip
     has_errors = bool(problem) or (data is not None and entry is None)
     return render(request, "scheduling/draw_staff/enter.html", context, status=422 if has_errors else 200)
-

@@ -45,9 +45,10 @@ def join(
 ) -> WaitlistEntry:
     """Put one person, or a family that wants to be served together, on the list of one programme.
 
-    `user` is the member of staff who does it for them. Without `facility` any of the `kecamatan`, without both any of the city; `first` to `last` are local dates. The same
-    `client_uuid` returns the first answer. Raises AlreadyWaiting (with the entry) and AlreadyBooked (with the
-    appointment), each with `citizen`, KeyBelongsToAnother, and ValueError without people.
+    Without `facility` any of the `kecamatan`, without both any of the city; `first` to `last` are local dates. `user`
+    is the member of staff who does it for them. The same `client_uuid` returns the first answer. Raises AlreadyWaiting
+    (with the entry) and AlreadyBooked (with the appointment), each with `citizen`, KeyBelongsToAnother, ValueError
+    without people.
     """
     if not citizens:
         raise ValueError("nobody to wait")

@@ -1,0 +1,83 @@
+"""/petugas/tunggu/: the desk or a kader puts people on the waiting list, and answers for who has no phone."""
+
+from typing import Any
+from uuid import UUID, uuid5
+
+from django.contrib import messages
+from django.http import HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.views.decorators.cache import never_cache
+from django.views.decorators.debug import sensitive_post_parameters
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+
+from accounts.access import StaffRequest, staff_required
+from scheduling import errors, flow
+from scheduling.people import People, channel_of, citizens_of, log_reads
+from scheduling.waiting import by_hand, offers, waitlist
+from scheduling.waiting.forms import SearchForm
+
+
+@never_cache
+@require_safe
+@staff_required("waitlist.join")
+def entries(request: StaffRequest) -> HttpResponse:
+    """The people this member of staff put on the list: where they stand, what was offered, what ended."""
+    return render(request, "scheduling/waiting_staff/list.html", {"rows": by_hand.rows_of(request.user)})
+
+
+@sensitive_post_parameters()
+@never_cache
+@require_http_methods(["GET", "HEAD", "POST"])
+@staff_required("waitlist.join")
+def join(request: StaffRequest) -> HttpResponse:
+    """One person, or a family that wants places together; in the same order as from a phone at home."""
+    data = request.POST if request.method == "POST" else None
+    people, search = People(data, prefix="orang"), SearchForm(data, programme=request.GET.get("program", ""))
+    problem: errors.BookingError | None = None
+    if data is not None and people.is_valid() and search.is_valid():
+        citizens = citizens_of(people)
+        log_reads(request, citizens, "waitlist", "daftar tunggu")
+        key = uuid5(flow.request_key(request), " ".join(str(one.public_id) for one in citizens))
+        try:
+            waitlist.join(
+                citizens=citizens, **search.wanted(), joined_via=channel_of(request), client_uuid=key,
+                user=request.user,
+            )  # fmt: skip
+        except errors.BookingError as error:
+            problem = error
+        else:
+            messages.success(request, "Sudah masuk daftar tunggu.")
+            return redirect("schedules:waiting_desk")
+    context: dict[str, Any] = {
+        "people": people, "form": search, "key": flow.request_key(request),
+        "problem_text": problem.sentence if problem else "",
+    }  # fmt: skip
+    return render(
+        request, "scheduling/waiting_staff/join.html", context,
+        status=409 if problem else 422 if data is not None else 200,
+    )  # fmt: skip
+
+
+@require_POST
+@staff_required("waitlist.join")
+def answer(request: StaffRequest, public_id: UUID) -> HttpResponse:
+    """What the people said to an offer, or that they no longer wait; for one's own entries."""
+    entry = get_object_or_404(by_hand.entries_of(request.user), public_id=public_id)
+    action = request.POST.get("aksi")
+    log_reads(request, by_hand.people_of(entry), "waitlist", f"daftar tunggu: {action}"[:200])
+    try:
+        offer = by_hand.open_offer(entry)
+        if action == "keluar":
+            waitlist.leave(entry.pk)
+            messages.success(request, "Sudah keluar dari daftar tunggu.")
+        elif offer is None:
+            messages.warning(request, "Tawaran ini sudah tidak berlaku. Warga tetap menunggu tawaran berikutnya.")
+        elif action == "terima":
+            made = offers.accept(offer.pk, uuid5(flow.request_key(request), str(offer.public_id)))
+            messages.success(request, by_hand.ticket_text(made))
+        elif action == "tolak":
+            offers.decline(offer.pk)
+            messages.success(request, "Tawaran ditolak. Warga tetap menunggu hari lain.")
+    except errors.BookingError as error:
+        messages.error(request, error.sentence)
+    return redirect("schedules:waiting_desk")

@@ -1,0 +1,77 @@
+"""Entries that the desk or a kader made for people who may have no phone: what to tell them, and their answers."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+
+from django.db.models import Q, QuerySet
+from django.utils import timezone
+
+from accounts.models import User
+from core.formats import long_date
+from registration.models import Citizen
+from registration.queries import notification_phone
+from scheduling.models import Appointment, Offer, WaitlistEntry
+from scheduling.waiting.standing import Standing, standing
+
+SHOWN_AFTER_END = timedelta(days=14)
+
+
+@dataclass(frozen=True)
+class Row:
+    """One entry as its kader or desk sees it."""
+
+    entry: WaitlistEntry
+    people: list[Citizen]
+    standing: Standing | None  # None when it has ended
+    has_phone: bool
+    tickets: list[Appointment]
+
+    @property
+    def names(self) -> str:
+        """Whom it is for."""
+        return ", ".join(one.full_name for one in self.people)
+
+
+def entries_of(user: User) -> QuerySet[WaitlistEntry]:
+    """What this member of staff put on the list."""
+    return WaitlistEntry.objects.filter(entered_by=user)
+
+
+def rows_of(user: User) -> list[Row]:
+    """Those that wait, the ones with an offer first, then those that ended within two weeks."""
+    recent = Q(ended_at__isnull=True) | Q(ended_at__gt=timezone.now() - SHOWN_AFTER_END)
+    found = entries_of(user).filter(recent).select_related("programme", "vaccine", "facility__kecamatan", "kecamatan")
+    rows = [_row(entry) for entry in found.prefetch_related("members__citizen__account").order_by("-pk")]
+    return sorted(rows, key=lambda row: (row.standing is None, not (row.standing and row.standing.offer)))
+
+
+def people_of(entry: WaitlistEntry) -> list[Citizen]:
+    """Everybody of an entry, those who were served by themselves too."""
+    return [member.citizen for member in sorted(entry.members.all(), key=lambda member: member.pk)]
+
+
+def open_offer(entry: WaitlistEntry) -> Offer | None:
+    """The offer that can be answered now."""
+    return entry.offers.filter(state=Offer.State.OPEN, expires_at__gt=timezone.now()).first()
+
+
+def ticket_text(made: Sequence[Appointment]) -> str:
+    """What to write down for the people: code, day, hour and place of each."""
+    lines = []
+    for one in made:
+        starts = timezone.localtime(one.slot.starts_at)
+        lines.append(f"{one.citizen.full_name}: kode tiket {one.code}, {long_date(starts.date(), 'id')} {starts:%H.%M}")
+    return f"Tempat diterima di {made[0].schedule.facility.name}. Catat untuk warganya. " + "; ".join(lines) + " WIB."
+
+
+def _row(entry: WaitlistEntry) -> Row:
+    people = people_of(entry)
+    booked = Appointment.objects.filter(citizen__in=people, programme=entry.programme_id, status__in=Appointment.ACTIVE)
+    return Row(
+        entry=entry,
+        people=people,
+        standing=standing(entry) if entry.is_active else None,
+        has_phone=any(notification_phone(one) for one in people),
+        tickets=list(booked.select_related("citizen", "slot", "schedule__facility").order_by("slot__starts_at")),
+    )
