@@ -3,7 +3,7 @@ PYTHON := $(or $(PYTHON),$(firstword $(foreach name,python3.11 python3.12 python
 VENV := .venv/bin/python
 export PORT STATE_DIR
 
-.PHONY: help run test bench install format lock pcare-off pcare-on
+.PHONY: help run test bench interop install format lock pcare-off pcare-on
 
 help: ## what can be done here
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /  /'
@@ -19,6 +19,11 @@ bench: ## measure against limits of this machine, about a quarter of an hour (NA
 
 test-faults: install ## kill, freeze and cut everything under booking load, in full size (CI runs the same, smaller)
 	@FAULTS=full REQUIRE_ALL=1 $(VENV) -m pytest -q -n 0 --durations=12 tests/faults tests/pcare_bridge/test_storms.py
+
+interop: install ## public clients of other makers against the PCare simulator, in an environment of their own
+	@.venv/bin/uv venv --quiet --clear --python $(VENV) .venv-interop
+	@.venv/bin/uv pip install --quiet --python .venv-interop/bin/python --no-deps --require-hashes -r requirements/interop.lock
+	@$(VENV) -m pytest -q -n 0 tests/pcare_bridge/test_independent_client.py
 
 install: ## the development environment in .venv
 	@$(PYTHON) tools/bootstrap.py install

@@ -10,7 +10,7 @@ FOLDER = Path(__file__).resolve().parent.parent / "requirements"
 def main() -> int:
     """Returns the exit code."""
     uv = Path(sys.executable).with_name("uv")
-    for kind, more in (("runtime", []), ("dev", ["-c", "runtime.lock"])):
+    for kind, more in (("runtime", []), ("dev", ["-c", "runtime.lock"]), ("interop", [])):
         lock = FOLDER / f"{kind}.lock"
         command = [str(uv), "pip", "compile", "--quiet", "--universal", "--python-version", "3.11", "--generate-hashes"]
         command += ["--no-header", "--no-emit-index-url", *more, f"{kind}.in", "-o", lock.name]
