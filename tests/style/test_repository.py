@@ -65,7 +65,7 @@ def test_every_locked_package_has_a_hash():
     for lock in (ROOT / "requirements").glob("*.lock"):
         blocks = re.split(r"^(?=[A-Za-z0-9])", lock.read_text(), flags=re.M)[1:]
         assert [block.splitlines()[0] for block in blocks if "--hash=sha256:" not in block] == []
-        assert len(blocks) > 60
+        assert len(blocks) > (10 if lock.stem == "interop" else 60)
 
 
 def test_no_secret(files):
