@@ -38,14 +38,15 @@ class NotSigned(ValueError):
 
 
 @cache
-def _context(name: str) -> Any:
-    return json.loads((_FOLDER / name).read_text())
+def context(url: str) -> Any:
+    """The bundled context of this address; KeyError for any other."""
+    return json.loads((_FOLDER / CONTEXTS[url]).read_text())
 
 
 def _load(url: str, _options: Any = None) -> dict[str, Any]:
     if url not in CONTEXTS:
         raise NotSigned(f"context not known: {url[:100]}")
-    return {"contextUrl": None, "documentUrl": url, "document": _context(CONTEXTS[url])}
+    return {"contextUrl": None, "documentUrl": url, "document": context(url)}
 
 
 def expand(document: dict[str, Any]) -> list[Any]:

@@ -8,8 +8,19 @@ from django.db import models
 from django.db.models import Q
 from django.utils import timezone
 
+from certificates.trust.models import IssuerKey, TrustEdition, TrustList
 from core.fields import BlindIndexField
 from vaccination.models import Immunization
+
+__all__ = [
+    "Certificate",
+    "IssuerKey",
+    "Revocation",
+    "SignatureLog",
+    "SigningKey",
+    "TrustEdition",
+    "TrustList",
+]
 
 
 class SigningKeyQuerySet(models.QuerySet):

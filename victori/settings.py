@@ -51,6 +51,9 @@ INDEX_KEY = _key("INDEX_KEY")
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["127.0.0.1", "localhost", "[::1]"] if DEMO else [])
 CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
 PUBLIC_BASE_URL = env("PUBLIC_BASE_URL", default=f"http://127.0.0.1:{env('PORT', default='8000')}")
+# Hosts (with port, where it is not the usual one) that trust lists may be fetched from although they are not on the
+# internet: mirrors of the office. Everything else must be https and public (core/outgoing.py).
+OUTGOING_INTERNAL_HOSTS = env.list("OUTGOING_INTERNAL_HOSTS", default=[])
 
 LOCAL_APPS = [
     "core",
@@ -285,6 +288,10 @@ OFFER_MINUTES = env.int("OFFER_MINUTES", default=30)
 OFFER_LEAST_MINUTES = env.int("OFFER_LEAST_MINUTES", default=10)  # shorter than this is no offer
 # Of people without a phone, whom a kader or the desk put on the list and has to tell; never past 24 hours before.
 OFFER_BY_HAND_HOURS = env.int("OFFER_BY_HAND_HOURS", default=24)
+# Places that come free are gathered so long, once a day, for a family that is first in line and needs several side by
+# side; not for sessions that begin sooner than these hours, whose places must not stay empty.
+GATHER_MINUTES = env.int("GATHER_MINUTES", default=120)
+GATHER_BEFORE_HOURS = env.int("GATHER_BEFORE_HOURS", default=24)
 QUIET_FROM = time.fromisoformat(env("QUIET_FROM", default="21:00"))
 QUIET_UNTIL = time.fromisoformat(env("QUIET_UNTIL", default="06:00"))
 MISSED_OFFERS_LIMIT = env.int(
@@ -308,7 +315,8 @@ ADMISSION_TARGET_IN_FLIGHT = env.int("ADMISSION_TARGET_IN_FLIGHT", default=64)
 ADMISSION_OVERSHOOT = env.float("ADMISSION_OVERSHOOT", default=1.1)  # people inside per place left
 ADMISSION_BY_LOAD = env.bool("ADMISSION_BY_LOAD", default=True)
 ADMISSION_ON_P95_MS = env.float("ADMISSION_ON_P95_MS", default=3000)
-ADMISSION_ON_IN_FLIGHT = env.int("ADMISSION_ON_IN_FLIGHT", default=256)  # with those who wait for a thread
+# With those who wait for a thread; below the room of nginx's gate (GATE_IN_FLIGHT), or it would never be seen.
+ADMISSION_ON_IN_FLIGHT = env.int("ADMISSION_ON_IN_FLIGHT", default=80)
 ADMISSION_ON_SECONDS = env.int("ADMISSION_ON_SECONDS", default=15)  # shorter crowds are the gate's
 ADMISSION_CALM_SECONDS = env.int("ADMISSION_CALM_SECONDS", default=120)
 ADMISSION_POLLS_PER_SECOND = env.int("ADMISSION_POLLS_PER_SECOND", default=500)

@@ -47,9 +47,9 @@ class SealSigner:
         return SEAL_USAGE in self.usages and document_type in self.document_types
 
 
-def read_signer(der: bytes) -> SealSigner:
-    """Read the certificate of a seal; UnreadableCertificate (a ValueError) when it is none."""
-    if len(der) > MAX_DER:
+def read_signer(der: bytes, *, most: int = MAX_DER) -> SealSigner:
+    """Read the certificate of a seal; UnreadableCertificate (a ValueError) when it is none or longer than `most`."""
+    if len(der) > most:
         raise UnreadableCertificate("too long for a signer certificate")
     key = read_certificate(der)
     try:
@@ -110,6 +110,11 @@ def subject_key_id(der: bytes) -> bytes:
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise UnreadableCertificate("not an X.509 certificate") from error
     return b""
+
+
+def subject_of(der: bytes) -> bytes:
+    """The subject's name of a certificate, as its bytes stand."""
+    return bytes(load_tolerant(der)["tbs_certificate"]["subject"].dump())
 
 
 def is_authority(der: bytes) -> bool:

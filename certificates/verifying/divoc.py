@@ -40,6 +40,7 @@ ZIP_START = "PK\x03\x04"
 ENTRY = "certificate.json"
 ROLES_NOT_SIGNED = "roles-not-signed"
 _ALGORITHMS = {"RsaSignature2018": signatures.PS256, "Ed25519Signature2018": signatures.EDDSA}
+_DATES = ("date", "effectiveStart", "effectiveUntil")  # one term to the signature: the earliest is the safe one
 _PROOF = frozenset({"type", "created", "verificationMethod", "proofPurpose", "jws"})
 _TYPES = {"VerifiableCredential", "ProofOfVaccinationCredential"}
 
@@ -219,10 +220,7 @@ def _facts(document: Mapping[str, Any]) -> dict[str, Any]:
         manufacturer=evidence.get("manufacturer"),
         lot=evidence.get("batch"),
         dose=dose(number, total),
-        date=min(
-            (d for name in ("date", "effectiveStart", "effectiveUntil") if is_text(d := evidence.get(name))),
-            default=None,
-        ),
+        date=min(filter(is_text, (evidence.get(name) for name in _DATES)), key=str, default=None),
         certificate_issuer=facility.get("name") if isinstance(facility, dict) else None,
         uvci=evidence.get("certificateId"),
     )

@@ -46,8 +46,8 @@ VACCINE_TYPES = {
     "XM1NL1": "COVID-19 (inactivated)",
     "XM5JC5": "COVID-19 (protein)",
 }
-_BRANDS = {codes_.icd11: codes_.brand for codes_ in codes.COVID_VACCINES.values() if codes_.has_eu_code}
-_BRANDS_BY_CVX = {codes_.cvx: codes_.brand for codes_ in codes.COVID_VACCINES.values() if codes_.cvx}
+BRANDS_BY_ICD = {codes_.icd11: codes_.brand for codes_ in codes.COVID_VACCINES.values() if codes_.has_eu_code}
+BRANDS_BY_CVX = {codes_.cvx: codes_.brand for codes_ in codes.COVID_VACCINES.values() if codes_.cvx}
 
 
 def disease(code: str) -> str:
@@ -58,7 +58,7 @@ def disease(code: str) -> str:
 def vaccine_of(coding: list[Mapping[str, Any]]) -> str:
     """Brand for the first code we know, else the first code with its system; KeyError or TypeError for a bad coding."""
     for item in coding:
-        table = _BRANDS_BY_CVX if item["system"] == CVX else _BRANDS if "icd" in item["system"] else {}
+        table = BRANDS_BY_CVX if item["system"] == CVX else BRANDS_BY_ICD if "icd" in item["system"] else {}
         if brand := table.get(item["code"]):
             return brand
     first = coding[0]
@@ -69,7 +69,7 @@ def vaccine_of(coding: list[Mapping[str, Any]]) -> str:
 
 def icd_vaccine(code: str) -> str:
     """Brand or type of an ICD-11 vaccine code; the code itself when we know none."""
-    return _BRANDS.get(code) or VACCINE_TYPES.get(code) or code
+    return BRANDS_BY_ICD.get(code) or VACCINE_TYPES.get(code) or code
 
 
 def is_text(value: object) -> bool:
@@ -84,11 +84,11 @@ def compact(**fields: object) -> dict[str, Any]:
 
 def dose(number: object, total: object = None) -> str:
     """`2/3`, or `2` where no total is told; empty for anything that is no small number."""
-    parts = [str(int(part)) for part in (number, total) if _small(part)]
-    return "/".join(parts)
+    return "/".join(filter(None, (_small(number), _small(total))))
 
 
-def _small(value: object) -> bool:
-    if isinstance(value, str):
-        return value.isascii() and value.isdigit() and 0 < int(value[:4]) < 1000 and len(value) < 4
-    return type(value) is int and 0 < value < 1000
+def _small(value: object) -> str:
+    """A number from 1 to 999 as text, also when the code has it as text; empty for anything else."""
+    if isinstance(value, str) and len(value) < 4 and value.isascii() and value.isdigit():
+        value = int(value)
+    return str(value) if type(value) is int and 0 < value < 1000 else ""

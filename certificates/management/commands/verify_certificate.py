@@ -20,7 +20,7 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
         parser.add_argument("--text-file", required=True, type=Path, help="berkas berisi teks kode")
-        parser.add_argument("--certificate", type=Path, help="sertifikat penanda tangan (PEM, DER, base64), JWKS, atau JSON kunci bernama")
+        parser.add_argument("--certificate", type=Path, help="penanda tangan: PEM, DER, base64, JWKS, JSON")
         parser.add_argument("--kid", help="kid dalam base64, untuk kunci publik tanpa sertifikat")
         parser.add_argument("--clock", help="saat pemeriksaan, ISO 8601")
 
