@@ -10,6 +10,7 @@ import errno
 import heapq
 import select
 import socket
+import struct
 import time
 from array import array
 from collections import Counter
@@ -19,18 +20,25 @@ from typing import Any
 
 READ, WRITE = select.EPOLLIN, select.EPOLLOUT
 CHUNK = 262_144
+SO_TIMESTAMPNS = 35  # Linux: each received segment carries the time the kernel got it; the module has no name for it
+STAMP = struct.Struct("@ll")
 Address = tuple[str, int]
 
 
 @dataclass(slots=True)
 class Answer:
-    """One answer; `status` 0 means that there was none, `error` says why. Seconds from asking to the last byte."""
+    """One answer; `status` 0 means that there was none, `error` says why.
+
+    Seconds from asking to the last byte: `seconds` until this process had read it, `arrived` until it was at this
+    machine's socket (the same without stamps).
+    """
 
     status: int
     head: bytes
     body: bytes
     seconds: float
     error: str = ""
+    arrived: float = 0.0
 
     def header(self, name: str) -> str:
         """Value of a header, empty when it is missing."""
@@ -46,7 +54,7 @@ Scenario = Generator[bytes | float, Answer | None, None]
 
 @dataclass
 class Tally:
-    """What one run saw. `latencies` by label (the scenario's, else the status), in seconds."""
+    """What one run saw. `latencies` and `arrivals` by label (the scenario's, else the status), in seconds."""
 
     seconds: float = 0.0
     answers: Counter[int] = field(default_factory=Counter)
@@ -54,12 +62,14 @@ class Tally:
     reopened: int = 0
     cpu_seconds: float = 0.0
     latencies: dict[str, array] = field(default_factory=dict)
+    arrivals: dict[str, array] = field(default_factory=dict)
     counts: Counter[str] = field(default_factory=Counter)
     notes: list[Any] = field(default_factory=list)
 
-    def note_latency(self, label: str, seconds: float) -> None:
-        """Keep one latency under `label`."""
-        self.latencies.setdefault(label, array("f")).append(seconds)
+    def note(self, label: str, answer: Answer) -> None:
+        """Keep the times of one answer under `label`."""
+        self.latencies.setdefault(label, array("f")).append(answer.seconds)
+        self.arrivals.setdefault(label, array("f")).append(answer.arrived)
 
     def add(self, other: "Tally") -> None:
         """Take in what another process saw in the same window."""
@@ -70,8 +80,9 @@ class Tally:
         self.reopened += other.reopened
         self.cpu_seconds += other.cpu_seconds
         self.notes += other.notes
-        for label, values in other.latencies.items():
-            self.latencies.setdefault(label, array("f")).extend(values)
+        for mine, theirs in ((self.latencies, other.latencies), (self.arrivals, other.arrivals)):
+            for label, values in theirs.items():
+                mine.setdefault(label, array("f")).extend(values)
 
     @property
     def failed(self) -> int:
@@ -83,9 +94,10 @@ class Tally:
         wanted = sum(self.answers[status] for status in statuses) if statuses else sum(self.answers.values())
         return wanted / self.seconds if self.seconds else 0.0
 
-    def percentile(self, share: float, *labels: str) -> float:
-        """Latency below which `share` of the answers stayed, in seconds; 0 without answers."""
-        values = sorted(v for label in labels or tuple(self.latencies) for v in self.latencies.get(label, ()))
+    def percentile(self, share: float, *labels: str, arrived: bool = False) -> float:
+        """Latency (until read, or until arrived) below which `share` of the answers stayed, in seconds; 0 without."""
+        kept = self.arrivals if arrived else self.latencies
+        values = sorted(v for label in labels or tuple(kept) for v in kept.get(label, ()))
         return values[min(len(values) - 1, int(share * len(values)))] if values else 0.0
 
 
@@ -93,8 +105,8 @@ class _Connection:
     """One connection and the scenario that uses it."""
 
     __slots__ = (
-        *("answered", "begun", "buffer", "connecting", "out"),
-        *("request", "retried", "scenario", "socket", "source"),
+        *("answered", "begun", "begun_at", "buffer", "connecting", "out"),
+        *("request", "retried", "scenario", "socket", "source", "stamp"),
     )
 
     def __init__(self, scenario: Scenario, source: str | None) -> None:
@@ -104,17 +116,23 @@ class _Connection:
         self.out: memoryview | None = None
         self.request = b""
         self.begun = 0.0
+        self.begun_at = self.stamp = 0.0  # by the clock of the wall, which the kernel's stamps use
         self.connecting = self.retried = False
         self.answered = 0  # answers on this very connection
 
 
 class Crowd:
-    """Many scenarios at once against one address, in one thread."""
+    """Many scenarios at once against one address, in one thread.
+
+    With `stamps` each answer also knows when its last byte arrived, however late this process came to read it: on a
+    machine that generator and servers share, a person waits for the servers but not for the generator.
+    """
 
     def __init__(
-        self, address: Address, *, timeout: float = 30.0, label: Callable[[Answer], str] | None = None
-    ) -> None:
-        self.address, self.timeout = address, timeout
+        self, address: Address, *, timeout: float = 30.0, label: Callable[[Answer], str] | None = None,
+        stamps: bool = False,
+    ) -> None:  # fmt: skip
+        self.address, self.timeout, self.stamps = address, timeout, stamps
         self.label = label or (lambda answer: str(answer.status))
         self.tally = Tally()
         self.epoll = select.epoll()
@@ -191,6 +209,7 @@ class Crowd:
             return
         if isinstance(wish, bytes):
             connection.request, connection.begun, connection.retried = wish, time.perf_counter(), False
+            connection.begun_at = connection.stamp = time.time()
             if self.closing:
                 return
             self.busy.add(connection)
@@ -208,12 +227,14 @@ class Crowd:
 
     def _done(self, connection: _Connection, status: int, head: bytes, body: bytes) -> None:
         now = time.perf_counter()
-        answer = Answer(status, head, body, now - connection.begun)
+        seconds = now - connection.begun
+        arrived = min(seconds, connection.stamp - connection.begun_at) if self.stamps else seconds
+        answer = Answer(status, head, body, seconds, arrived=arrived)
         connection.answered += 1
         self.busy.discard(connection)
         if now <= self.ends:
             self.tally.answers[status] += 1
-            self.tally.note_latency(self.label(answer), answer.seconds)
+            self.tally.note(self.label(answer), answer)
         else:
             self.tally.counts["after the window"] += 1
             if status >= 500:
@@ -238,13 +259,18 @@ class Crowd:
             # The port is chosen at connect, so one address can be used by more connections than it has ports.
             new.setsockopt(socket.IPPROTO_IP, getattr(socket, "IP_BIND_ADDRESS_NO_PORT", 24), 1)
             new.bind((connection.source, 0))
+        if self.stamps:
+            new.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPNS, 1)
         code = new.connect_ex(self.address)
         connection.socket, connection.connecting, connection.answered = new, True, 0
         if code not in (0, errno.EINPROGRESS):
             self._fail(connection, f"connect: {errno.errorcode.get(code, code)}")
             return
         self.by_fd[new.fileno()] = connection
-        self.epoll.register(new.fileno(), READ | WRITE)
+        connection.connecting = code != 0
+        self.epoll.register(new.fileno(), READ | WRITE if code else READ)
+        if not code:  # on the same machine a connection stands at once
+            self._write(connection)
 
     def _close(self, connection: _Connection) -> None:
         if connection.socket is not None:
@@ -292,7 +318,7 @@ class Crowd:
     def _read(self, connection: _Connection) -> None:
         assert connection.socket
         try:
-            data = connection.socket.recv(CHUNK)
+            data = self._receive(connection, connection.socket)
         except BlockingIOError:
             return
         except OSError as error:
@@ -308,6 +334,17 @@ class Crowd:
         else:  # an answer nobody asked for
             self._close(connection)
             self.tally.errors["bytes without a request"] += 1
+
+    def _receive(self, connection: _Connection, source: socket.socket) -> bytes:
+        if not self.stamps:
+            return source.recv(CHUNK)
+        data, extra, _flags, _from = source.recvmsg(CHUNK, 64)
+        connection.stamp = time.time()  # for systems that give none
+        for level, kind, value in extra:
+            if level == socket.SOL_SOCKET and kind == SO_TIMESTAMPNS:
+                seconds, nanoseconds = STAMP.unpack_from(value)
+                connection.stamp = seconds + nanoseconds / 1e9
+        return data
 
     def _cut(self, connection: _Connection, why: str) -> None:
         """The server closed: quietly when idle, once more on a kept connection, an error otherwise."""

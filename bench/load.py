@@ -44,6 +44,7 @@ def run(
     ramp: float = 0.0,
     sources: Callable[[int], str] | None = None,
     label: Callable[[Answer], str] | None = None,
+    stamps: bool = False,
 ) -> Tally:
     """Run scenarios in `processes` processes for `seconds`; returns what all of them saw. Raises LoadFailed."""
     start_at = time.monotonic() + (0.15 if processes > 1 else 0.0)
@@ -52,7 +53,7 @@ def run(
 
     def body(number: int, pipe: Connection) -> None:
         try:
-            crowd = Crowd(address, timeout=timeout, label=label)
+            crowd = Crowd(address, timeout=timeout, label=label, stamps=stamps)
             scenarios = list(make(number, processes))
             time.sleep(max(0.0, start_at - time.monotonic()))
             tally = crowd.run(scenarios, seconds=seconds, drain=drain, ramp=ramp, sources=sources)

@@ -13,7 +13,7 @@ from victori.installation import ROOT
 
 HOST = "vaksin.example.go.id"
 # As docs/operations.md gives them for two cores.
-GATE = {"GATE_IN_FLIGHT": "200", "GATE_STAFF": "60", "GATE_POLLS": "60", "GATE_PAGES": "60"}
+GATE = {"GATE_IN_FLIGHT": "100", "GATE_STAFF": "60", "GATE_POLLS": "60", "GATE_PAGES": "60"}
 
 
 class StackError(RuntimeError):

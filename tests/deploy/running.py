@@ -161,7 +161,7 @@ class Nginx:
             "HTTP_LISTEN": f"127.0.0.1:{self.http}",
             "HTTPS_LISTEN": f"127.0.0.1:{self.https}",
             "GATE_LISTEN": f"127.0.0.1:{unused_port()}",
-            "GATE_IN_FLIGHT": "200",
+            "GATE_IN_FLIGHT": "100",
             "GATE_STAFF": "60",
             "GATE_POLLS": "60",
             "GATE_PAGES": "60",

@@ -83,9 +83,17 @@ def test_nginx_reads_the_copy_that_the_worker_writes():
     assert folder in next(line for line in (ROOT / "Dockerfile").read_text().splitlines() if "install -d" in line)
 
 
+def lane(name):
+    """Room of one lane of the gate, as shipped."""
+    return int(re.fullmatch(r"\$\{\w+:-(\d+)\}", SERVICES["nginx"]["environment"][name])[1])
+
+
 def test_the_gate_and_the_process_agree_on_who_turns_people_away():
-    lanes = ("GATE_IN_FLIGHT", "GATE_STAFF", "GATE_POLLS", "GATE_PAGES")
-    given = SERVICES["nginx"]["environment"]
-    room = sum(int(re.fullmatch(r"\$\{\w+:-(\d+)\}", given[lane])[1]) for lane in lanes)
+    room = sum(lane(name) for name in ("GATE_IN_FLIGHT", "GATE_STAFF", "GATE_POLLS", "GATE_PAGES"))
     assert int(SERVICES["web"]["environment"]["QUEUE_LIMIT"]) >= room
     assert any(line.startswith("./deploy/nginx/nginx.conf:") for line in SERVICES["nginx"]["volumes"])
+
+
+def test_a_gate_that_stays_full_opens_the_waiting_room(settings):
+    # The application sees no more requests at once than the gate lets in: a higher mark would never be reached.
+    assert lane("GATE_IN_FLIGHT") > settings.ADMISSION_ON_IN_FLIGHT
