@@ -13,7 +13,7 @@ from django.db.models import Count
 from django.utils import timezone
 
 from core import sweeper
-from pcare_bridge import accounts, channels, health
+from pcare_bridge import accounts, channels, health, telling
 from pcare_bridge.gather import job_for
 from pcare_bridge.models import (
     OPEN_STATES,
@@ -97,6 +97,7 @@ def _compare(row: Reconciliation) -> bool:
     checked = 0
     client = channels.client_for(account, lambda: _wait_turn(upstream.pk))
     for delivery in doses:
+        client.calls.clear()
         try:
             job = job_for(delivery, account, in_doubt=True)
             if channels.missing_fields(row.profile, job.facts):
@@ -104,6 +105,8 @@ def _compare(row: Reconciliation) -> bool:
             standing, expected = channels.compare(row.profile, client, job)
         except Stop as stop:
             return _later(row, stop.outcome.message)
+        finally:
+            telling.tell_read(SERVICES[row.profile], row.profile, client.calls, "reconciliation")
         checked += 1
         found += _judge(delivery, standing, expected)
     with transaction.atomic():

@@ -6,10 +6,13 @@ publishing fails at once instead of holding up a citizen or a nurse.
 
 import os
 
-from celery import Celery
+from celery import Celery, signals
 from django.conf import settings
 
+from victori import metrics
+
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "victori.settings")
+metrics.prepare()
 
 
 def broker_url(redis_url: str) -> str:
@@ -66,3 +69,12 @@ def configure(app: Celery) -> Celery:
 
 app = configure(Celery("victori"))
 app.autodiscover_tasks()
+
+
+@signals.setup_logging.connect
+def keep_our_logging(**_signal: object) -> None:
+    """Django's settings say what is logged; Celery's own set-up would silence every line below a warning."""
+
+
+signals.worker_ready.connect(metrics.serve)
+signals.worker_shutdown.connect(metrics.forget)

@@ -121,6 +121,7 @@ class Launcher:
         state = self.installation.state_dir
         for name in ("web", "worker", "beat", "pcare"):
             switch(state, name).unlink(missing_ok=True)
+        os.environ.setdefault("METRICS_PORT", str(free_port(near=self.port + 1001)))
         worker = [*CELERY, "victori.celery:app", "worker", "-c", "2", "--without-gossip", "--without-mingle"]
         beat = [*CELERY, "victori.beat:app", "beat", "-s", str(state / "beat"), "--pidfile="]
         self.services[:0] = [
