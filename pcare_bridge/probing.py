@@ -1,19 +1,21 @@
 """Is this address ours to speak to? Clock, signature, account and codes, each checked alone and explained."""
 
 import time
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
 
 from pcare_bridge import conf
 from pcare_bridge.channels import PROBE
 from pcare_bridge.client import Credentials, PCareClient, Unreachable
 from pcare_bridge.envelope import Reply, rows
 from pcare_bridge.errors import classify
+from pcare_bridge.fhir_client import FhirClient
+from pcare_bridge.profiles import satusehat
 
 CLOCK_LIMIT = 60  # seconds; the service's own limit is not published
-CATALOGUES = {
-    "kdPoli": ("poli/fktp/{start}/{limit}", "kode poli"),
-    "kdDokter": ("dokter/{start}/{limit}", "kode vaksinator"),
-}
+PAGE, MAX_PAGES = 100, 10
 
 # Words of the service, in lower case, and what they mean for whoever must repair it.
 _MEANINGS = [
@@ -38,40 +40,75 @@ class Finding:
     text: str
 
 
-def probe(base_url: str, credentials: Credentials, codes: dict[str, str], *, clock_shift: float = 0.0) -> list[Finding]:
-    """Check an address with one account; `codes` are kdPoli, kdDokter and diagnoses to be known there.
+@dataclass(frozen=True)
+class Codes:
+    """What one account means to send; an empty text is a code nobody has filled in."""
+
+    clinic: str | None = None
+    """None where no visit is sent."""
+    practitioner: str = ""
+    diagnoses: tuple[str, ...] = field(default=())
+
+
+def probe(base_url: str, credentials: Credentials, codes: Codes, *, clock_shift: float = 0.0) -> list[Finding]:
+    """Check an address with one account and the codes it would send.
 
     Stops at the first check that makes the others pointless. `clock_shift` (seconds) is for trying a wrong clock.
     """
     with PCareClient(base_url, credentials, conf.options(), clock=lambda: time.time() + clock_shift) as client:
         try:
-            reply = client.get(PROBE, start=0, limit=100)
+            reply = client.get(PROBE, start=0, limit=PAGE)
         except Unreachable as error:
             return [Finding("sambungan", False, _unreachable(error.kind, base_url))]
         found = [Finding("sambungan", True, f"{base_url} menjawab (HTTP {reply.http_status}).")]
-        difference = client.calls[-1].clock_difference
-        found.append(_clock(difference))
-        found.append(_account(reply))
-        if not found[-1].ok:
-            return found
-        found += [_code(client, name, codes[name]) for name in CATALOGUES if codes.get(name)]
-        found += [_diagnosis(client, code) for code in codes.get("diagnosa", "").split() if code]
-    return found
+        found += [_clock(client.calls[-1].clock_difference), _account(reply)]
+        if found[-1].ok:
+            found += _codes(client, codes)
+        return found
 
 
-def _unreachable(kind: str, base_url: str) -> str:
+def probe_satusehat(client: FhirClient, practitioner_nik: str) -> list[Finding]:
+    """Check SATUSEHAT with one client pair: token, clock, and whether it knows the vaccinator."""
+    name = "satusehat"
+    try:
+        refused = satusehat.classify(client.renew_token())
+        if refused is None:
+            found = [Finding(name, True, "SATUSEHAT memberi token untuk organisasi ini.")]
+            found.append(_clock(client.calls[-1].clock_difference, "jam satusehat"))
+            reply = client.search("Practitioner", identifier=f"{satusehat.NIK}|{practitioner_nik}")
+            return [*found, _vaccinator(reply)]
+    except Unreachable as error:
+        address = client.base_url if client.new_token[0] else client.oauth_url
+        return [Finding(name, False, _unreachable(error.kind, address))]
+    named = refused.about("SATUSEHAT")
+    return [Finding(name, False, f"{named.sentence} {named.todo}")]
+
+
+def _vaccinator(reply: Reply) -> Finding:
+    name, error = "vaksinator satusehat", satusehat.classify(reply)
+    if error is not None:
+        named = error.about("SATUSEHAT")
+        return Finding(name, False, f"{named.sentence} {named.todo}")
+    known = bool(isinstance(reply.payload, dict) and reply.payload.get("entry"))
+    text = "dikenal." if known else "tidak dikenal. Betulkan NIK vaksinator pada akun SATUSEHAT fasilitas."
+    return Finding(name, known, f"NIK vaksinator {text}")
+
+
+def _unreachable(kind: str, address: str) -> str:
+    if kind in ("InvalidURL", "UnsupportedProtocol", "LocalProtocolError"):
+        return f"“{address}” bukan alamat layanan. Tulis lengkap, mulai dengan https://."
     if "Connect" in kind:
-        return f"{base_url} tidak dapat dihubungi ({kind}). Periksa alamat, DNS, firewall, dan sertifikat TLS."
-    return f"{base_url} tidak menjawab pada waktunya ({kind}). Coba lagi; bila tetap, PCare sedang terganggu."
+        return f"{address} tidak dapat dihubungi ({kind}). Periksa alamat, DNS, firewall, dan sertifikat TLS."
+    return f"{address} tidak menjawab pada waktunya ({kind}). Coba lagi; bila tetap, layanan sedang terganggu."
 
 
-def _clock(difference: int | None) -> Finding:
+def _clock(difference: int | None, name: str = "jam") -> Finding:
     if difference is None:
-        return Finding("jam", True, "Layanan tidak menyebut jamnya; selisih tidak dapat diukur.")
+        return Finding(name, True, "Layanan tidak menyebut jamnya; selisih tidak dapat diukur.")
     text = f"Jam layanan berselisih {difference} detik dari jam server ini."
     if abs(difference) > CLOCK_LIMIT:
-        return Finding("jam", False, f"{text} Samakan jam server dengan NTP, karena tanda waktu yang meleset ditolak.")
-    return Finding("jam", True, text)
+        return Finding(name, False, f"{text} Samakan jam server dengan NTP, karena tanda waktu yang meleset ditolak.")
+    return Finding(name, True, text)
 
 
 def _account(reply: Reply) -> Finding:
@@ -80,29 +117,82 @@ def _account(reply: Reply) -> Finding:
         return Finding("akun", True, "Tanda tangan, user key, akun, dan sandi jawaban cocok.")
     if reply.unreadable in ("base64", "aes", "lzstring", "json"):
         return Finding("akun", False, "Jawaban tidak dapat dibuka: kunci rahasia salah atau jam server meleset.")
+    if reply.unreadable:
+        text = "Yang menjawab bukan PCare (halaman web, atau kosong). Periksa alamat dasar sampai nama layanannya."
+        return Finding("akun", False, f"HTTP {reply.http_status}. {text}")
     speech = reply.text.lower()
     meaning = next((text for word, text in _MEANINGS if word in speech), error.todo)
     return Finding("akun", False, f"PCare menjawab {reply.code} “{reply.text}”. {meaning}")
 
 
-def _code(client: PCareClient, name: str, code: str) -> Finding:
-    path, label = CATALOGUES[name]
-    try:
-        reply = client.get(path, start=0, limit=100)
-    except Unreachable as error:
-        return Finding(name, False, f"{label} tidak dapat dibaca ({error.kind}).")
-    known = [str(row.get(name)) for row in rows(reply.payload)]
-    if code in known:
-        return Finding(name, True, f"{label} {code} dikenal.")
-    some = ", ".join(known[:8]) or "tidak ada"
-    return Finding(name, False, f"{label} {code} tidak ada pada daftar fasilitas ini. Yang ada: {some}.")
+def _codes(client: PCareClient, codes: Codes) -> list[Finding]:
+    found = [_own(client, "kdDokter", "dokter/{start}/{limit}", "kode vaksinator", codes.practitioner)]
+    if codes.clinic is None:
+        return found
+    found.append(_own(client, "kdPoli", PROBE, "kode poli", codes.clinic, _healthy))
+    found += [_listed(client, "kdDiag", "diagnosa/{text}/0/10", "kode diagnosis", code) for code in codes.diagnoses]
+    # Codes that every visit carries, the same for all facilities: assumed, so they are asked after as well.
+    found.append(_listed(client, "kdSadar", "kesadaran", "kode kesadaran", conf.AWARENESS))
+    found.append(
+        _listed(client, "kdStatusPulang", "statuspulang/rawatInap/false", "kode status pulang", conf.DISCHARGE)
+    )
+    found.append(_listed(client, "kdPrognosa", "prognosa", "kode prognosis", conf.PROGNOSIS))
+    found += [
+        _listed(client, "kdAlergi", f"alergi/jenis/{kind}", f"kode alergi {words}", conf.NO_ALLERGY)
+        for kind, words in (("01", "makanan"), ("02", "udara"), ("03", "obat"))
+    ]
+    return found
 
 
-def _diagnosis(client: PCareClient, code: str) -> Finding:
-    try:
-        reply = client.get("diagnosa/{text}/{start}/{limit}", text=code, start=0, limit=10)
-    except Unreachable as error:
-        return Finding("kdDiag", False, f"kode diagnosis {code} tidak dapat dibaca ({error.kind}).")
-    known = any(row.get("kdDiag") == code for row in rows(reply.payload))
+def _healthy(row: dict[str, Any]) -> str:
+    """Why a clinic is no place for a healthy visit, or an empty text."""
+    return "poli ini untuk kunjungan sakit; pilih yang poliSakit-nya false" if row.get("poliSakit") else ""
+
+
+def _own(
+    client: PCareClient,
+    name: str,
+    path: str,
+    label: str,
+    code: str,
+    unfit: Callable[[dict[str, Any]], str] = lambda row: "",
+) -> Finding:
+    """Whether a code of the account stands in the facility's own list."""
+    if not code:
+        return Finding(name, False, f"{label} belum diisi di halaman Akun.")
+    listed, trouble = _read(partial(client.get, path))
+    if trouble:
+        return Finding(name, False, f"{label} tidak dapat diperiksa: {trouble}")
+    for row in listed:
+        if str(row.get(name)) == code:
+            return Finding(name, not unfit(row), f"{label} {code}: {unfit(row) or 'dikenal'}.")
+    some = ", ".join(str(row.get(name)) for row in listed if not unfit(row)) or "tidak ada"
+    return Finding(name, False, f"{label} {code} tidak ada pada daftar fasilitas ini. Yang ada: {some[:120]}.")
+
+
+def _listed(client: PCareClient, name: str, path: str, label: str, code: str) -> Finding:
+    """Whether a code that PCare gives out for everybody exists there."""
+    listed, trouble = _read(lambda **page: client.get(path, **(page | {"text": code})), one_page=True)
+    if trouble:
+        return Finding(name, False, f"{label} {code} tidak dapat diperiksa: {trouble}")
+    known = any(str(row.get(name)) == code for row in listed)
     text = "dikenal" if known else "tidak dikenal; tanyakan kode penggantinya kepada kantor cabang BPJS Kesehatan"
-    return Finding("kdDiag", known, f"kode diagnosis {code} {text}.")
+    return Finding(name, known, f"{label} {code} {text}.")
+
+
+def _read(get: Callable[..., Reply], *, one_page: bool = False) -> tuple[list[dict[str, Any]], str]:
+    """All items of a list read, or why they are not to be had."""
+    found: list[dict[str, Any]] = []
+    for page in range(1 if one_page else MAX_PAGES):
+        try:
+            reply = get(start=page * PAGE, limit=PAGE)
+        except Unreachable as error:
+            return [], f"tidak ada jawaban ({error.kind})."
+        error_class = classify(reply)
+        if error_class is not None and not reply.not_found:
+            return [], f"{error_class.sentence} {reply.text}"
+        items = rows(reply.payload)
+        found += items
+        if len(items) < PAGE:
+            break
+    return found, ""

@@ -10,14 +10,11 @@ from django.utils import timezone
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from accounts.access import StaffRequest, staff_required
-from pcare_bridge import planning, repair, services
+from pcare_bridge import conf, planning, repair, services
 from pcare_bridge.errors import ERROR_CLASSES, ErrorClass
 from pcare_bridge.forms import AccountForm, SatusehatForm
 from pcare_bridge.models import Account, FacilityAccount, SatusehatAccount
 from regions.models import Facility
-
-# PCare passwords are renewed at most every two months (PROTOCOL section 3): warn before.
-PASSWORD_DAYS, WARN_DAYS = 60, 50
 
 
 @dataclass
@@ -47,8 +44,8 @@ def accounts(request: StaffRequest) -> HttpResponse:
         AccountLine(
             row,
             ERROR_CLASSES.get(row.pause_class),
-            now - row.password_changed_at > timedelta(days=WARN_DAYS),
-            row.password_changed_at + timedelta(days=PASSWORD_DAYS),
+            now - row.password_changed_at > timedelta(days=conf.PASSWORD_WARN_DAYS),
+            row.password_changed_at + timedelta(days=conf.PASSWORD_DAYS),
         )
         for row in rows
     ]

@@ -13,11 +13,13 @@ DOCTORS: Rows = [{"kdDokter": f"{number:06d}", "nmDokter": f"TENAGA UJI {number}
 DIAGNOSES: Rows = [
     {"kdDiag": code, "nmDiag": name, "nonSpesialis": False}
     for code, name in [
+        ("Z23.2", "Need for immunization against tuberculosis [BCG]"),
         ("Z23.5", "Need for immunization against tetanus alone"),
         ("Z24.0", "Need for immunization against poliomyelitis"),
         ("Z24.4", "Need for immunization against measles alone"),
         ("Z24.6", "Need for immunization against viral hepatitis"),
         ("Z25.1", "Need for immunization against influenza"),
+        ("Z25.8", "Need for immunization against other specified single viral diseases"),
         ("Z27.1", "Need for immunization against DTP combined"),
         ("Z27.4", "Need for immunization against MMR"),
         ("U11.9", "Need for immunization against COVID-19, unspecified"),
