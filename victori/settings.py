@@ -225,7 +225,7 @@ STATICFILES_DIRS = [BASE_DIR / "static"]
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {
-        "BACKEND": env("STATICFILES_BACKEND", default="whitenoise.storage.CompressedManifestStaticFilesStorage")
+        "BACKEND": env("STATICFILES_BACKEND", default="core.static_files.StaticFiles")
     },
 }
 
@@ -380,6 +380,9 @@ PCARE_CA_FILE = env("PCARE_CA_FILE", default="")
 PCARE_SAME_DAY_UNTIL = env("PCARE_SAME_DAY_UNTIL", default="23.59")
 PCARE_DEADLINE_WARNING = env("PCARE_DEADLINE_WARNING", default="20.00")
 PCARE_BACKDATING_DAYS = env.int("PCARE_BACKDATING_DAYS", default=30)
+# What one account began at PCare no other may finish; a telephone is taken at desk 1 and cannot be added later.
+PCARE_SAME_ACCOUNT = env.bool("PCARE_SAME_ACCOUNT", default=True)
+PCARE_PHONE_FIXED = env.bool("PCARE_PHONE_FIXED", default=True)
 # SATUSEHAT: FHIR and OAuth addresses of the Ministry's exchange; empty: doses for it wait.
 SATUSEHAT_BASE_URL = env("SATUSEHAT_BASE_URL", default="")
 SATUSEHAT_OAUTH_URL = env("SATUSEHAT_OAUTH_URL", default="")

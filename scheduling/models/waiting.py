@@ -74,6 +74,11 @@ class WaitlistEntry(models.Model):
     ended_at = models.DateTimeField("selesai", null=True, blank=True)
     ended_because = models.CharField("selesai karena", max_length=10, choices=Because, blank=True, default="")
     missed_offers = models.PositiveSmallIntegerField("tawaran tidak dijawab", default=0)
+    gather_schedule = models.ForeignKey(
+        Schedule, on_delete=models.PROTECT, null=True, blank=True, related_name="+", db_index=False,
+        verbose_name="tempat dikumpulkan di", db_comment="Where places are or were last gathered for this family.",
+    )  # fmt: skip
+    gather_until = models.DateTimeField("dikumpulkan sampai", null=True, blank=True)
     client_uuid = models.UUIDField("kunci permintaan", unique=True, default=uuid.uuid4)
 
     class Meta:
@@ -92,7 +97,12 @@ class WaitlistEntry(models.Model):
                 name="waitlist_by_place",
                 condition=Q(state="waiting"),
             ),
-            # The few that staff put there, for their own list.
+            # Few rows each: families places are gathered for, and people whom staff put there.
+            models.Index(
+                fields=["gather_schedule"],
+                name="waitlist_gathers",
+                condition=Q(state="waiting", gather_until__isnull=False),
+            ),
             models.Index(fields=["entered_by"], name="waitlist_by_hand", condition=Q(entered_by__isnull=False)),
         ]
 

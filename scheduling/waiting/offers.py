@@ -6,7 +6,6 @@ take turns at an entry and never wait for each other's places.
 
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from uuid import UUID
 
@@ -20,8 +19,9 @@ from registration.models import Citizen
 from registration.queries import notification_phone
 from scheduling import capacity, eligibility, errors, families, places
 from scheduling.models import Appointment, Offer, Place, Schedule, Slot, WaitlistEntry, WaitlistMember
+from scheduling.waiting import gathering, waitlist
 from scheduling.waiting import statements as offer_statements
-from scheduling.waiting import waitlist
+from scheduling.waiting.windows import Window
 
 State = Offer.State
 CHUNK = 100
@@ -34,35 +34,37 @@ _refused: dict[tuple[int, int], float] = {}
 _idle: dict[int, tuple[float, int]] = {}
 
 
-@dataclass
-class Window:
-    """A session with free places, and what is left of them after the offers of this run."""
-
-    slot_id: int
-    starts_at: datetime
-    left: int
-
-
 def offer_free_places(schedule_id: int, most: int | None = None) -> int:
     """Offer what is free in one schedule to the people who wait for it, in order; returns how many offers were made.
 
-    Eligibility is asked per person for the schedule's day. A family gets places side by side or is passed over this
-    time. What nobody wants goes back to everybody; after `most` offers the rest is left for the next run. Safe to run
-    twice at once. Locks an entry, then its places.
+    Eligibility is asked per person for the schedule's day. A family gets places side by side; when there are too few,
+    they are gathered for the first such family for a while (`gathering`), else it is passed over this time. What nobody
+    wants goes back to everybody; after `most` offers the rest is left for the next run. Safe to run twice at once.
+    Locks an entry, then its places.
     """
     schedule = Schedule.objects.select_related("facility", "vaccine").get(pk=schedule_id)
     made = 0
+    kept_back: list[int] = []
     windows = _windows(schedule_id)
     for entry in _candidates(schedule_id) if windows else ():
         if not any(window.left for window in windows):
             break
         if most is not None and made >= most:
             return made
-        made += _offer_to(entry, schedule, windows)
+        people = [member.citizen for member in entry.members.all() if member.is_active]
+        is_short = sum(window.left for window in windows) < len(people)
+        may_gather = len(people) > 1 and not kept_back and gathering.may_gather(entry, schedule, timezone.now())
+        if not people or (is_short and not may_gather) or not _may_come(entry, people, schedule):
+            continue
+        if not is_short and _offer_around(entry, schedule, windows, len(people)):
+            made += 1
+        elif may_gather:
+            kept_back = gathering.gather(entry.pk, schedule, windows)
     with transaction.atomic():
         places.count(
-            offer_statements.NOT_WANTED, schedule=schedule_id, walk_in=schedule.is_walk_in_only(timezone.now())
-        )
+            offer_statements.NOT_WANTED, schedule=schedule_id, kept_back=kept_back,
+            walk_in=schedule.is_walk_in_only(timezone.now()),
+        )  # fmt: skip
     return made
 
 
@@ -215,21 +217,21 @@ def _candidates(schedule_id: int) -> Iterator[WaitlistEntry]:
         yield from (found[pk] for pk in chunk if pk in found)
 
 
-def _offer_to(entry: WaitlistEntry, schedule: Schedule, windows: Sequence[Window]) -> int:
-    people = [member.citizen for member in entry.members.all() if member.is_active]
-    size = len(people)
-    if not size or sum(window.left for window in windows) < size:
-        return 0
-    if not all(eligibility.for_schedule(citizen, schedule).eligible for citizen in people):
-        if len(_refused) > REMEMBER_MOST:
-            _refused.clear()
-        _refused[schedule.pk, entry.pk] = time.monotonic() + REMEMBER_SECONDS
-        return 0
+def _may_come(entry: WaitlistEntry, people: Sequence[Citizen], schedule: Schedule) -> bool:
+    if all(eligibility.for_schedule(citizen, schedule).eligible for citizen in people):
+        return True
+    if len(_refused) > REMEMBER_MOST:
+        _refused.clear()
+    _refused[schedule.pk, entry.pk] = time.monotonic() + REMEMBER_SECONDS
+    return False
+
+
+def _offer_around(entry: WaitlistEntry, schedule: Schedule, windows: Sequence[Window], size: int) -> bool:
     for window in windows:
         if window.left and _make(entry.pk, schedule, window.slot_id, size):
             _count_down(windows, window, size)
-            return 1
-    return 0
+            return True
+    return False
 
 
 @transaction.atomic

@@ -12,8 +12,9 @@ from core.formats import long_date
 from scheduling import eligibility, queries
 from scheduling.models import Offer, Schedule, WaitlistEntry, WaitlistMember
 
-OFFERED, NOT_YET, TOO_EARLY, NOTHING_ON, LATER, DRAWN, NOT_ELIGIBLE, FULL, APART = (
-    "offered", "not_yet", "too_early", "nothing_on", "later", "drawn", "not_eligible", "full", "apart",
+OFFERED, NOT_YET, TOO_EARLY, NOTHING_ON, LATER, DRAWN, NOT_ELIGIBLE, FULL, APART, GATHERED, BEHIND = (
+    "offered", "not_yet", "too_early", "nothing_on", "later", "drawn", "not_eligible", "full", "apart", "gathered",
+    "behind",
 )  # fmt: skip
 
 
@@ -114,8 +115,13 @@ def _why(entry: WaitlistEntry, rows: list[queries.Row]) -> tuple[str, str, datet
     if eligible_from is not None:
         return NOT_ELIGIBLE, eligible_from, news_at
     size = entry.members.filter(is_active=True).count()
+    if kept := _kept_back(entry, size, [row.schedule.pk for row in released]):
+        return *kept, news_at
     if size > 1 and any(row.places_left for row in released):
-        text = _("Tempat yang kosong belum cukup untuk %(size)s orang sekaligus.")
+        text = _(
+            "Tempat yang kosong belum cukup untuk %(size)s orang sekaligus. Bila mendesak, daftarkan dalam rombongan "
+            "lebih kecil: lebih cepat dapat tempat."
+        )
         return APART, text % {"size": size}, news_at
     if any(row.places_left for row in released):
         return NOT_YET, _("Tempat kosong sedang dibagikan menurut urutan."), news_at
@@ -123,6 +129,32 @@ def _why(entry: WaitlistEntry, rows: list[queries.Row]) -> tuple[str, str, datet
         "%(count)s jadwal dalam pilihan Anda penuh.", "Semua %(count)s jadwal dalam pilihan Anda penuh.", len(released)
     )  # fmt: skip
     return FULL, text % {"count": len(released)}, news_at
+
+
+def _kept_back(entry: WaitlistEntry, size: int, schedule_ids: list[int]) -> tuple[str, str] | None:
+    """Code and sentence while places are gathered for this family, or for another that is before this entry."""
+    gathered = WaitlistEntry.objects.filter(
+        state=WaitlistEntry.State.WAITING, gather_schedule__in=schedule_ids, gather_until__gt=timezone.now()
+    ).select_related("gather_schedule__facility")
+    other = gathered.filter(pk=entry.pk).first() or gathered.order_by("-gather_until").first()
+    if other is None or other.gather_until is None or other.gather_schedule is None:
+        return None
+    until = timezone.localtime(other.gather_until)
+    facts = {
+        "size": size, "facility": other.gather_schedule.facility.name, "day": _day(other.gather_schedule.date),
+        "time": f"{until:%H.%M}",
+    }  # fmt: skip
+    if other.pk == entry.pk:
+        text = _(
+            "Tempat berdampingan untuk %(size)s orang sedang kami kumpulkan di %(facility)s, %(day)s, paling lama "
+            "sampai pukul %(time)s WIB."
+        )
+        return GATHERED, text % facts
+    text = _(
+        "Tempat yang kosong di %(facility)s, %(day)s, sedang dikumpulkan untuk keluarga di depan Anda, paling lama "
+        "sampai pukul %(time)s WIB. Sesudah itu dibagikan menurut urutan."
+    )
+    return BEHIND, text % facts
 
 
 def _too_early_for(entry: WaitlistEntry, schedules: list[Schedule]) -> str | None:

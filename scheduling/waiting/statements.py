@@ -84,11 +84,13 @@ WHERE schedule.id = %(schedule)s AND slot.starts_at > %(soon)s AND @serves
   AND (place.state = 'free' OR (place.state = 'held' AND place.pool = 'online' AND place.held_until < %(now)s))
 GROUP BY slot.id ORDER BY slot.starts_at""")
 
-# What nobody on the list wants belongs to everybody again; after the walk-in hour to the gate.
+# What nobody on the list wants belongs to everybody again; after the walk-in hour to the gate. Not what is being
+# gathered for a family.
 NOT_WANTED = """
 UPDATE scheduling_place SET pool = CASE WHEN %(walk_in)s THEN 'walk_in' ELSE 'online' END
 WHERE id IN (SELECT place.id FROM scheduling_place place JOIN scheduling_slot slot ON slot.id = place.slot_id
              WHERE slot.schedule_id = %(schedule)s AND place.state = 'free' AND place.pool = 'offered'
+               AND slot.id <> ALL(%(kept_back)s::bigint[])
              ORDER BY place.id FOR UPDATE OF place SKIP LOCKED)"""
 
 KEEP_FOR_OFFER = """
