@@ -5,7 +5,6 @@ this process for a moment, and one process writes the board anew while the other
 """
 
 import json
-import logging
 import threading
 import time
 from collections.abc import Iterator
@@ -18,10 +17,8 @@ from django.conf import settings
 from redis.exceptions import RedisError
 
 from admission.models import Room, Turn
+from core import resting
 
-logger = logging.getLogger(__name__)
-
-RETRY_REDIS_AFTER = 2.0  # seconds; in between nobody waits for a dead Redis
 KEEP_SECONDS = 24 * 3600
 FILL_SECONDS = 30  # longest time one process may take to write the board anew
 CHUNK = 5000
@@ -31,7 +28,6 @@ MEMORY_TURNS = 200_000
 STATUS = "status"
 ABSENT = "-"  # a turn without a number
 
-_dead_until = 0.0
 _rooms: dict[int, tuple[float, "Status | None"]] = {}
 _numbers: dict[str, tuple[float, str | None]] = {}
 _lines: dict[int, "tuple[float, tuple[Status, bool]]"] = {}
@@ -99,20 +95,17 @@ def _client(url: str) -> Any:
 
 def client() -> Any:
     """Redis, or None for some seconds after it failed."""
-    return None if time.monotonic() < _dead_until else _client(settings.REDIS_URL)
+    return None if resting.is_resting() else _client(settings.REDIS_URL)
 
 
 def failed(error: Exception) -> None:
-    """Redis did not answer: leave it alone for a moment."""
-    global _dead_until
-    _dead_until = time.monotonic() + RETRY_REDIS_AFTER
-    logger.warning("the waiting room reads from the database", extra={"error": type(error).__name__})
+    """Redis did not answer."""
+    resting.failed(error, "the waiting room reads from the database")
 
 
 def forget() -> None:
     """Drop what this process remembers; tests call it."""
-    global _dead_until
-    _dead_until = 0.0
+    resting.forget()
     _rooms.clear()
     _numbers.clear()
     _lines.clear()

@@ -1,6 +1,5 @@
 """Redis as cache, and this process's memory while Redis is dead: a wake-up service must not stop a sign-in."""
 
-import time
 from collections.abc import Callable
 from typing import Any
 
@@ -8,28 +7,27 @@ from django.core.cache.backends.locmem import LocMemCache
 from django.core.cache.backends.redis import RedisCache
 from redis.exceptions import RedisError
 
-RETRY_AFTER = 5.0  # seconds
+from core import resting
 
 
 def _with_fallback(name: str) -> Callable[..., Any]:
     def call(self: "FailSafeRedisCache", *args: Any, **kwargs: Any) -> Any:
-        if time.monotonic() >= self.dead_until:
+        if not resting.is_resting():
             try:
                 return getattr(RedisCache, name)(self, *args, **kwargs)
-            except RedisError:
-                self.dead_until = time.monotonic() + RETRY_AFTER
+            except RedisError as error:
+                resting.failed(error, "the cache is this process's memory")
         return getattr(self.memory, name)(*args, **kwargs)
 
     return call
 
 
 class FailSafeRedisCache(RedisCache):
-    """RedisCache whose calls go to memory for a few seconds after each failure."""
+    """RedisCache whose calls go to memory while Redis is dead (core.resting)."""
 
     def __init__(self, server: Any, params: dict[str, Any]) -> None:
         super().__init__(server, params)
         self.memory = LocMemCache("victori-fallback", {**params, "OPTIONS": {}})
-        self.dead_until = 0.0
 
     add = _with_fallback("add")
     get = _with_fallback("get")

@@ -10,15 +10,16 @@ from collections.abc import Callable
 
 from django.core.cache import cache
 
+from core import resting
+
 logger = logging.getLogger(__name__)
 
-SILENCE_SECONDS = 5.0
+WANTED_SECONDS = 5  # a wake-up that reached nobody is sent again after this time
 # In a rush one question to Redis per this time is enough: the next commit asks again, and beat sweeps in any case.
 ASK_EVERY_SECONDS = 0.1
 WANTED = "core.sweep-wanted"
 
 _drains: dict[str, Callable[[], int]] = {}
-_silent_until = 0.0
 _asked_at = 0.0
 
 
@@ -48,18 +49,17 @@ def begin() -> None:
 
 def wake() -> None:
     """Ask a worker to sweep now; best effort, never raises, and a dead Redis costs one short try every few seconds."""
-    global _silent_until, _asked_at
+    global _asked_at
     from core.tasks import sweep  # late: Celery's app loads after Django's
 
     now = time.monotonic()
-    if now < _silent_until or now < _asked_at + ASK_EVERY_SECONDS:
+    if resting.is_resting() or now < _asked_at + ASK_EVERY_SECONDS:
         return
     _asked_at = now
     try:
         # One sweep finds everything: fifty doses a second must not queue fifty of them before the other work.
-        if not cache.add(WANTED, 1, timeout=SILENCE_SECONDS):
+        if not cache.add(WANTED, 1, timeout=WANTED_SECONDS):
             return
         sweep.apply_async(retry=False, expires=30)
     except Exception as error:
-        _silent_until = time.monotonic() + SILENCE_SECONDS
-        logger.info("no wake-up sent, the sweeper will find it", extra={"error": type(error).__name__})
+        resting.failed(error, "no wake-up, the sweeper finds it")

@@ -3,7 +3,6 @@
 Keys are keyed hashes: neither a phone nor an address can be read from Redis (I6).
 """
 
-import logging
 import math
 import time
 from functools import lru_cache
@@ -15,13 +14,10 @@ from limits.storage import MemoryStorage, RedisStorage
 from limits.strategies import MovingWindowRateLimiter
 from redis.exceptions import RedisError
 
+from core import resting
 from core.crypto import blind_index
 
-logger = logging.getLogger(__name__)
-
-RETRY_REDIS_AFTER = 5.0  # seconds; in between nobody waits for a dead Redis
 _memory = MovingWindowRateLimiter(MemoryStorage())
-_dead_until: dict[str, float] = {}  # per address, monotonic; shared by the threads of this process
 
 
 def hit(name: str, key: str, limit: str) -> int:
@@ -37,12 +33,11 @@ def hit(name: str, key: str, limit: str) -> int:
 
 
 def _hit(item: RateLimitItem, name: str, key: str) -> int:
-    if time.monotonic() >= _dead_until.get(settings.REDIS_URL, 0.0):
+    if not resting.is_resting():
         try:
             return _ask(_redis_limiter(settings.REDIS_URL), item, name, key)
         except RedisError as error:
-            _dead_until[settings.REDIS_URL] = time.monotonic() + RETRY_REDIS_AFTER
-            logger.warning("rate limits fall back to this process", extra={"error": type(error).__name__})
+            resting.failed(error, "limits count in this process alone")
     return _ask(_memory, item, name, key)
 
 

@@ -4,7 +4,7 @@ import os
 import subprocess
 import sys
 
-from core import sweeper
+from core import resting, sweeper
 
 WAKE_A_HUNDRED_TIMES = """
 import time, django
@@ -18,14 +18,14 @@ print(time.monotonic() - started)
 
 
 def test_a_wake_up_reaches_the_queue(redis_client, monkeypatch):
-    monkeypatch.setattr(sweeper, "_silent_until", 0.0)
+    resting.forget()
     monkeypatch.setattr(sweeper, "_asked_at", 0.0)
     sweeper.wake()
     assert redis_client.llen("celery") == 1
 
 
 def test_many_wake_ups_queue_one_sweep_until_it_begins(redis_client, monkeypatch):
-    monkeypatch.setattr(sweeper, "_silent_until", 0.0)
+    resting.forget()
     monkeypatch.setattr(sweeper, "_asked_at", 0.0)
     for _ in range(50):
         sweeper.wake()
