@@ -113,6 +113,14 @@ _TABLE = [
         alert=True,
     ),
     ErrorClass(
+        "other_account",
+        Handling.PERSON,
+        "Dimulai akun lain",
+        "Catatan dosis ini di PCare dimulai dengan akun lain, dan PCare hanya menerima lanjutannya dari akun itu.",
+        "Isi kembali akun itu di halaman Akun, atau selesaikan langsung di PCare lalu tandai dilaporkan.",
+        "Dinas Kesehatan",
+    ),
+    ErrorClass(
         "path",
         Handling.PERSON,
         "Alamat layanan salah",

@@ -1,12 +1,14 @@
 """Reads one delivery's dose into facts and a job; the only place where the bridge opens a NIK."""
 
+import logging
 from collections.abc import Iterable, Sequence
 from typing import Any
 from uuid import UUID
 
+from django.apps import apps
 from django.utils import timezone
 
-from pcare_bridge import accounts, channels, conf
+from pcare_bridge import accounts, channels, conf, rules
 from pcare_bridge.facts import AdverseFacts, Answer, DoseFacts, Job, ScreeningFacts, Symptom
 from pcare_bridge.models import Account, Delivery, FacilityAccount, SatusehatAccount
 from programmes.models import Questionnaire, Vaccine
@@ -15,8 +17,12 @@ from registration.models import Citizen
 from vaccination.flow import SYMPTOMS
 from vaccination.models import AdverseEvent, Immunization, Screening, Visit
 
+logger = logging.getLogger(__name__)
+
 # A partner facility attests that it screened; its answers stay with it.
 ATTESTED = ScreeningFacts(version="mitra")
+MAX_FORMER = 5  # changes of one person's record that are looked through
+PHONE_LABEL = "nomor telepon (PCare tidak menerimanya lagi sesudah meja 1)"
 
 
 class Reference:
@@ -88,6 +94,8 @@ def jobs_for(wanted: Sequence[tuple[Delivery, Account, bool]], reference: Refere
 
 
 def _job(delivery: Delivery, immunization: Immunization, account: Account, in_doubt: bool, known: Known) -> Job:
+    # Only who reads back before writing needs to know under which numbers the dose may stand.
+    looks_back = in_doubt or delivery.operation != Delivery.Operation.CREATE
     return Job(
         operation=delivery.operation,
         sender_id=str(delivery.sender_id),
@@ -95,7 +103,7 @@ def _job(delivery: Delivery, immunization: Immunization, account: Account, in_do
         in_doubt=in_doubt,
         facts=facts_of(immunization, account, str(delivery.sender_id), known),
         references=dict(delivery.references),
-        former_niks=_former_niks(immunization),
+        former_niks=_former_niks(immunization, looks_back),
     )
 
 
@@ -145,13 +153,13 @@ def facts_of(
     )
 
 
-def missing_before_dose(visit: Visit) -> list[str]:
-    """What a profile of the facility will lack although the nurse fills in everything; Indonesian labels.
+def missing_before_dose(visit: Visit) -> list[tuple[str, str]]:
+    """What a profile of the facility will lack although the nurse fills in everything, as (upstream name, label).
 
     The dose is not there yet, so lot, expiry and dose number count as given; codes of the vaccine count when the visit
     says which one it is for.
     """
-    found: dict[str, None] = {}
+    found: dict[str, str] = {}
     draft = Immunization(
         citizen=visit.citizen, visit=visit, facility=visit.facility, vaccine=visit.vaccine or Vaccine(),
         programme_id=visit.programme_id, dose_number=1, lot_number="-", expiration_date=timezone.localdate(),
@@ -161,11 +169,37 @@ def missing_before_dose(visit: Visit) -> list[str]:
         account = accounts.find(visit.facility_id, profile)
         if account is None:
             continue
-        for name, label in channels.missing_fields(profile, facts_of(draft, account)):
+        facts = facts_of(draft, account)
+        for name, label in channels.missing_fields(profile, facts):
             of_vaccine = name in ("kdVaksin", "vaccineCode", "kdDiag1")
             if visit.vaccine_id or not of_vaccine:
-                found[f"{label} ({Delivery.Profile(profile).label})" if name != "nik" else label] = None
-    return list(found)
+                of_person = name in ("nik", "patient")
+                found[label if of_person else f"{label} ({Delivery.Profile(profile).label})"] = name
+        if profile == Delivery.Profile.VAKSINASI and rules.phone_is_late(facts.phone):
+            found[PHONE_LABEL] = "noHP"
+    return [(name, label) for label, name in found.items()]
+
+
+def missing_of(deliveries: Sequence[Delivery]) -> dict[UUID, list[str]]:
+    """What each of these deliveries still lacks, in Indonesian, by its id; a handful of queries for all of them."""
+    reference = Reference()
+    found: dict[UUID, list[str]] = {row.pk: ["akun fasilitas"] for row in deliveries}
+    for service in accounts.ACCOUNT_MODELS:
+        mine = [row for row in deliveries if row.service == service]
+        held = accounts.by_facility(service, {row.facility_id for row in mine})
+        ready = [(row, held[row.facility_id], False) for row in mine if row.facility_id in held]
+        try:
+            jobs = jobs_for(ready, reference)
+        except Exception:
+            # A row that cannot be read is told by the queue itself; the others must still be shown.
+            logger.exception("deliveries not readable")
+            return {}
+        for row, _account, _in_doubt in ready:
+            facts = jobs[row.pk].facts
+            found[row.pk] = [label for _, label in channels.missing_fields(row.profile, facts)]
+            if row.profile == Delivery.Profile.VAKSINASI and rules.phone_is_late(facts.phone, row.upstream_number):
+                found[row.pk].append("nomor telepon")
+    return found
 
 
 def _vaccine_code(immunization: Immunization) -> str:
@@ -223,8 +257,8 @@ def versions(immunization: Immunization) -> list[int]:
     return found
 
 
-def _former_niks(immunization: Immunization) -> tuple[str, ...]:
-    """NIKs under which replaced versions of this dose were sent, when they were given to another person's record."""
+def _former_niks(immunization: Immunization, looks_back: bool) -> tuple[str, ...]:
+    """Other NIKs under which this dose may stand: of people it was first given to, and this person's before mending."""
     found = []
     seen = {immunization.citizen_id}
     former = immunization.replaces if immunization.replaces_id else None
@@ -233,7 +267,12 @@ def _former_niks(immunization: Immunization) -> tuple[str, ...]:
             seen.add(former.citizen_id)
             found.append(former.citizen.nik)
         former = former.replaces
-    return tuple(found)
+    if looks_back:
+        events = apps.get_model("registration", "CitizenEvent")._default_manager
+        older = events.filter(pgh_obj_id=immunization.citizen_id, pgh_created_at__gte=immunization.recorded_at)
+        niks = older.exclude(nik_index=None).exclude(nik_index=immunization.citizen.nik_index)
+        found += [row.nik for row in niks.order_by("-pgh_id")[:MAX_FORMER]]
+    return tuple(dict.fromkeys(found))
 
 
 def _number(value: Any) -> float | None:

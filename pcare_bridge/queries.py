@@ -9,7 +9,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import User
-from pcare_bridge import accounts
+from pcare_bridge import accounts, deadlines, gather
 from pcare_bridge.errors import ERROR_CLASSES, ErrorClass
 from pcare_bridge.models import (
     OPEN_STATES,
@@ -86,6 +86,13 @@ def handed_to(user: User) -> list[Delivery]:
     """Refused deliveries in this person's hands, oldest first."""
     rows = Delivery.objects.filter(state=Delivery.REFUSED, assigned_to=user)
     return list(rows.select_related("immunization__citizen", "immunization__vaccine").order_by("created_at")[:20])
+
+
+def late(user: User, limit: int) -> list[tuple[Delivery, list[str]]]:
+    """From the warning hour on: deliveries that would miss today's limit, nearest first, and what each still lacks."""
+    rows = list(deadlines.would_miss(user)[:limit])
+    missing = gather.missing_of(rows) if rows else {}
+    return [(row, missing.get(row.pk, [])) for row in rows]
 
 
 def _of_delivery(delivery: Delivery) -> DeliveryState:

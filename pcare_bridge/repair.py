@@ -13,6 +13,7 @@ from accounts.models import User
 from pcare_bridge import accounts, services
 from pcare_bridge.models import Account, Delivery, DeliveryQuerySet, VaccineCode
 from programmes.models import Vaccine
+from registration.models import Citizen
 
 PERSON, DOSE, ACCOUNT, CODES, SCREENING, NONE = "person", "dose", "account", "codes", "screening", ""
 
@@ -51,6 +52,7 @@ PLACES = {
     "serviceprovider": Place(ACCOUNT, "organization_id", "nomor IHS organisasi"),
     "location": Place(ACCOUNT, "location_id", "nomor IHS lokasi vaksinasi"),
     "performer": Place(ACCOUNT, "practitioner_nik", "NIK vaksinator"),
+    "username": Place(ACCOUNT, "username", "nama akun PCare"),
     "akun": Place(ACCOUNT, "is_active", "akun fasilitas"),
     "kdvaksin": _PRODUCT, "nmvaksin": _PRODUCT,
     "kddiag1": Place(CODES, "diagnosis_code", "kode diagnosis vaksin (ICD-10)"),
@@ -85,10 +87,21 @@ def mend_person(delivery: Delivery, by: User, changes: dict[str, Any]) -> int:
     Raises ValidationError (field → sentence). Locks: citizen, then deliveries.
     """
     citizen = delivery.immunization.citizen
+    _update(citizen, changes)
+    return services.retry(_and_itself(_refused(by).filter(immunization__citizen=citizen), delivery), by)
+
+
+@transaction.atomic
+def complete_person(citizen: Citizen, by: User, changes: dict[str, Any]) -> int:
+    """The same before a dose is given; what was refused of this person earlier goes again as well."""
+    _update(citizen, changes)
+    return services.retry(_refused(by).filter(immunization__citizen=citizen), by)
+
+
+def _update(citizen: Citizen, changes: dict[str, Any]) -> None:
     if not changes:
         raise ValidationError("Tidak ada yang berubah. Betulkan isian yang salah, lalu simpan.")
     registration.update_citizen(citizen.pk, by_staff=True, **changes)
-    return services.retry(_and_itself(_refused(by).filter(immunization__citizen=citizen), delivery), by)
 
 
 @transaction.atomic
@@ -123,7 +136,7 @@ def _refused(by: User) -> DeliveryQuerySet:
 
 
 def _lacking(by: User, kind: str) -> DeliveryQuerySet:
-    rows = _refused(by).filter(error_class="incomplete")
+    rows = _refused(by).filter(error_class__in=("incomplete", "other_account"))
     return rows.annotate(name=Lower("error_field")).filter(name__in=of_kind(kind))
 
 

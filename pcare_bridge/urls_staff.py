@@ -25,5 +25,6 @@ urlpatterns = [
     path("dinkes/pcare/<uuid:delivery_id>/kirim-ulang/", views_staff.retry, name="retry"),
     path("dinkes/pcare/<uuid:delivery_id>/serahkan/", views_staff.hand_over, name="hand_over"),
     path("dinkes/pcare/<uuid:delivery_id>/dilaporkan/", views_staff.mark_reported, name="mark_reported"),
+    path("petugas/kunjungan/<uuid:public_id>/lengkapi/", views_repair.complete, name="complete"),
     path("petugas/kiriman/<uuid:delivery_id>/", views_repair.mend, name="mend"),
 ]

@@ -1,4 +1,7 @@
-"""`/petugas/kiriman/…/`: a refused delivery leads to the very field that is wrong; saving sends it again at once."""
+"""`/petugas/kiriman/…/`: a refused delivery leads to the very field that is wrong; saving sends it again at once.
+
+`/petugas/kunjungan/…/lengkapi/`: the same before it is refused, while the person is still there.
+"""
 
 from uuid import UUID
 
@@ -13,12 +16,13 @@ from django.views.decorators.http import require_http_methods
 
 from accounts.access import StaffRequest, staff_required
 from core.readlog import log_read
-from pcare_bridge import repair
+from pcare_bridge import gather, repair
 from pcare_bridge.errors import ERROR_CLASSES
 from pcare_bridge.forms import CodesForm, PersonForm
 from pcare_bridge.models import Delivery
 from pcare_bridge.repair import Place
 from registration.services import NikTaken
+from vaccination.models import Visit
 
 OPEN = (Delivery.REFUSED, Delivery.WAITING, Delivery.PAUSED)
 # Which right lets a person mend which kind of value.
@@ -67,6 +71,31 @@ def mend(request: StaffRequest, delivery_id: UUID) -> HttpResponse:
         "at_office": _may(request, "pcare.view"),
     }
     return render(request, "pcare_bridge/mend.html", context, status=422 if form is not None and form.errors else 200)
+
+
+@sensitive_post_parameters("nik", "contact_phone")
+@require_http_methods(["GET", "POST"])
+@staff_required("identity.resolve")
+@never_cache
+def complete(request: StaffRequest, public_id: UUID) -> HttpResponse:
+    """What the national services will ask for and this person's record lacks, while the person is at the desk."""
+    rows = Visit.objects.visible_to(request.user).select_related("citizen__account", "facility", "vaccine")
+    visit = get_object_or_404(rows, public_id=public_id)
+    places = [repair.PLACES[name.lower()] for name, _label in gather.missing_before_dose(visit)]
+    wanted = [place for place in places if place.kind == repair.PERSON]
+    form = PersonForm(request.POST or None, visit.citizen, wanted[0].field if wanted else "")
+    if request.method == "POST" and form.is_valid():
+        try:
+            repair.complete_person(visit.citizen, request.user, form.changes())
+        except ValidationError as refusal:
+            form.add_error(None, _reachable(form, refusal))
+        else:
+            messages.success(request, "Data orang ini dilengkapi.")
+            return redirect("desk:dose", public_id=public_id)
+    elif request.method == "GET":
+        log_read(user=request.user, citizen_id=visit.citizen_id, purpose="pcare")
+    context = {"visit": visit, "form": form, "wanted": list(dict.fromkeys(place.label for place in wanted))}
+    return render(request, "pcare_bridge/complete.html", context, status=422 if form.errors else 200)
 
 
 def _may(request: StaffRequest, right: str) -> bool:

@@ -14,7 +14,7 @@ from accounts.access import staff_required
 from accounts.models import User
 from core.crypto import blind_index
 from core.readlog import log_read
-from pcare_bridge import deadlines, outlook, queries, services
+from pcare_bridge import outlook, queries, services
 from pcare_bridge.errors import ERROR_CLASSES
 from pcare_bridge.forms import FilterForm, HandOverForm, NikForm, ReportForm, SwitchForm
 from pcare_bridge.models import OPEN_STATES, SERVICE_NAMES, Delivery, DeliveryQuerySet
@@ -51,7 +51,7 @@ def _overview(request: HttpRequest) -> dict[str, Any]:
         "may_manage": _user(request).territory().can("pcare.manage"),
         "bars": outlook.rate(),
         "runs": queries.retry_runs(_user(request)),
-        "late": deadlines.would_miss(_user(request))[:50],
+        "late": queries.late(_user(request), 50),
         "switches": queries.stopped_profiles(_user(request)),
         "switch_form": SwitchForm(None, request.user),
     }

@@ -5,7 +5,7 @@ from typing import Any
 from django import template
 from django.template import RequestContext
 
-from pcare_bridge import deadlines, gather, outlook, queries
+from pcare_bridge import gather, outlook, queries, repair
 from vaccination.models import Immunization, Visit
 
 register = template.Library()
@@ -27,10 +27,12 @@ def pcare_banner() -> dict[str, Any]:
 def pcare_tasks(context: RequestContext) -> dict[str, Any]:
     """Refused deliveries that the health office handed to whoever is signed in; nothing when there are none."""
     user = context["request"].user
-    return {"tasks": queries.handed_to(user), "late": deadlines.would_miss(user)[:20]}
+    return {"tasks": queries.handed_to(user), "late": queries.late(user, 20)}
 
 
 @register.inclusion_tag("pcare_bridge/_missing.html")
 def pcare_missing(visit: Visit) -> dict[str, Any]:
     """What the national services will ask for and this person or facility lacks, while there is time to get it."""
-    return {"missing": gather.missing_before_dose(visit)}
+    found = gather.missing_before_dose(visit)
+    wrong = [name for name, _label in found if repair.PLACES[name.lower()].kind == repair.PERSON]
+    return {"missing": [label for _name, label in found], "visit": visit, "can_complete": bool(wrong)}
