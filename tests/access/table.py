@@ -92,6 +92,9 @@ TABLE: dict[str, Row] = {
     "petugas/dosis/<uuid:dose_uuid>/batalkan/": Row(OWN_PERSON, "petugas/dosis/{dose.uuid}/batalkan/"),
     "petugas/dosis/<uuid:dose_uuid>/kipi/": Row(OWN_PERSON, "petugas/dosis/{dose.uuid}/kipi/"),
     "petugas/kipi/<int:event_id>/": Row(OWN_PERSON, "petugas/kipi/{event.pk}/"),
+    "petugas/kunjungan/<uuid:public_id>/lengkapi/": Row(
+        "302 302 302 200 404 403 403 200 403", "petugas/kunjungan/{waiting.public_id}/lengkapi/"
+    ),
     "petugas/kiriman/<uuid:delivery_id>/": Row("302 302 302 200 404 403 403 200 403", "petugas/kiriman/{delivery.pk}/"),
     "petugas/stok/": Row(STOCK_READ),
     "petugas/stok/terima/": Row(KEEPER),
