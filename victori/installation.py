@@ -182,7 +182,7 @@ class Installation:
 
     def describe(self, *, ready: bool) -> None:
         """Write servers.json: where other processes find the servers."""
-        names = ("DATABASE_URL", "REDIS_URL", "PCARE_BASE_URL")
+        names = ("DATABASE_URL", "REDIS_URL", "PCARE_BASE_URL", "SATUSEHAT_BASE_URL", "SATUSEHAT_OAUTH_URL")
         description = {
             "ready": ready,
             "sockets": str(self.sockets) if self.sockets else "",
