@@ -2,7 +2,15 @@
 
 from django.contrib import admin
 
-from certificates.models import Certificate, Revocation, SignatureLog, SigningKey
+from certificates.models import (
+    Certificate,
+    IssuerKey,
+    Revocation,
+    SignatureLog,
+    SigningKey,
+    TrustEdition,
+    TrustList,
+)
 from core.admin import ReadOnlyAdmin
 
 
@@ -34,3 +42,26 @@ class SignatureLogAdmin(ReadOnlyAdmin):
     list_display = ("at", "kid", "actor", "immunization_id")
     date_hierarchy = "at"
     fields = ("at", "kid", "actor", "immunization")
+
+
+@admin.register(TrustList)
+class TrustListAdmin(ReadOnlyAdmin):
+    list_display = ("name", "kind", "scope", "is_active")
+    list_filter = ("kind", "scope")
+
+
+@admin.register(TrustEdition)
+class TrustEditionAdmin(ReadOnlyAdmin):
+    """Without the keys themselves: they are rows of their own once confirmed."""
+
+    list_display = ("trust_list", "fetched_at", "origin", "status", "decided_by")
+    list_filter = ("status",)
+    exclude = ("entries",)
+
+
+@admin.register(IssuerKey)
+class IssuerKeyAdmin(ReadOnlyAdmin):
+    list_display = ("kid", "issuer", "country", "family", "trust_list", "withdrawn_at")
+    list_filter = ("family", "trust_list")
+    search_fields = ("=kid", "issuer")
+    fields = ("trust_list", "edition", "family", "kid", "issuer", "country", "iss", "formats", "usages", "withdrawn_at")

@@ -9,8 +9,10 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from certificates import words
 from certificates.verifying import verify_text
-from certificates.verifying.verdicts import VERDICTS
+from certificates.verifying.limits import MAX_CHUNKS, MAX_TEXT
+from certificates.verifying.verdicts import FORMATS, TRUST, VERDICTS
 from core import throttle
 from core.net import client_address
 
@@ -18,19 +20,53 @@ LIMIT = "120/minute"
 
 
 class VerifyRequest(serializers.Serializer):
-    """One code as text: HC1, `shc:/`, a compact JWS, or the content of a `.smart-health-card` file."""
+    """One code as text: `HC1:`, `shc:/` (or its chunks), a compact JWS, a wallet file, `B64:`, or VDS-NC."""
 
-    code = serializers.CharField(max_length=40_000, trim_whitespace=True)
+    code = serializers.CharField(max_length=MAX_TEXT, trim_whitespace=True, required=False)
+    codes = serializers.ListField(
+        child=serializers.CharField(max_length=MAX_TEXT),
+        max_length=MAX_CHUNKS,
+        required=False,
+        help_text="Chunks of one SMART Health Card, in any order.",
+    )
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        """Exactly one of the two."""
+        if bool(attrs.get("code")) == bool(attrs.get("codes")):
+            raise serializers.ValidationError("Isi salah satu: code atau codes.")
+        return attrs
+
+
+class FactInWords(serializers.Serializer):
+    """One line of the facts, as a person reads it."""
+
+    name = serializers.CharField()
+    value = serializers.CharField()
+
+
+class AnswerInWords(serializers.Serializer):
+    """The answer in one language."""
+
+    kind = serializers.ChoiceField(choices=("ok", "warn", "error"))
+    title = serializers.CharField()
+    text = serializers.CharField()
+    trust = serializers.CharField(allow_blank=True)
+    notes = serializers.ListField(child=serializers.CharField())
+    facts = FactInWords(many=True)
 
 
 class VerifyAnswer(serializers.Serializer):
-    """Facts are empty unless a known key signed exactly this content."""
+    """Facts are empty unless a known key signed exactly this content. `words` says the same in plain language."""
 
-    format = serializers.CharField()
+    format = serializers.ChoiceField(choices=FORMATS)
     verdict = serializers.ChoiceField(choices=VERDICTS)
     issuer = serializers.CharField(allow_blank=True)
     own_key = serializers.BooleanField()
+    trust = serializers.ChoiceField(choices=TRUST, allow_blank=True)
+    list_name = serializers.CharField(allow_blank=True)
+    notes = serializers.ListField(child=serializers.CharField())
     facts = serializers.DictField(child=serializers.CharField())
+    words = serializers.DictField(child=AnswerInWords(), help_text="By language: `id` and `en`.")
 
 
 class VerifyCertificate(APIView):
@@ -44,12 +80,17 @@ class VerifyCertificate(APIView):
             raise Throttled(wait=wait)
         form = VerifyRequest(data=request.data)
         form.is_valid(raise_exception=True)
-        result = verify_text(form.validated_data["code"])
+        text = form.validated_data.get("code") or "\n".join(form.validated_data["codes"])
+        result = verify_text(text)
         answer = {
             "format": result.format,
             "verdict": result.verdict,
             "issuer": result.issuer,
             "own_key": result.own_key,
+            "trust": result.trust,
+            "list_name": result.list_name,
+            "notes": list(result.notes),
             "facts": {name: str(value) for name, value in result.facts.items()},
+            "words": {language: words.in_words(result, language) for language in ("id", "en")},
         }
         return Response(answer, headers={"Cache-Control": "no-store"})

@@ -68,6 +68,7 @@ STAFF = (
     ("/dinkes/pcare/", "PCare", "pcare.view"),
     ("/dinkes/petugas/", "Petugas", "staff.manage"),
     ("/dinkes/mitra/", "Mitra", "partner.manage"),
+    ("/dinkes/daftar-kunci/", "Kunci asing", "partner.manage"),
     ("/dinkes/pesan/", "Pesan", "messages.view"),
 )
 STAFF_PATHS = tuple((path, label) for path, label, _capability in STAFF)

@@ -43,10 +43,11 @@ class StoredKeys:
         return []
 
 
-def listed_keys(families: tuple[str, ...]) -> list[TrustedKey]:
-    """Every key of the confirmed lists, for a verifier that has to work without us (in a browser, offline)."""
-    rows = IssuerKey.objects.counting().filter(family__in=families).select_related("trust_list").order_by("pk")
-    return list(_readable(list(rows)))
+def trusted_keys() -> list[TrustedKey]:
+    """Our own keys and every key of the confirmed lists, for a verifier that works without us (a browser, offline)."""
+    rows = IssuerKey.objects.counting().select_related("trust_list").order_by("pk")
+    listed = list(_readable(list(rows)))
+    return [*(_also_on(key, listed) for key in keys.own_keys()), *listed]
 
 
 def _also_on(own: TrustedKey, listed: list[TrustedKey]) -> TrustedKey:

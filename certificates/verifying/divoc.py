@@ -63,9 +63,7 @@ def verify(text: str, keys: KeyFinder, *, now: datetime) -> Outcome:
 def _steps(text: str, keys: KeyFinder, now: datetime, state: State) -> None:
     document, proof = _open(text)
     key = _signer(document, proof, keys)
-    state.issuer, state.trust, state.list_name = key.issuer, key.trust, key.list_name
-    # Revocation exists only as an online service of the issuer.
-    state.notes = (verdicts.REVOCATION_NOT_CHECKED, ROLES_NOT_SIGNED)
+    state.found(key, ROLES_NOT_SIGNED)
     state.facts = _facts(document)
     _check_times(document, now)
     if key.formats and verdicts.DIVOC not in key.formats:

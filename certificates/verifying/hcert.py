@@ -73,8 +73,8 @@ def _steps(text: str, keys: KeyFinder, now: int, is_revoked: Callable[[Revocable
     claims = _claims(message)
     content: Any
     state.format, content = _content(claims)
-    key, algorithm = _signer(message, keys)
-    state.issuer, state.trust, state.list_name = key.issuer, key.trust, key.list_name
+    key, algorithm = _signer(message, keys, state.format)
+    state.found(key)
     state.facts = _facts(state.format, content)
     _check_times(claims, key, now, required=HCERT in claims)
     _check_usage(state.format, content, key)
@@ -140,8 +140,11 @@ def _content(claims: Mapping[Any, Any]) -> tuple[str, Any]:
     return verdicts.HCERT_OTHER, None
 
 
-def _signer(message: _Message, keys: KeyFinder) -> tuple[TrustedKey, int]:
-    """Two certificates may share a kid, so every one of them is tried; a kid proves nothing."""
+def _signer(message: _Message, keys: KeyFinder, format_name: str) -> tuple[TrustedKey, int]:
+    """Two certificates may share a kid, so every one of them is tried; a kid proves nothing.
+
+    One key may stand on several lists: the entry that allows this format is asked first.
+    """
     kid = message.headers.get(KID)
     number: Any = message.headers.get(ALG)
     algorithm = _ALGORITHMS.get(number, "") if type(number) is int else ""
@@ -151,6 +154,7 @@ def _signer(message: _Message, keys: KeyFinder) -> tuple[TrustedKey, int]:
         return signatures.holds(key.public_key, algorithm, message.signature, data)
 
     candidates = keys.find(kid, HCERT_KEYS) if isinstance(kid, bytes) else []
+    candidates = sorted(candidates, key=lambda key: bool(key.formats) and format_name not in key.formats)
     for key in candidates:
         if signed_by(key):
             return key, number

@@ -53,11 +53,14 @@ def _steps(text: str, keys: KeyFinder, now: float, is_revoked: Callable[[hcert.R
         raise Refused(verdicts.BAD_JWS) from error
     if not isinstance(header, dict):
         raise Refused(verdicts.BAD_JWS)
-    key = _signer(header, f"{header_text}.{payload_text}".encode(), signature, keys)
+    signers = _signers(header, f"{header_text}.{payload_text}".encode(), signature, keys)
     claims = _claims(header, packed)
-    if key.iss and claims.get("iss") != key.iss:
+    # One key may be published under several addresses; it counts for the one the card names.
+    key = next((key for key in signers if key.iss in ("", claims.get("iss"))), None)
+    if key is None:
         raise Refused(verdicts.UNKNOWN_KEY)
-    state.issuer, state.trust, state.list_name = key.issuer or _issuer(claims), key.trust, key.list_name
+    state.found(key)
+    state.issuer = key.issuer or _issuer(claims)
     # The signature verdict stands for a content we cannot read, but nothing in it is shown as a vaccination.
     state.facts = _facts(claims) or {"kind": "unknown"}
     _check_times(claims, now)
@@ -120,15 +123,18 @@ def _from_digits(digits: str) -> str:
     return "".join(chr(pair + 45) for pair in pairs)
 
 
-def _signer(header: Mapping[str, Any], data: bytes, signature: bytes, keys: KeyFinder) -> TrustedKey:
+def _signers(header: Mapping[str, Any], data: bytes, signature: bytes, keys: KeyFinder) -> list[TrustedKey]:
+    """Every known key that signed this card; Refused when there is none."""
     kid = header.get("kid")
     candidates = keys.find(kid.encode("utf-8", "surrogatepass"), SHC_KEYS) if isinstance(kid, str) else []
     if not candidates:
         raise Refused(verdicts.UNKNOWN_KEY)
-    for key in candidates:
-        if header.get("alg") == "ES256" and signatures.holds(key.public_key, signatures.ES256, signature, data):
-            return key
-    raise Refused(verdicts.BAD_SIGNATURE)
+    if header.get("alg") != "ES256":
+        raise Refused(verdicts.BAD_SIGNATURE)
+    signers = [key for key in candidates if signatures.holds(key.public_key, signatures.ES256, signature, data)]
+    if not signers:
+        raise Refused(verdicts.BAD_SIGNATURE)
+    return signers
 
 
 def _claims(header: Mapping[str, Any], packed: bytes) -> dict[str, Any]:

@@ -47,12 +47,8 @@ def _steps(text: str, keys: KeyFinder, now: datetime, state: State) -> None:
     if not signatures.holds(signer.key.public_key, sig["alg"], _unb64(sig["sigvl"]), _canonical(data)):
         raise Refused(verdicts.BAD_SIGNATURE if _authorities(signer, keys) else verdicts.UNKNOWN_KEY)
     authority = _authority(signer, keys, state)
-    state.issuer, state.trust, state.list_name = (
-        authority.issuer or signer.key.issuer,
-        authority.trust,
-        authority.list_name,
-    )
-    state.notes = (verdicts.REVOCATION_NOT_CHECKED,)
+    state.found(authority)
+    state.issuer = authority.issuer or signer.key.issuer
     state.facts = _facts(data)
     _check_times(signer, authority, int(now.timestamp()))
     if not signer.signs_seals(_KINDS.get(_kind(data), "")) or (

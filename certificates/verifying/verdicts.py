@@ -9,6 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from certificates.trust.keys import TrustedKey
+
 VALID = "valid"
 BAD_PREFIX = "bad-prefix"
 BAD_BASE45 = "bad-base45"
@@ -118,6 +120,11 @@ class State:
     list_name: str = ""
     facts: dict[str, Any] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+
+    def found(self, key: TrustedKey, *notes: str) -> None:
+        """Note whose key it was. Of foreign codes we know no revocations, and say so."""
+        self.issuer, self.trust, self.list_name = key.issuer, key.trust, key.list_name
+        self.notes = notes if key.trust == OWN else (REVOCATION_NOT_CHECKED, *notes)
 
     def outcome(self, verdict: str) -> Outcome:
         """The answer after `verdict`, holding back what an unproven signature must not say."""

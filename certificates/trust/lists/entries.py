@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -77,7 +77,10 @@ class Collector:
         self.left_out: dict[str, int] = {}
 
     def add(self, entry: Entry) -> None:
-        """Keep one key; the same key twice is one."""
+        """Keep one key. The same key twice, as in two domains, is one that serves the formats of both."""
+        before = self.entries.get(entry.identity)
+        if before:
+            entry = replace(entry, formats=tuple(sorted({*before.formats, *entry.formats})))
         self.entries[entry.identity] = entry
         if len(self.entries) > MAX_KEYS:
             raise ListRefused(f"Daftar ini berisi lebih dari {MAX_KEYS} kunci.")
