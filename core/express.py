@@ -45,7 +45,7 @@ def _nobody_waits() -> int:
     return 0
 
 
-# How many requests wait for a thread of this process; the web server's start replaces it (victori.gunicorn_conf).
+# How many requests wait for a thread of this process; the web server replaces it at its start (victori.web_worker).
 queue_length: Callable[[], int] = _nobody_waits
 
 

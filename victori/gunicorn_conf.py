@@ -6,13 +6,12 @@ Everything an operator may want to change comes from the environment.
 import os
 import resource
 from pathlib import Path
-from typing import Any
 
 _cores = os.cpu_count() or 2
 bind = os.environ.get("BIND") or f"127.0.0.1:{os.environ.get('PORT', '8000')}"
 workers = int(os.environ.get("WEB_WORKERS") or max(2, min(_cores, 8)))
 threads = int(os.environ.get("WEB_THREADS") or 4)
-worker_class = "gthread"
+worker_class = "victori.web_worker.Worker"  # gthread that counts who waits for a thread
 preload_app = True  # one import instead of one per worker: faster start, shared memory
 timeout = 60
 graceful_timeout = 5
@@ -43,10 +42,3 @@ def pre_fork(server: object, worker: object) -> None:
     from django.db import connections
 
     connections.close_all()
-
-
-def post_worker_init(worker: Any) -> None:
-    """Tell the express lane how many requests wait for a thread of this process."""
-    from core import express
-
-    express.queue_length = worker.tpool._work_queue.qsize
