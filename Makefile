@@ -29,7 +29,7 @@ install: ## the development environment in .venv
 	@$(PYTHON) tools/bootstrap.py install
 
 format: ## put the code into the common shape
-	@.venv/bin/ruff check --fix --quiet . ; .venv/bin/ruff format . ; git ls-files '*.html' | xargs .venv/bin/djade --target-version 5.2
+	@$(VENV) tools/proxy_pages.py ; .venv/bin/ruff check --fix --quiet . ; .venv/bin/ruff format . ; git ls-files '*.html' | xargs .venv/bin/djade --target-version 5.2
 
 lock: ## resolve requirements/*.in anew
 	@$(VENV) tools/lock.py

@@ -81,6 +81,7 @@ def checks() -> dict[str, list[str]]:
         "import-linter (lapisan)": [str(BIN / "lint-imports"), "--no-logo"],
         "makemigrations --check": [python, "manage.py", "makemigrations", "--check", "--dry-run"],
         "check --deploy": [python, "manage.py", "check", "--deploy", "--fail-level", "WARNING"],
+        "laman nginx mutakhir": [python, "tools/proxy_pages.py", "--check"],
         "kamus data mutakhir": [python, "manage.py", "data_dictionary", "--check"],
     }
 
