@@ -6,6 +6,7 @@ from typing import Any
 
 from django import forms
 from django.utils import timezone
+from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 
 from core.formats import DAYS
@@ -81,6 +82,8 @@ class AnswersForm(forms.Form):
     def __init__(self, items: tuple[Item, ...], data: Any = None, initial: dict[str, bool] | None = None) -> None:
         super().__init__(data)
         self.items = items
+        # What the questions look like to everybody who has answered none yet: a page draws them once for all of them.
+        self.blank_key = None if data or initial else hash((get_language(), items))
         for item in items:
             self.fields[item.key] = forms.TypedChoiceField(
                 label=item.text,
@@ -122,7 +125,8 @@ class TemplateForm(forms.ModelForm):
         model = ScheduleTemplate
         fields = [
             "name", "facility", "vaccine", "dose_codes", "weekdays", "open_time", "close_time", "slot_minutes",
-            "places_per_slot", "walk_in_percent", "walk_in_hour", "release_days_before", "release_time", "is_active",
+            "places_per_slot", "walk_in_percent", "walk_in_hour", "release_mode", "release_days_before", "release_time",
+            "draw_hours_before", "is_active",
         ]  # fmt: skip
         widgets = {
             name: forms.TimeInput(attrs={"type": "time"}, format="%H:%M")
@@ -132,7 +136,10 @@ class TemplateForm(forms.ModelForm):
             "slot_minutes": "Sisa waktu yang kurang dari setengah sesi digabung ke sesi terakhir.",
             "walk_in_percent": "Disisihkan untuk warga yang datang tanpa janji.",
             "walk_in_hour": "Kosong: tempat daring tidak pernah dialihkan.",
-            "release_time": "Kosong: pendaftaran langsung dibuka saat diterbitkan.",
+            "release_mode": "Undian: setiap hari pelayanan diundi sendiri, pendaftarannya dibuka saat diterbitkan dan "
+            "peluangnya sama untuk semua. Undian dengan tambahan undi atau beberapa jadwal dibuat di halaman Undian.",
+            "release_time": "Kosong: langsung dibuka saat diterbitkan. Untuk undian wajib: saat sisa tempat dibuka.",
+            "draw_hours_before": "Hanya untuk undian. Mengundi memerlukan waktu, paling sedikit 1 jam.",
         }
 
     def __init__(self, *args: Any, facilities: Any, **kwargs: Any) -> None:
@@ -180,6 +187,8 @@ class TemplateForm(forms.ModelForm):
         opens, closes, vaccine = data.get("open_time"), data.get("close_time"), data.get("vaccine")
         if opens and closes and closes <= opens:
             self.add_error("close_time", "Jam tutup harus setelah jam buka.")
+        if data.get("release_mode") == ScheduleTemplate.Release.DRAW:
+            self._check_draw(data)
         if vaccine:
             known = [rule.dose_code for rule in active_ruleset().of(vaccine.programme_id) if rule.vaccine == vaccine.pk]
             known = list(dict.fromkeys(known))
@@ -190,6 +199,15 @@ class TemplateForm(forms.ModelForm):
                 )
             data["dose_codes"] = asked or known
         return data
+
+    def _check_draw(self, data: dict[str, Any]) -> None:
+        release, opens = data.get("release_time"), data.get("open_time")
+        if release is None and "release_time" not in self.errors:
+            self.add_error("release_time", "Isi jam sisa tempat dibuka sesudah undian.")
+        elif release and opens and not data.get("release_days_before") and release >= opens:
+            self.add_error("release_time", "Sisa tempat harus dibuka sebelum pelayanan dimulai.")
+        if not data.get("draw_hours_before"):
+            self.add_error("draw_hours_before", "Isi paling sedikit 1 jam.")
 
     def save(self, commit: bool = True) -> ScheduleTemplate:
         """The programme follows from the vaccine."""

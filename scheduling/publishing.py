@@ -8,10 +8,11 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from accounts.models import User
-from core.formats import DAYS
+from core.formats import DAYS, long_date
 from programmes.models import Vaccine
 from regions.models import Facility
 from scheduling import capacity, displacing, errors
+from scheduling.draws import services as draws
 from scheduling.models import Displaced, Place, Schedule, ScheduleTemplate, Slot
 
 MAX_RANGE_DAYS = 92
@@ -26,6 +27,8 @@ class PlannedDay:
     walk_in: int
     release_at: datetime | None
     obstacle: str = ""
+    # Until when people may enter the draw for this day; None when it is first come, first served.
+    draw_closes_at: datetime | None = None
 
 
 @dataclass
@@ -114,7 +117,10 @@ def plan(template: ScheduleTemplate, first: date, last: date) -> list[PlannedDay
 
 
 def publish_from_template(template: ScheduleTemplate, first: date, last: date, user: User | None = None) -> Published:
-    """Publish every planned day of `template`; a day that exists or is over is skipped, so repeating is safe."""
+    """Publish every planned day of `template`; a day that exists or is over is skipped, so repeating is safe.
+
+    With release by draw each day gets a draw of its own, open at once, in the same transaction.
+    """
     result = Published()
     for planned in plan(template, first, last):
         if planned.obstacle:
@@ -206,19 +212,33 @@ def _planned(template: ScheduleTemplate, day: date, existing: set[date]) -> Plan
     release_at = None
     if template.release_time:
         release_at = at(day - timedelta(days=template.release_days_before), template.release_time)
+    draw_closes_at = None
+    if release_at and template.release_mode == ScheduleTemplate.Release.DRAW:
+        draw_closes_at = release_at - timedelta(hours=template.draw_hours_before)
     obstacle = ""
     if day in existing:
         obstacle = "sudah ada"
     elif not sessions or sessions[-1][1] <= timezone.now():
         obstacle = "sudah lewat"
-    return PlannedDay(day, len(sessions) * template.places_per_slot, sum(shares), release_at, obstacle)
+    elif draw_closes_at and draw_closes_at <= timezone.now():
+        obstacle = "waktu undian sudah lewat"
+    places = len(sessions) * template.places_per_slot
+    return PlannedDay(day, places, sum(shares), release_at, obstacle, draw_closes_at)
 
 
+@transaction.atomic
 def _publish_day(template: ScheduleTemplate, planned: PlannedDay, user: User | None) -> Schedule:
-    return publish_schedule(
+    schedule = publish_schedule(
         facility=template.facility, vaccine=template.vaccine, dose_codes=template.dose_codes, day=planned.date,
         open_time=template.open_time, close_time=template.close_time, slot_minutes=template.slot_minutes,
         places_per_slot=template.places_per_slot, walk_in_percent=template.walk_in_percent,
         walk_in_at=at(planned.date, template.walk_in_hour) if template.walk_in_hour else None,
         release_at=planned.release_at, template=template, created_by=user,
     )  # fmt: skip
+    if planned.draw_closes_at and planned.release_at:
+        draws.announce(
+            title=f"{template.name}, {long_date(planned.date, 'id')}"[:120], programme=template.programme,
+            schedule_ids=[schedule.pk], opens_at=timezone.now(), closes_at=planned.draw_closes_at,
+            rest_at=planned.release_at, user=user,
+        )  # fmt: skip
+    return schedule

@@ -22,6 +22,10 @@ from registration.models import Citizen
 class ScheduleTemplate(models.Model):
     """A weekly pattern from which schedules are published."""
 
+    class Release(models.TextChoices):
+        FIRST_COME = "first", "Siapa cepat dapat"
+        DRAW = "draw", "Undian, sisanya siapa cepat dapat"
+
     name = models.CharField("nama", max_length=80)
     facility = models.ForeignKey(Facility, on_delete=models.CASCADE, related_name="schedule_templates")
     programme = models.ForeignKey(Programme, on_delete=models.PROTECT)
@@ -41,6 +45,10 @@ class ScheduleTemplate(models.Model):
     release_days_before = models.PositiveSmallIntegerField("dibuka (hari sebelumnya)", default=1)
     release_time = models.TimeField(
         "dibuka pukul", null=True, blank=True, db_comment="RULES L-4: 15.00 the day before."
+    )
+    release_mode = models.CharField("cara membagi tempat", max_length=5, choices=Release, default=Release.FIRST_COME)
+    draw_hours_before = models.PositiveSmallIntegerField(
+        "pendaftaran undian ditutup (jam sebelum dibuka)", default=2, db_comment="Only for release by draw."
     )
     is_active = models.BooleanField("aktif", default=True)
 

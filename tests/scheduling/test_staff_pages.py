@@ -3,17 +3,20 @@ import re
 from datetime import time, timedelta
 
 import pytest
+import time_machine
 from django.urls import reverse
 from django.utils import timezone
 from python_calamine import CalamineWorkbook
 
 from core import outbox
 from core.models import ReadLog
+from programmes.models import Vaccine
 from regions.models import Facility
-from scheduling import reports
-from scheduling.models import Displaced, Place, Schedule, ScheduleTemplate
+from scheduling import errors, reports
+from scheduling.models import Displaced, Draw, Place, Schedule, ScheduleTemplate
+from scheduling.publishing import at
 from stock.services import waste
-from tests.scheduling.world import booked, make_adult, make_city, make_schedule, make_slot
+from tests.scheduling.world import booked, ensure_stock, make_adult, make_city, make_schedule, make_slot
 from tests.staff import make_staff, sign_in_staff
 from tests.stock.shelf import keeper, stocked
 
@@ -44,6 +47,8 @@ PATTERN = {
     "walk_in_hour": "",
     "release_days_before": "1",
     "release_time": "",
+    "release_mode": "first",
+    "draw_hours_before": "2",
     "is_active": "on",
     "dose_codes": "booster1",
 }
@@ -71,6 +76,63 @@ def test_an_admin_writes_a_pattern_looks_at_the_days_and_publishes_them(admin):
     assert Schedule.objects.count() == 3 and Schedule.objects.first().dose_codes == ["booster1"]
     listing = admin.get(reverse("schedules:dinkes_list")).content.decode()
     assert "Puskesmas Poncol" in listing and "3 jadwal" in listing
+
+
+DRAWN = {
+    "release_mode": "draw",
+    "release_time": "15:00",
+    "release_days_before": "1",
+    "draw_hours_before": "3",
+    "dose_codes": "primary1",
+}
+
+
+def test_a_pattern_by_draw_publishes_each_day_with_a_draw_of_its_own(admin):
+    poncol = Facility.objects.get(code="pkm-poncol")
+    ensure_stock(poncol, Vaccine.objects.get(code="COV_AZ"))
+    saved = admin.post(reverse("schedules:new_template"), PATTERN | DRAWN | {"facility": poncol.pk})
+    assert "Diundi" in admin.get(reverse("schedules:templates")).content.decode()
+    monday = timezone.localdate() + timedelta(days=14 - timezone.localdate().weekday())
+    fields = {"dari": monday, "sampai": monday + timedelta(days=6)}
+    assert "undian sampai" in admin.get(saved.url, fields).content.decode()
+    for _ in range(2):  # double click
+        assert admin.post(saved.url, fields).status_code == 302
+    assert Schedule.objects.count() == Draw.objects.count() == 3
+    for schedule in Schedule.objects.select_related("draw"):
+        draw = schedule.draw
+        assert draw.phase(timezone.now()) == "open" and draw.rest_at == schedule.release_at
+        assert draw.closes_at == schedule.release_at - timedelta(hours=3)
+        pools = Place.objects.filter(slot__schedule=schedule).values_list("pool", flat=True)
+        assert set(pools) == {"draw", "walk_in"}
+        with pytest.raises(errors.ToBeDrawn):
+            booked(schedule.slots.first(), make_adult())
+
+
+def test_a_day_whose_draw_could_not_be_held_any_more_is_not_published(admin):
+    poncol = Facility.objects.get(code="pkm-poncol")
+    every_day = {"weekdays": [str(day) for day in range(7)]}
+    saved = admin.post(reverse("schedules:new_template"), PATTERN | DRAWN | every_day | {"facility": poncol.pk})
+    tomorrow = timezone.localdate() + timedelta(days=1)
+    with time_machine.travel(at(timezone.localdate(), time(13)), tick=True):
+        fields = {"dari": tomorrow, "sampai": tomorrow + timedelta(days=1)}
+        assert "waktu undian sudah lewat" in admin.get(saved.url, fields).content.decode()
+        admin.post(saved.url, fields)
+    assert [one.date for one in Schedule.objects.all()] == [tomorrow + timedelta(days=1)]
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"release_time": ""}, "Isi jam sisa tempat dibuka"),
+        ({"release_days_before": "0"}, "sebelum pelayanan dimulai"),
+        ({"draw_hours_before": "0"}, "paling sedikit 1 jam"),
+    ],
+)
+def test_a_pattern_by_draw_needs_an_hour_for_it(admin, changes, words):
+    facility = Facility.objects.get(code="pkm-poncol").pk
+    answer = admin.post(reverse("schedules:new_template"), PATTERN | DRAWN | {"facility": facility} | changes)
+    assert answer.status_code == 422 and words in answer.content.decode()
+    assert not ScheduleTemplate.objects.exists()
 
 
 @pytest.mark.parametrize(
