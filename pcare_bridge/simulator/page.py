@@ -1,14 +1,17 @@
 """The simulator's own small page: is it on, what arrived, and a switch to turn it off and on."""
 
-import time
+from datetime import datetime
 from html import escape
 from typing import Any
 
 from pcare_bridge.simulator.service import Arrival, Service, mask
+from pcare_bridge.simulator.vaccination import WIB
+
+OUTCOMES = {"answered": "dijawab", "outage": "diputus: PCare mati"}
 
 STYLE = """
 body{font:16px/1.5 system-ui,sans-serif;margin:0;color:#16202a;background:#f4f6f8}
-main{max-width:60rem;margin:0 auto;padding:1rem}
+main{max-width:76rem;margin:0 auto;padding:1rem}
 h1{font-size:1.5rem;margin:.5rem 0}h2{font-size:1.15rem;margin:1.5rem 0 .5rem}
 .state{padding:1rem;border-left:.5rem solid #1a7f4b;background:#fff}.state.off{border-color:#b3261e}
 button{font:inherit;min-height:44px;padding:.4rem 1.2rem;border:0;border-radius:.3rem;background:#b3261e;color:#fff}
@@ -28,8 +31,9 @@ def render(service: Service) -> str:
     visits, doses = tables["kunjungan"], tables["Immunization"]
     state = "MATI: setiap permintaan diputus tanpa jawaban." if dark else "NYALA: menjawab seperti biasa."
     button = "Nyalakan" if dark else "Matikan"
-    faults = len(service.weather.describe()["faults"])
-    trouble = f"<p>Gangguan lain yang aktif: {faults}.</p>" if faults else ""
+    faults = service.weather.describe()["faults"]
+    items = "".join(f"<li>{escape(_fault(fault))}</li>" for fault in faults)
+    trouble = f"<p>Gangguan yang aktif:</p><ul>{items}</ul>" if faults else ""
     return f"""<!DOCTYPE html>
 <html lang="id"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
 <meta http-equiv="refresh" content="5"><title>Simulator PCare</title><style>{STYLE}</style></head>
@@ -47,55 +51,68 @@ def render(service: Service) -> str:
 <p>Halaman ini memuat ulang setiap 5 detik.</p></main></body></html>"""
 
 
+def _fault(fault: dict[str, Any]) -> str:
+    """One fault in a line: what, to which requests, how often."""
+    where = " ".join(part for part in (fault["method"], fault["path"]) if part)
+    often = [
+        f"{fault['times']} kali lagi" if fault["times"] is not None else "",
+        f"setiap permintaan ke-{fault['every']}" if fault["every"] else "",
+        f"peluang {fault['probability']}" if fault["probability"] is not None else "",
+    ]
+    return ", ".join(part for part in (fault["kind"], where, *often) if part)
+
+
 def _records(records: list[dict[str, Any]]) -> str:
     rows = [
         [
-            str(row["noVaksinasi"]),
             str(row["nama"]),
-            str(row["nik"]),
             f"{row['nmVaksin']} dosis {row['dosisKe']}",
-            str(row["noBatch"]),
             str(row["tglVaksin"]),
+            str(row["noBatch"]),
+            str(row["nik"]),
             str(row["kdProviderPelayanan"]),
+            ", ".join(row["kipi"]["gejala"]) if (row.get("kipi") or {}).get("ada") else "",
+            str(row["noVaksinasi"]),
         ]
         for row in reversed(records)
     ]
-    return _table(["Nomor", "Nama", "NIK", "Vaksin", "Batch", "Tanggal", "Fasilitas"], rows)
+    return _table(["Nama", "Vaksin", "Tanggal", "Batch", "NIK", "Fasilitas", "KIPI", "Nomor"], rows)
 
 
 def _visits(visits: list[dict[str, Any]]) -> str:
-    names = ("noKunjungan", "noKartu", "tglDaftar", "kdPoli", "kdDiag1", "anamnesa", "kdProvider")
+    names = ("anamnesa", "tglDaftar", "kdPoli", "kdDiag1", "noKartu", "kdProvider", "noKunjungan")
     rows = [[str(row.get(name) or "") for name in names] for row in reversed(visits)]
-    return _table(["Nomor", "Kartu", "Tanggal", "Poli", "Diagnosis", "Isi", "Fasilitas"], rows)
+    return _table(["Isi", "Tanggal", "Poli", "Diagnosis", "Kartu", "Fasilitas", "Nomor"], rows)
 
 
 def _immunizations(doses: list[dict[str, Any]]) -> str:
     rows = [
         [
-            str(row["id"]),
+            str(row["occurrenceDateTime"]),
             str(row["status"]),
             str(row["vaccineCode"]["coding"][0]["code"]),
-            str(row["patient"]["reference"]),
             str(row["lotNumber"]),
-            str(row["occurrenceDateTime"]),
+            str(row["patient"]["reference"]),
+            str(len(row.get("reaction") or []) or ""),
+            str(row["id"]),
         ]
         for row in reversed(doses)
     ]
-    return _table(["Id", "Status", "KFA", "Pasien", "Batch", "Waktu"], rows)
+    return _table(["Waktu", "Status", "KFA", "Batch", "Pasien", "KIPI", "Id"], rows)
 
 
 def _arrivals(arrivals: list[Arrival]) -> str:
     rows = [
         [
-            time.strftime("%H:%M:%S", time.localtime(item.at)),
+            f"{datetime.fromtimestamp(item.at, WIB):%H:%M:%S}",
             item.method,
             item.path,
             "" if item.code is None else str(item.code),
-            item.outcome,
+            OUTCOMES.get(item.outcome, item.outcome),
         ]
         for item in reversed(arrivals)
     ]
-    return _table(["Waktu", "Cara", "Alamat", "Kode", "Hasil"], rows)
+    return _table(["Waktu (WIB)", "Cara", "Alamat", "Kode", "Hasil"], rows)
 
 
 def _table(head: list[str], rows: list[list[str]]) -> str:

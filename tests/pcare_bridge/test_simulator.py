@@ -15,7 +15,7 @@ from pcare_bridge import wire
 from pcare_bridge.client import Credentials, Options, PCareClient, Unreachable
 from pcare_bridge.envelope import Reply, created_number, rows
 from pcare_bridge.errors import Handling, classify
-from pcare_bridge.facts import DoseFacts, Job, ScreeningFacts
+from pcare_bridge.facts import AdverseFacts, DoseFacts, Job, ScreeningFacts, Symptom
 from pcare_bridge.profiles import vaksinasi
 from pcare_bridge.simulator import defaults
 from pcare_bridge.simulator.server import Server
@@ -325,6 +325,18 @@ def test_the_button_on_the_page_turns_the_service_off_and_on(pcare: PCareClient,
         pcare.get("kesadaran")
     httpx.post(f"{root}/__control__/power", data=form | {"on": "1"}, trust_env=False)
     assert pcare.get("kesadaran").ok
+
+
+def test_the_page_shows_what_arrived_and_what_goes_wrong(pcare: PCareClient, simulator: Server) -> None:
+    event = AdverseFacts(datetime.now(UTC), (Symptom("demam", "Demam"),), is_serious=False, key="uji")
+    vaksinasi.deliver(pcare, job(facts=facts(adverse=(event,))))
+    control(simulator, "POST", "faults", {"kind": "html_500", "path": "kunjungan", "every": 3, "probability": 0.5})
+    page = httpx.get(simulator.base_url.removesuffix(simulator.service.base_path) + "/", trust_env=False).text
+    assert "<li>html_500, kunjungan, setiap permintaan ke-3, peluang 0.5</li>" in page
+    (number,) = numbers(simulator)
+    for shown in (number, "Demam", "997401******9001", "dijawab"):
+        assert f"<td>{shown}</td>" in page
+    assert NIK not in page
 
 
 def test_names_of_people_cannot_write_into_the_page(pcare: PCareClient, simulator: Server) -> None:
