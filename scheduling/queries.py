@@ -14,7 +14,7 @@ from core.prepared import Prepared
 from programmes.catalogue import active_ruleset
 from programmes.reasons import local_label
 from regions.models import Kecamatan
-from scheduling.models import Schedule, Slot
+from scheduling.models import Draw, Schedule, Slot
 from stock import announcements
 
 HORIZON_DAYS = 60
@@ -253,6 +253,20 @@ def recent_row(schedule_id: int) -> Row | None:
     return next((row for row in _overview.get() if row.schedule.pk == schedule_id), None) or row_of(schedule_id)
 
 
+def open_row(slots: Sequence[SlotRow]) -> Row | None:
+    """The schedule of these sessions when there are places to book, from them alone; None: ask `recent_row`.
+
+    Who chooses a session in a rush needs no look at the whole city. A closed day has no free place to show, whatever
+    is remembered of its schedule.
+    """
+    left = sum(slot.places_left for slot in slots if not slot.over)
+    slot = slot_with_schedule(slots[0].id) if left else None
+    if slot is None or slot.schedule.draw_id is not None:
+        return None
+    row = to_row(slot.schedule, left, 0, 0, timezone.now())
+    return row if row.state == OPEN else None
+
+
 def slots_of(schedule_id: int) -> list[SlotRow]:
     """The sessions of one schedule with places left, soonest first; one query."""
     return slots_of_each([schedule_id]).get(schedule_id, [])
@@ -273,6 +287,13 @@ def next_release(rows: Iterable[Row]) -> datetime | None:
     return min(
         (row.schedule.release_at for row in rows if row.state == LATER and row.schedule.release_at), default=None
     )
+
+
+def announced_draws(rows: Iterable[Row], now: datetime) -> list[tuple[Draw, str]]:
+    """Draws for places of these schedules that people may enter, or soon may, with their phase: what closes first."""
+    found = {row.schedule.draw.pk: row.schedule.draw for row in rows if row.state == DRAW and row.schedule.draw}
+    phases = [(draw, draw.phase(now)) for draw in sorted(found.values(), key=lambda draw: (draw.closes_at, draw.pk))]
+    return [(draw, phase) for draw, phase in phases if phase in ("open", "announced")]
 
 
 def alternatives(

@@ -14,6 +14,7 @@ from django.utils import timezone
 from core import outbox
 from core.models import ReadLog
 from messaging import services as messaging
+from portal.views import HOME
 from regions.models import Facility, Kecamatan
 from scheduling import queries
 from scheduling.demo import ensure_demo_schedules
@@ -21,7 +22,9 @@ from scheduling.draws import services as draws
 from scheduling.draws import weights as draw_weights
 from scheduling.draws.demo import ensure_demo_draw
 from scheduling.models import Draw, DrawEntry, Place, Schedule
+from scheduling.templatetags.undian import announced_draws
 from scheduling.views import draws as pages
+from scheduling.views.public import SCHEDULES
 from scheduling.waiting import waitlist
 from stock.demo import ensure_demo_stock
 from tests.registration.people import make_account, make_citizen, sign_in_citizen
@@ -400,3 +403,37 @@ def test_who_is_booked_is_told_so_instead_of_a_tick(home, account):
     with pytest.raises(draws.errors.AlreadyBooked):
         enter(draw, citizen)
     assert not DrawEntry.objects.exists()
+
+
+def test_an_open_draw_is_announced_wherever_people_look_for_a_place(home, account):
+    """On the home page, the list of schedules, and while one person or a family chooses a day; not once it is over."""
+    draw = make_draw(places=4)
+    people = [make_adult(account) for _ in range(2)]
+    family = "&".join(f"warga={one.public_id}" for one in people)
+    pages_of_draw = (
+        "/", "/jadwal/", f"/janji/baru/{people[0].public_id}/program/covid19/",
+        f"/janji/baru/keluarga/program/covid19/?{family}",
+    )  # fmt: skip
+
+    def announced(address):
+        _clear()
+        HOME.clear()
+        SCHEDULES.clear()
+        return f'href="/undian/{draw.pk}/"' in home.get(address).content.decode()
+
+    assert [announced(address) for address in pages_of_draw] == [True] * 4
+    assert (
+        f'href="/janji/undian/{draw.pk}/"'
+        in home.get(f"/janji/baru/keluarga/jadwal/{slot_of(draw).schedule_id}/?{family}").content.decode()
+    )
+    Draw.objects.filter(pk=draw.pk).update(opens_at=timezone.now() + timedelta(minutes=30))
+    assert announced("/jadwal/")
+    let_time_pass(draw, frozen=False)
+    assert [announced(address) for address in pages_of_draw] == [False] * 4
+
+
+def test_what_a_page_announces_costs_no_query_of_its_own(client, django_assert_num_queries):
+    make_draw()
+    fresh(client, "/jadwal/")
+    with django_assert_num_queries(0):
+        assert len(announced_draws()["draws"]) == 1
