@@ -7,6 +7,7 @@ from certificates import link_views, verify_views, views
 app_name = "certificates"
 urlpatterns = [
     path("verifikasi/", verify_views.verify, name="verify"),
+    path("verifikasi/sw.js", verify_views.worker, name="verify-worker"),
     path("sertifikat/", views.family_list, name="list"),
     path("sertifikat/dosis/<uuid:dose>/", views.of_dose, name="of_dose"),
     path("sertifikat/berkas/<str:key>/sertifikat-vaksinasi.pdf", views.download_pdf, name="pdf"),

@@ -1,8 +1,8 @@
-"""Addresses without a language: the desk's print-out, the published keys and revocations."""
+"""Addresses without a language: the desk's print-out, the published keys and revocations, the verifier's data."""
 
-from django.urls import path
+from django.urls import include, path
 
-from certificates import desk_views, wellknown
+from certificates import desk_views, verify_views, wellknown
 
 urlpatterns = [
     path(
@@ -10,6 +10,8 @@ urlpatterns = [
         desk_views.print_certificate,
         name="desk-certificate",
     ),
+    path("verifikasi/kunci.json", verify_views.data, name="verify-data"),
+    path("dinkes/daftar-kunci/", include("certificates.urls_trust")),
     path(".well-known/jwks.json", wellknown.document, {"name": "jwks"}, name="jwks"),
     path(".well-known/dsc.json", wellknown.document, {"name": "signers"}, name="dsc"),
     path(".well-known/dsc.pem", wellknown.document, {"name": "signers-pem"}, name="dsc-pem"),

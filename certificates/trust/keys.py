@@ -11,6 +11,7 @@ from typing import Protocol
 from asn1crypto import core as asn1_core
 from asn1crypto import x509 as asn1_x509
 from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_der_public_key
 
@@ -108,7 +109,7 @@ def read_certificate(der: bytes) -> TrustedKey:
     """Read a signing certificate; `UnreadableCertificate` when no usable key is in it."""
     try:
         return _read_strict(der)
-    except (ValueError, TypeError, x509.InvalidVersion, UnreadableCertificate):
+    except (ValueError, TypeError, x509.InvalidVersion, UnsupportedAlgorithm):
         return _read_tolerant(der)
 
 
@@ -161,7 +162,7 @@ def _read_tolerant(der: bytes) -> TrustedKey:
         subject = tbs["subject"].native
         names = [subject.get(part) for part in ("organization_name", "common_name", "country_name")]
         usages = frozenset(USAGE_OIDS[oid] for oid in _tolerant_usages(tbs) if oid in USAGE_OIDS)
-    except (ValueError, TypeError, KeyError, AttributeError) as error:
+    except (ValueError, TypeError, KeyError, AttributeError, UnsupportedAlgorithm) as error:
         raise UnreadableCertificate("not an X.509 certificate") from error
     return TrustedKey(
         kid=kid_of(der),

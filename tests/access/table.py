@@ -64,6 +64,13 @@ TABLE: dict[str, Row] = {
     "dinkes/mitra/": Row(OFFICE_ADMIN),
     "dinkes/mitra/baru/": Row(OFFICE_ADMIN),
     "dinkes/mitra/<int:pk>/cabut/": Row(OFFICE_ADMIN, "dinkes/mitra/{staff.pk}/cabut/", method="POST"),
+    "dinkes/daftar-kunci/": Row(OFFICE_ADMIN),
+    "dinkes/daftar-kunci/<int:pk>/": Row("302 302 302 403 403 403 403 404 403", "dinkes/daftar-kunci/1/"),
+    "dinkes/daftar-kunci/<int:pk>/sakelar/": Row(OFFICE_ADMIN, "dinkes/daftar-kunci/1/sakelar/", method="POST"),
+    "dinkes/daftar-kunci/edisi/<int:pk>/": Row("302 302 302 403 403 403 403 404 403", "dinkes/daftar-kunci/edisi/1/"),
+    "dinkes/daftar-kunci/edisi/<int:pk>/putusan/": Row(
+        OFFICE_ADMIN, "dinkes/daftar-kunci/edisi/1/putusan/", method="POST"
+    ),
     "dinkes/pesan/": Row(OFFICE_ADMIN),
     "dinkes/pesan/<uuid:message_id>/ulang/": Row(OFFICE_ADMIN, "dinkes/pesan/{nowhere}/ulang/", method="POST"),
     "petugas/kader/": Row("302 302 302 403 403 403 200 403 403"),
@@ -270,6 +277,8 @@ TABLE: dict[str, Row] = {
     "antrean/<int:room_id>/urutan.csv": Row(PUBLIC, "antrean/{room.pk}/urutan.csv"),
     "stok/": Row(PUBLIC),
     "verifikasi/": Row(PUBLIC),
+    "verifikasi/kunci.json": Row(PUBLIC),
+    "verifikasi/sw.js": Row(PUBLIC),
     "sertifikat/": Row(CITIZEN),
     "sertifikat/dosis/<uuid:dose>/": Row(FAMILY, "sertifikat/dosis/{dose.uuid}/"),
     "sertifikat/berkas/<str:key>/sertifikat-vaksinasi.pdf": Row(

@@ -1,8 +1,10 @@
 """Certificate pages in a real browser, phone and desktop: readable, accessible, under the strict content policy."""
 
+import json
 import re
 
 import pytest
+import segno
 
 from certificates import keys, services, shc, verify_views, wellknown
 from certificates.verifying import verify_text
@@ -163,3 +165,39 @@ def test_browser_survives_hostile_codes(verifier):
     for _ in range(20):
         noise = base45.b45encode(zlib.compress(chance.randbytes(chance.randrange(1, 300)))).decode()
         assert verifier(f"HC1:{noise}")[0].startswith(("bad-", "unknown-"))
+
+
+def test_opened_once_the_page_opens_and_checks_without_a_network(verifier):
+    code = services.issue(make_dose().pk)
+    person = verifier.person
+    person.context.set_offline(False)
+    person.visit("/verifikasi/")
+    person.page.locator("#verify-form[data-offline]").wait_for()
+    assert "dapat dipakai tanpa internet" in person.page.locator("[data-offline-state]").inner_text()
+    person.context.set_offline(True)
+    person.page.reload()
+    person.page.locator("#verify-form[data-ready]").wait_for()
+    person.page.fill("textarea", code.hc1)
+    person.page.get_by_role("button", name="Periksa", exact=True).click()
+    person.page.locator("#verdict[data-verdict=valid]").wait_for()
+    kept = person.page.evaluate(
+        "caches.keys().then(async (names) => (await (await caches.open(names[0])).keys()).map(r => r.url))"
+    )
+    assert len(kept) > 15
+    assert not any("HC1" in url or "code" in url.rpartition("/")[2] for url in kept)
+
+
+def test_code_is_read_from_a_picture_and_from_a_file(visitor, tmp_path):
+    issued = services.issue(make_dose().pk)
+    picture, card = tmp_path / "kode.png", tmp_path / "vaksinasi.smart-health-card"
+    segno.make(issued.hc1, error="q", mode="alphanumeric").save(picture, scale=4)
+    card.write_text(json.dumps({"verifiableCredential": [issued.shc]}))
+    person = visitor()
+    person.visit("/verifikasi/")
+    for file, kind in ((picture, "HC1"), (card, "card")):
+        person.page.locator("#verify-form[data-ready][data-scanner]").wait_for()
+        person.page.evaluate("document.getElementById('verdict').removeAttribute('data-verdict')")
+        person.page.set_input_files("#scan-file", file)
+        person.page.locator("#verdict[data-verdict]").wait_for()
+        assert (kind, person.page.locator("#verdict").get_attribute("data-verdict")) == (kind, "valid")
+    person.look()
