@@ -1,8 +1,13 @@
 """Rules that hold for whole groups of pages."""
 
 from collections.abc import Callable
+from functools import cache
 
+from csp.constants import HEADER
+from csp.middleware import CSPMiddleware
+from csp.utils import build_policy
 from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
 
 PRIVATE_PREFIXES = ("/petugas/", "/dinkes/", "/admin/", "/keluarga/", "/janji/", "/sertifikat/", "/masuk/")
 
@@ -19,3 +24,19 @@ class PrivatePagesMiddleware:
         if path.startswith(PRIVATE_PREFIXES) or request.method == "POST":
             response.headers["Cache-Control"] = "private, no-store"
         return response
+
+
+class ContentPolicyMiddleware(CSPMiddleware):
+    """django-csp, which puts the policy together for every answer; here once for all that have nothing of their own."""
+
+    def process_response(self, request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
+        """Set the header; a nonce or a decorated view is the library's to do."""
+        if getattr(request, "csp_nonce", None) or any(name.startswith("_csp") for name in response.__dict__):
+            return super().process_response(request, response)
+        response.headers.setdefault(HEADER, _usual_policy())
+        return response
+
+
+@cache
+def _usual_policy() -> str:
+    return build_policy()

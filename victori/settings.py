@@ -102,7 +102,7 @@ MIDDLEWARE = [
     "core.express.ExpressMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
-    "csp.middleware.CSPMiddleware",
+    "core.middleware.ContentPolicyMiddleware",
     "core.middleware.PrivatePagesMiddleware",
     "admission.guard.AdmissionMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -112,7 +112,7 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
-    "django_structlog.middlewares.RequestMiddleware",
+    "core.request_log.RequestLogMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
     "registration.session.CitizenAccountMiddleware",
     "allauth.account.middleware.AccountMiddleware",
@@ -139,7 +139,8 @@ TEMPLATES = [
 
 # --- data -----------------------------------------------------------------------------------------------------------
 DATABASES = {"default": env.db_url_config(_required("DATABASE_URL"))}
-DATABASES["default"] |= {"CONN_MAX_AGE": 60, "CONN_HEALTH_CHECKS": True}
+# core.postgres is Django's own engine; it sees a dead connection without asking the server each time.
+DATABASES["default"] |= {"ENGINE": "core.postgres", "CONN_MAX_AGE": 60, "CONN_HEALTH_CHECKS": True}
 # A server that is frozen or behind a dead wire is given up after seconds, not after the kernel's two hours.
 DATABASES["default"]["OPTIONS"] = {
     "connect_timeout": 5,
@@ -156,7 +157,9 @@ CACHES = {
         "KEY_PREFIX": "victori",
         # A frozen Redis costs a second once, then the process's own memory serves (core/cache.py).
         "OPTIONS": {"socket_connect_timeout": 1, "socket_timeout": 1},
-    }
+    },
+    # Parts of pages that are the same for many people, in the memory of each process ({% cache … using="fragments" %}).
+    "fragments": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache", "OPTIONS": {"MAX_ENTRIES": 1000}},
 }
 
 # --- people ---------------------------------------------------------------------------------------------------------
@@ -267,8 +270,7 @@ CELERY_BEAT_SCHEDULE = {
 
 # --- logs -----------------------------------------------------------------------------------------------------------
 LOGGING = logs.configure(json=not DEMO)
-DJANGO_STRUCTLOG_IP_LOGGING_ENABLED = False  # nginx knows the address; beside a person's page it is personal data
-DJANGO_STRUCTLOG_STATUS_START_LOG_LEVEL = 10  # one line per request, when it is answered; its start is for debugging
+DJANGO_STRUCTLOG_STATUS_START_LOG_LEVEL = 10  # a streamed file: only its end is a line
 
 # --- portal ---------------------------------------------------------------------------------------------------------
 FAMILY_LIMIT = env.int("FAMILY_LIMIT", default=10)
