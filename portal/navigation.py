@@ -104,11 +104,15 @@ def localized(path: str) -> str:
 
 def entries(table: tuple[tuple[str, str | Promise], ...], current_path: str) -> list[Entry]:
     """Links of one menu in the active language, the current section marked."""
-    here = split_language(current_path)[1]
-    # The longest match alone is current: on /petugas/stok/ the entry /petugas/ is not.
-    current = max((path for path, _label in table if here.startswith(path)), key=len, default="")
+    current = section(table, current_path)
     shown = [(localized(path), path, label) for path, label in table]
     return [Entry(link, label, path == current) for link, path, label in shown if routed(link)]
+
+
+def section(table: tuple[tuple[str, str | Promise], ...], current_path: str) -> str:
+    """The entry of one menu that the reader is in; the longest match alone: on /petugas/stok/ /petugas/ is not."""
+    here = split_language(current_path)[1]
+    return max((path for path, _label in table if here.startswith(path)), key=len, default="")
 
 
 def staff_entries(user: "User", current_path: str) -> list[Entry]:

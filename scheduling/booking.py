@@ -81,16 +81,18 @@ def book(
             "client_uuid": client_uuid,
             "booked_via": booked_via,
         }
-        rows = places.BOOK.rows(
-            slot=slot_id,
-            hold=hold_key(citizen, schedule.programme_id),
-            now=now,
-            citizen=citizen.pk,
-            pre_screening=json.dumps(pre_screening) if pre_screening is not None else None,
-            questionnaire=questionnaire_id,
-            consumers=outbox.consumers_of("appointment.booked"),
+        statement = {
+            "slot": slot_id,
+            "hold": hold_key(citizen, schedule.programme_id),
+            "now": now,
+            "citizen": citizen.pk,
+            "pre_screening": json.dumps(pre_screening) if pre_screening is not None else None,
+            "questionnaire": questionnaire_id,
+            "consumers": outbox.consumers_of("appointment.booked"),
             **values,
-        )
+        }
+        rows = places.BOOK_HELD.rows(**statement) if held and attempt == 0 else []
+        rows = rows or places.BOOK.rows(**statement)
         if rows:
             transaction.on_commit(sweeper.wake, robust=True)
             made = Appointment(

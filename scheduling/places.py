@@ -26,15 +26,18 @@ open_slot AS (
       AND (schedule.walk_in_at IS NULL OR schedule.walk_in_at > %(now)s)
 )"""
 
-# The caller's held place first, then a free one, then one whose hold has run out. A step is only evaluated when the one
-# before found nothing, and each names the slot itself: through a join the planner would sort all places of the slot.
-PICK_PLACE = """
-mine AS MATERIALIZED (
+MINE = """
     SELECT id, slot_id FROM scheduling_place
     WHERE EXISTS (SELECT FROM open_slot)
       AND slot_id = %(slot)s AND state = 'held' AND held_by = %(hold)s AND pool = 'online'
-    LIMIT 1 FOR UPDATE
-), free AS MATERIALIZED (
+    LIMIT 1 FOR UPDATE"""
+
+PICK_HELD = "picked AS MATERIALIZED (" + MINE + ")"
+
+# The caller's held place first, then a free one, then one whose hold has run out. A step is only evaluated when the one
+# before found nothing, and each names the slot itself: through a join the planner would sort all places of the slot.
+_OTHERS = """
+free AS MATERIALIZED (
     SELECT id, slot_id FROM scheduling_place
     WHERE EXISTS (SELECT FROM open_slot) AND NOT EXISTS (SELECT FROM mine)
       AND slot_id = %(slot)s AND state = 'free' AND pool = 'online'
@@ -47,18 +50,14 @@ mine AS MATERIALIZED (
 ), picked AS (
     SELECT * FROM mine UNION ALL SELECT * FROM free UNION ALL SELECT * FROM lapsed
 )"""
+PICK_PLACE = "mine AS MATERIALIZED (" + MINE + ")," + _OTHERS
 
 
 def _with(*steps: str, last: str) -> str:
     return "WITH " + ",".join(steps) + last
 
 
-BOOK = Prepared(
-    "book_place",
-    _with(
-        OPEN_SLOT,
-        PICK_PLACE,
-        """
+BOOKED = """
 booked AS (
     INSERT INTO scheduling_appointment (
         public_id, code, citizen_id, programme_id, schedule_id, slot_id, dose_code, status, client_uuid, pre_screening,
@@ -81,10 +80,13 @@ booked AS (
     SELECT 'appointment.booked', consumer, json_build_object('appointment_id', booked.id), %(now)s, 'waiting', %(now)s,
         0, ''
     FROM booked, unnest(%(consumers)s::text[]) AS consumer
-)""",
-        last=" SELECT id, programme_id, schedule_id FROM booked",
-    ),
-)
+)"""
+_BOOKED_ROW = " SELECT id, programme_id, schedule_id FROM booked"
+
+BOOK = Prepared("book_place", _with(OPEN_SLOT, PICK_PLACE, BOOKED, last=_BOOKED_ROW))
+
+# Nearly everybody books the place they hold: without the steps for the others this takes a seventh less of the server.
+BOOK_HELD = Prepared("book_held_place", _with(OPEN_SLOT, PICK_HELD, BOOKED, last=_BOOKED_ROW))
 
 HOLD = Prepared(
     "hold_place",

@@ -23,6 +23,12 @@ def public_menu(context: Context) -> list[navigation.Entry]:
     return navigation.entries(navigation.PUBLIC, _path(context))
 
 
+@register.simple_tag(takes_context=True)
+def public_section(context: Context) -> str:
+    """The entry of the main menu that this page belongs to; with the language, all that the menu depends on."""
+    return navigation.section(navigation.PUBLIC, _path(context))
+
+
 @register.simple_tag
 def footer_menu() -> list[navigation.Entry]:
     """Links at the foot of every public page."""

@@ -123,7 +123,8 @@ def choose_slot(request: CitizenRequest, citizen: Citizen, schedule_id: int) -> 
             return _hold_and_go(request, citizen, slot)
         except errors.BookingError as error:
             problem, row = error, queries.row_of(schedule_id)
-    row = row or queries.recent_row(schedule_id)
+    slots = queries.slots_of(schedule_id)
+    row = row or queries.open_row(slots) or queries.recent_row(schedule_id)
     if row is None:
         raise Http404
     option = eligibility.for_schedule(citizen, row.schedule)
@@ -131,7 +132,7 @@ def choose_slot(request: CitizenRequest, citizen: Citizen, schedule_id: int) -> 
         "citizen": citizen,
         "row": row,
         "option": option,
-        "slots": [slot for slot in queries.slots_of(schedule_id) if not slot.over],
+        "slots": [slot for slot in slots if not slot.over],
         "active": booking.active_appointment(citizen, row.schedule.programme_id),
         "hold_minutes": settings.HOLD_MINUTES,
         **_way_on(citizen, row.schedule, problem),
