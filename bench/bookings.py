@@ -11,8 +11,8 @@ from urllib.parse import urlencode
 from django.utils import timezone
 
 from bench import load
-from bench.nginx import HOST
 from bench.people import PROGRAMME, Person, query
+from bench.production import HOST
 
 # What one booking leaves behind, for the whole database: what was acknowledged must be there, once.
 BOOKED = "SELECT count(*) FROM scheduling_appointment WHERE client_uuid = ANY(%s::uuid[]) AND status = 'booked'"

@@ -10,8 +10,8 @@ import re
 import subprocess
 from pathlib import Path
 
-from bench.nginx import StackError
 from bench.people import DOSE, query
+from bench.production import StackError
 from victori.embedded import DATABASE, ROLE, postgres_bin
 
 CLIENTS = 8

@@ -1,7 +1,7 @@
-"""The portal's nginx files, filled in for one run; only paths, ports and user are replaced, and TLS is taken off.
+"""The portal's nginx files, filled in for one run; only paths, ports and user are replaced.
 
-TLS costs the same on both sides of a ratio, so it would only hide what is compared; and a generator in Python would
-spend its time on it.
+The benchmark takes TLS off: it costs the same on both sides of a ratio, so it would only hide what is compared; and a
+generator in Python would spend its time on it. The tests in tests/deploy keep it.
 """
 
 import os
@@ -9,15 +9,11 @@ import re
 import shutil
 from pathlib import Path
 
+from bench.production import StackError
 from victori.installation import ROOT
 
-HOST = "vaksin.example.go.id"
 # As docs/operations.md gives them for two cores.
 GATE = {"GATE_IN_FLIGHT": "100", "GATE_STAFF": "60", "GATE_POLLS": "60", "GATE_PAGES": "60"}
-
-
-class StackError(RuntimeError):
-    """Something did not start; one sentence for the person at the terminal."""
 
 
 def program() -> str:
@@ -28,24 +24,32 @@ def program() -> str:
     return found
 
 
-def prepare(folder: Path, *, port: int, web_port: int, free_port: int, files: Path) -> list[str]:
-    """Write the configuration into `folder` and return the command; `files` is served below /static/."""
+def prepare(
+    folder: Path, *, port: int, web_port: int, gate_port: int, files: Path, tls: Path | None = None, **values: str
+) -> list[str]:
+    """Write the configuration into `folder` and return the command; `files` is served below /static/.
+
+    `tls` is a folder with fullchain.pem and privkey.pem; without it nginx speaks plain HTTP. `values` are variables of
+    the template that are to be different. Raises StackError.
+    """
     folder.chmod(0o755)
     for name in ("conf.d", "temp", "copy"):
         (folder / name).mkdir()
-    values = GATE | {
+    given = GATE | {
         "WEB_ADDRESS": f"127.0.0.1:{web_port}",
         "HTTP_LISTEN": f"unix:{folder}/http.sock",  # the address that only sends people to HTTPS
         "HTTPS_LISTEN": f"127.0.0.1:{port}",
-        "GATE_LISTEN": f"127.0.0.1:{free_port}",
+        "GATE_LISTEN": f"127.0.0.1:{gate_port}",
         "STATIC_ROOT": str(files),
         "COPY_FOLDER": str(folder / "copy"),
         "CACHE_FOLDER": str(folder / "cache"),
+        "TLS_FOLDER": str(tls),
         "PAGES_FOLDER": str(ROOT / "deploy/nginx/pages"),
         "ACCESS_LOG": str(folder / "access.log"),
     }
-    text = without_tls((ROOT / "deploy/nginx/portal.conf.template").read_text())
-    for name, value in values.items():
+    text = (ROOT / "deploy/nginx/portal.conf.template").read_text()
+    text = text if tls else without_tls(text)
+    for name, value in (given | values).items():
         text = text.replace("${" + name + "}", value)
     left = re.search(r"\$\{[A-Z_]+\}", text)
     if left:

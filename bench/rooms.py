@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from django.utils import timezone
 
 from bench import load
-from bench.nginx import HOST
 from bench.people import query
+from bench.production import HOST
 
 POLL = "/antrean/keadaan.json"
 

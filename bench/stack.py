@@ -6,29 +6,18 @@ import os
 import secrets
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
-import time
 from pathlib import Path
 
-from bench import nginx
-from bench.nginx import HOST, StackError
+from bench import nginx, production
+from bench.production import StackError, unused_port, wait_for_port
 from victori import embedded
 from victori.installation import ROOT
 from victori.translations import compile_all
 
 TICKS = os.sysconf("SC_CLK_TCK")
-# Statics of the admin and the API docs: three hundred files that no measured page uses.
-NOT_COLLECTED = ("admin", "rest_framework", "django_htmx", "allauth", "mfa")
-
-
-def unused_port() -> int:
-    """A port nobody listens on now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 class Served:
@@ -44,14 +33,7 @@ class Served:
 
     def wait(self, timeout: float = 60) -> None:
         """Return when it accepts connections. Raises StackError."""
-        deadline = time.monotonic() + timeout
-        while time.monotonic() < deadline:
-            if self.process.poll() is not None:
-                break
-            with contextlib.suppress(OSError), socket.create_connection(self.address, 1):
-                return
-            time.sleep(0.05)
-        raise StackError(f"{self.name} did not start: {embedded.tail(self.log)} (log: {self.log})")
+        wait_for_port(self.port, self.process, self.log, timeout)
 
     def stop(self) -> None:
         """Politely, then not."""
@@ -136,10 +118,9 @@ class Stack:
         self.redis.start()
         self._environment()
         commands = [["migrate", "--no-input", "--verbosity", "0"], ["load_reference_data"]]
-        ignored = [word for name in NOT_COLLECTED for word in ("-i", name)]
-        collect = self._manage(["collectstatic", "--no-input", "--verbosity", "0", *ignored])  # on the other core
+        collect = self._run("collectstatic", production.COLLECT_STATIC)  # on the other core
         for command in commands:
-            self._finish(self._manage(command))
+            self._finish(self._run(command[0], [sys.executable, str(ROOT / "manage.py"), *command]))
         self._finish(collect)
         import django
 
@@ -148,32 +129,23 @@ class Stack:
     def _environment(self) -> None:
         """Production settings with throw-away secrets, for this process and its children."""
         key = [base64.urlsafe_b64encode(secrets.token_bytes(32)).decode() for _ in range(2)]
-        os.environ |= {
+        os.environ |= production.environment(self.folder) | {
             "DJANGO_SETTINGS_MODULE": "victori.settings",
             "DATABASE_URL": self.postgres.url,
             "REDIS_URL": self.redis.url,
             "STATE_DIR": str(self.folder),
-            "STATIC_ROOT": str(self.folder / "static"),
             "SECRET_KEY": secrets.token_urlsafe(50),
             "FIELD_KEY": key[0],
             "INDEX_KEY": key[1],
-            "DEMO": "0",
             "DEBUG": "0",
-            "HTTPS": "1",
-            "BEHIND_PROXY": "1",
-            "ALLOWED_HOSTS": HOST,
-            "PUBLIC_BASE_URL": f"https://{HOST}",
             "PCARE_BASE_URL": "",
-            "WEB_KEEPALIVE": "75",
-            "QUEUE_LIMIT": "400",  # the gate of nginx decides, not the process
-            "PUBLIC_COPY_DIR": str(self.folder / "copy"),
         }
         for name in ("STATICFILES_BACKEND", "BIND", "PORT", "WEB_WORKERS", "WEB_THREADS"):
             os.environ.pop(name, None)
 
-    def _manage(self, arguments: list[str]) -> tuple[subprocess.Popen[bytes], Path]:
-        log = self.folder / f"{arguments[0]}.log"
-        return embedded.spawn([sys.executable, str(ROOT / "manage.py"), *arguments], log=log, cwd=ROOT), log
+    def _run(self, name: str, command: list[str]) -> tuple[subprocess.Popen[bytes], Path]:
+        log = self.folder / f"{name}.log"
+        return embedded.spawn(command, log=log, cwd=ROOT), log
 
     def _finish(self, started: tuple[subprocess.Popen[bytes], Path]) -> None:
         process, log = started
@@ -195,7 +167,7 @@ class Stack:
     def gunicorn(self, application: str, **environment: str) -> Served:
         """One gunicorn with the portal's settings file; returns when it answers."""
         port, log = unused_port(), self.folder / f"{application.partition(':')[0]}.log"
-        command = [sys.executable, "-m", "gunicorn", "-c", "python:victori.gunicorn_conf", application]
+        command = [*production.GUNICORN, application]
         env = os.environ | {"BIND": f"127.0.0.1:{port}"} | environment
         if application.startswith("bench."):
             env.pop("DJANGO_SETTINGS_MODULE")
@@ -232,7 +204,7 @@ class Stack:
         """nginx with the portal's configuration in front of `upstream`; `files` is served below /static/."""
         folder = Path(tempfile.mkdtemp(prefix="nginx-", dir=self.folder))
         port = unused_port()
-        command = nginx.prepare(folder, port=port, web_port=upstream.port, free_port=unused_port(), files=files)
+        command = nginx.prepare(folder, port=port, web_port=upstream.port, gate_port=unused_port(), files=files)
         served = Served("nginx", embedded.spawn(command, log=folder / "output"), port, folder / "error.log")
         self.served.append(served)
         served.wait()

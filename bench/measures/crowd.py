@@ -22,7 +22,7 @@ from typing import Any
 from bench import bookings, load, people
 from bench.client import Answer, Scenario, Tally
 from bench.measures.journey import CONNECTIONS as FEW
-from bench.nginx import HOST
+from bench.production import HOST
 from bench.result import Figure, Scale, say
 from bench.stack import Served, Stack
 from victori.installation import ROOT

@@ -7,7 +7,7 @@ from urllib.parse import urlencode
 
 from bench import bookings, load, people
 from bench.client import Answer, Scenario
-from bench.nginx import HOST
+from bench.production import HOST
 from bench.result import Figure, Scale, against, alternate
 from bench.stack import Stack
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from bench import load, people
 from bench.client import Tally
-from bench.nginx import HOST
+from bench.production import HOST
 from bench.result import Figure, Scale, against, alternate, ratio, say
 from bench.stack import Served, Stack
 

@@ -2,7 +2,7 @@
 
 from bench import load, people, rooms
 from bench.client import Answer
-from bench.nginx import HOST
+from bench.production import HOST
 from bench.result import Figure, Scale, against, alternate
 from bench.stack import Served, Stack
 

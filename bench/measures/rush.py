@@ -4,7 +4,7 @@ from dataclasses import asdict
 from typing import Any
 
 from bench import people, rush
-from bench.nginx import HOST
+from bench.production import HOST
 from bench.result import Figure, Scale, say
 from bench.rush_http import Sample
 from bench.stack import Stack

@@ -1,14 +1,11 @@
 """nginx with the project's own configuration, and gunicorn with production settings, as processes of a test."""
 
-import contextlib
 import datetime
 import http.client
 import os
 import signal
-import socket
 import ssl
 import subprocess
-import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -18,57 +15,24 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-ROOT = Path(__file__).resolve().parents[2]
-HOST = "vaksin.example.go.id"
-# Only our own files: the admin's three hundred would take most of the time of a test.
-FOREIGN_STATIC = ("admin", "rest_framework", "django_htmx", "allauth", "mfa")
+from bench import nginx
+from bench.production import COLLECT_STATIC, GUNICORN, HOST, environment, unused_port, wait_for_port
+from victori import embedded
+from victori.installation import ROOT
 
-
-def unused_port() -> int:
-    """A port nobody listens on at this moment."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-def wait_for_port(port: int, process: subprocess.Popen[bytes], log: Path) -> None:
-    """Return when somebody listens; fail with the log when the process ends before."""
-    deadline = time.monotonic() + 60
-    while time.monotonic() < deadline:
-        assert process.poll() is None, log.read_text()
-        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
-            return
-        time.sleep(0.05)
-    raise AssertionError(log.read_text())
+__all__ = ["HOST", "ROOT", "Gunicorn", "Nginx", "Site", "collect_static", "production", "unused_port"]
 
 
 def production(folder: Path, port: int, **more: str) -> dict[str, str]:
     """The environment of an installation behind nginx on the servers that os.environ or `more` names."""
-    return (
-        {name: value for name, value in os.environ.items() if name != "STATICFILES_BACKEND"}
-        | {
-            "DEMO": "0",
-            "HTTPS": "1",
-            "BEHIND_PROXY": "1",
-            "ALLOWED_HOSTS": HOST,
-            "PUBLIC_BASE_URL": f"https://{HOST}",
-            "STATIC_ROOT": str(folder / "static"),
-            "PUBLIC_COPY_DIR": str(folder / "copy"),
-            "BIND": f"127.0.0.1:{port}",
-            "WEB_KEEPALIVE": "75",
-            "WEB_WORKERS": "2",
-            "QUEUE_LIMIT": "400",  # the gate decides, not the process
-            "PYTHONPATH": str(ROOT),
-        }
-        | more
-    )
+    ours = {"BIND": f"127.0.0.1:{port}", "WEB_WORKERS": "2", "PYTHONPATH": str(ROOT)}
+    given = {name: value for name, value in os.environ.items() if name != "STATICFILES_BACKEND"}
+    return given | environment(folder) | ours | more
 
 
 def collect_static(env: dict[str, str]) -> None:
     """Collect the project's own static files."""
-    ignored = [word for name in FOREIGN_STATIC for word in ("-i", name)]
-    command = [sys.executable, "manage.py", "collectstatic", "--no-input", *ignored]
-    done = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, check=False)
+    done = subprocess.run(COLLECT_STATIC, cwd=ROOT, env=env, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
 
 
@@ -82,9 +46,7 @@ class Gunicorn:
 
     def start(self) -> None:
         """Start and wait until it listens."""
-        command = [sys.executable, "-m", "gunicorn", "-c", "python:victori.gunicorn_conf", self.app]
-        with self.log.open("ab") as output:
-            self.process = subprocess.Popen(command, cwd=ROOT, env=self.env, stdout=output, stderr=output)
+        self.process = embedded.spawn([*GUNICORN, self.app], log=self.log, env=self.env, cwd=ROOT)
         wait_for_port(self.port, self.process, self.log)
 
     def workers(self) -> list[int]:
@@ -95,17 +57,9 @@ class Gunicorn:
 
     def stop(self, sig: int = signal.SIGTERM) -> None:
         """End it with `sig`, whatever is in flight; its workers with it."""
-        if self.process is None:
-            return
-        workers = self.workers() if self.process.poll() is None else []
-        self.process.send_signal(sig)
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            self.process.wait(15)
-        for pid in [*workers, self.process.pid]:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
-        self.process.wait()
-        self.process = None
+        if self.process is not None:
+            embedded.end(self.process, (sig, 15))
+            self.process = None
 
 
 def write_certificate(folder: Path) -> None:
@@ -139,60 +93,17 @@ class Nginx:
 
     def __init__(self, program: str, folder: Path, web_port: int, static: Path, copy: Path, **values: str) -> None:
         folder.mkdir()
-        folder.chmod(0o755)
         self.folder, self.http, self.https = folder, unused_port(), unused_port()
         write_certificate(folder / "tls")
-        for name in ("conf.d", "temp"):
-            (folder / name).mkdir()
         self.access_log, self.error_log = folder / "access.log", folder / "error.log"
-        self._write_portal(web_port, static, copy, values)
-        self._write_main()
-        self.command = [program, "-p", str(folder), "-c", str(folder / "nginx.conf")]
+        given = {"HTTP_LISTEN": f"127.0.0.1:{self.http}", "COPY_FOLDER": str(copy)} | values
+        ports = {"port": self.https, "web_port": web_port, "gate_port": unused_port()}
+        command = nginx.prepare(folder, **ports, files=static, tls=folder / "tls", **given)
+        self.command = [program, *command[1:]]
         checked = subprocess.run([*self.command, "-t"], capture_output=True, text=True, check=False)
         assert checked.returncode == 0, checked.stderr
-        self.log = folder / "output"
-        with self.log.open("wb") as output:
-            self.process = subprocess.Popen([*self.command, "-g", "daemon off;"], stdout=output, stderr=output)
-        wait_for_port(self.https, self.process, self.log)
-
-    def _write_portal(self, web_port: int, static: Path, copy: Path, values: dict[str, str]) -> None:
-        given = {
-            "WEB_ADDRESS": f"127.0.0.1:{web_port}",
-            "HTTP_LISTEN": f"127.0.0.1:{self.http}",
-            "HTTPS_LISTEN": f"127.0.0.1:{self.https}",
-            "GATE_LISTEN": f"127.0.0.1:{unused_port()}",
-            "GATE_IN_FLIGHT": "100",
-            "GATE_STAFF": "60",
-            "GATE_POLLS": "60",
-            "GATE_PAGES": "60",
-            "STATIC_ROOT": str(static),
-            "COPY_FOLDER": str(copy),
-            "CACHE_FOLDER": str(self.folder / "cache"),
-            "TLS_FOLDER": str(self.folder / "tls"),
-            "PAGES_FOLDER": str(ROOT / "deploy/nginx/pages"),
-            "ACCESS_LOG": str(self.access_log),
-        }
-        text = (ROOT / "deploy/nginx/portal.conf.template").read_text()
-        for name, value in (given | values).items():
-            text = text.replace("${" + name + "}", value)
-        (self.folder / "conf.d" / "portal.conf").write_text(text)
-
-    def _write_main(self) -> None:
-        text = (ROOT / "deploy/nginx/nginx.conf").read_text()
-        user = "user root;" if os.geteuid() == 0 else ""  # the files of a test are readable by its user only
-        kinds = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
-        temporary = "".join(f"{kind}_temp_path {self.folder / 'temp' / kind};\n" for kind in kinds)
-        for old, new in (
-            ("user nginx;", user),
-            ("/var/run/nginx.pid", str(self.folder / "nginx.pid")),
-            ("/var/log/nginx/error.log", str(self.error_log)),
-            ("include /etc/nginx/conf.d/*.conf;", f"{temporary} include {self.folder}/conf.d/*.conf;"),
-            ("worker_rlimit_nofile 65536;", ""),
-            ("worker_connections 32768;", "worker_connections 8192;"),
-        ):
-            assert old in text, old
-            text = text.replace(old, new)
-        (self.folder / "nginx.conf").write_text(text)
+        self.process = embedded.spawn(self.command, log=folder / "output")
+        wait_for_port(self.https, self.process, self.error_log)
 
     def connect(self, timeout: float = 20) -> http.client.HTTPSConnection:
         """A new connection that believes the certificate."""
@@ -218,8 +129,7 @@ class Nginx:
 
     def stop(self) -> None:
         """Fast shutdown."""
-        self.process.terminate()
-        self.process.wait(10)
+        embedded.end(self.process, (signal.SIGTERM, 10))
 
 
 class Site:
