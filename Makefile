@@ -18,7 +18,7 @@ bench: ## measure against limits of this machine, about a quarter of an hour (NA
 	@$(PYTHON) tools/bootstrap.py bench $(NAMES)
 
 test-faults: install ## kill, freeze and cut everything under booking load, in full size (CI runs the same, smaller)
-	@FAULTS=full REQUIRE_ALL=1 $(VENV) -m pytest -q -n 0 --durations=12 tests/faults tests/pcare_bridge/test_storms.py
+	@FAULTS=full REQUIRE_ALL=1 $(VENV) -m pytest -q -n 0 --durations=12 tests/faults tests/pcare_bridge/test_storms.py tests/certificates/test_hostile.py
 
 interop: install ## public clients of other makers against the PCare simulator, in an environment of their own
 	@.venv/bin/uv venv --quiet --clear --python $(VENV) .venv-interop

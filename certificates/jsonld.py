@@ -18,19 +18,27 @@ from pyld import jsonld
 _FOLDER = Path(__file__).with_name("contexts")
 SECURITY_V2 = "https://w3id.org/security/v2"
 DID_V1, JWS_2020 = "https://www.w3.org/ns/did/v1", "https://w3id.org/security/suites/jws-2020/v1"
-CONTEXTS = {
-    "https://www.w3.org/2018/credentials/v1": "credentials-v1.json",
-    "https://w3id.org/security/v1": "security-v1.json",
-    SECURITY_V2: "security-v2.json",
+CREDENTIALS_V1 = "https://www.w3.org/2018/credentials/v1"
+VACCINATION = {
     "https://cowin.gov.in/credentials/vaccination/v1": "cowin-vaccination-v1.json",
     "https://cowin.gov.in/credentials/vaccination/v2": "divoc-vaccination-v2.json",
     # Countries that took over the second context unchanged, under an address of their own.
     "https://divoc.prod/vaccine/credentials/vaccination/v1": "divoc-vaccination-v2.json",
     "https://divoc.lgcc.gov.lk/credentials/vaccination/v1": "divoc-vaccination-v2.json",
     "https://www.pedulilindungi.id/credentials/vaccination/v2": "divoc-vaccination-v2.json",
+}
+CONTEXTS = {
+    **VACCINATION,
+    CREDENTIALS_V1: "credentials-v1.json",
+    "https://w3id.org/security/v1": "security-v1.json",
+    SECURITY_V2: "security-v2.json",
     DID_V1: "did-v1.json",
     JWS_2020: "jws-2020-v1.json",
 }
+
+
+# Where a relative address would lead. Libraries differ on these (some drop them, unsigned), so they are refused.
+_RELATIVE = "relative://document/"
 
 
 class NotSigned(ValueError):
@@ -53,13 +61,15 @@ def expand(document: dict[str, Any]) -> list[Any]:
     """The document with every term as an absolute address. Raises NotSigned for anything that would be dropped."""
     dropped: list[str | None] = []
     try:
-        expanded = jsonld.expand(document, {"documentLoader": _load, "base": ""}, on_property_dropped=dropped.append)
+        expanded = jsonld.expand(
+            document, {"documentLoader": _load, "base": _RELATIVE}, on_property_dropped=dropped.append
+        )
     except (jsonld.JsonLdError, ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         raise NotSigned("not a linked-data document") from error
     if dropped or not expanded:
         raise NotSigned("a term is not defined")
     for node in _nodes(expanded):
-        # Relative addresses vanish in canonicalisation, and with them everything that is said about them.
+        # Others drop a relative address in canonicalising, and with it everything that is said about it.
         if not all(map(_absolute, [*node.get("@type", ()), *([node["@id"]] if "@id" in node else ())])):
             raise NotSigned("an address is not absolute")
     return expanded
@@ -78,12 +88,12 @@ def _nodes(value: Any) -> Iterator[dict[str, Any]]:
 
 
 def _absolute(address: object) -> bool:
-    return isinstance(address, str) and ":" in address and not address.startswith((":", "_:"))
+    return isinstance(address, str) and ":" in address and not address.startswith((":", "_:", _RELATIVE))
 
 
 def hash_of(document: Any) -> bytes:
     """SHA-256 of the canonical n-quads (URDNA2015). Raises NotSigned."""
-    options = {"algorithm": "URDNA2015", "format": "application/n-quads", "documentLoader": _load, "base": ""}
+    options = {"algorithm": "URDNA2015", "format": "application/n-quads", "documentLoader": _load, "base": _RELATIVE}
     try:
         quads = jsonld.normalize(document, options)
     except (jsonld.JsonLdError, ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:

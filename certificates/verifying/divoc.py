@@ -123,7 +123,7 @@ def _unzip(data: bytes) -> bytes:
 def _shape_is_cheap(document: dict[str, Any]) -> bool:
     """True when canonicalising cannot cost much: few nodes, hardly any alike, no keywords but the one context."""
     contexts = document.get("@context")
-    if not isinstance(contexts, list) or not all(isinstance(url, str) and url in jsonld.CONTEXTS for url in contexts):
+    if contexts not in [[jsonld.CREDENTIALS_V1, url] for url in jsonld.VACCINATION]:
         return False
     nodes = keys = 0
     waiting: list[Any] = [document]
