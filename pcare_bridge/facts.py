@@ -86,6 +86,8 @@ class DoseFacts:
     arrived_at: datetime | None = None
     visit_key: str = ""
     """The same for all doses of one visit."""
+    visit_is_shared: bool = True
+    """Whether another dose that holds belongs to the visit; if not, the visit goes when the dose goes."""
 
 
 @dataclass(frozen=True, repr=False)

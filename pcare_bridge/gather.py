@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
@@ -101,7 +102,10 @@ def _job(delivery: Delivery, immunization: Immunization, account: Account, in_do
         sender_id=str(delivery.sender_id),
         number=delivery.upstream_number,
         in_doubt=in_doubt,
-        facts=facts_of(immunization, account, str(delivery.sender_id), known),
+        facts=replace(
+            facts_of(immunization, account, str(delivery.sender_id), known),
+            visit_is_shared=delivery.operation == Delivery.Operation.CREATE or _visit_is_shared(immunization),
+        ),
         references=dict(delivery.references),
         former_niks=_former_niks(immunization, looks_back),
     )
@@ -255,6 +259,13 @@ def versions(immunization: Immunization) -> list[int]:
         found.append(former.pk)
         former = former.replaces if former.replaces_id else None
     return found
+
+
+def _visit_is_shared(immunization: Immunization) -> bool:
+    """Whether a visit of this dose, or of a version before it, has another dose that holds."""
+    mine = versions(immunization)
+    visits = Immunization.objects.filter(pk__in=mine, visit__isnull=False).values("visit_id")
+    return Immunization.objects.completed().filter(visit_id__in=visits).exclude(pk__in=mine).exists()
 
 
 def _former_niks(immunization: Immunization, looks_back: bool) -> tuple[str, ...]:

@@ -258,27 +258,39 @@ class _Try:
             self.number = self._create("Immunization", "immunization", self.job.sender_id, resource)
             if not self.facts.adverse:
                 return Outcome(number=self.number)
+        elif not is_new:
+            before = self._standing("Immunization", self.number)
+            if before and (before.get("encounter") or {}).get("reference") != f"Encounter/{visit}":
+                # While the dose still points at the old visit, so that a try that ends here finds it again.
+                self._leave_visit(before)
         found = [self._observe(event, patient, practitioner, visit) for event in self.facts.adverse]
-        return self._put("Immunization", immunization(self.job, patient, practitioner, visit, self.number, found))
+        self._put("Immunization", immunization(self.job, patient, practitioner, visit, self.number, found))
+        return Outcome(number=self.number)
 
     def withdraw(self) -> Outcome:
-        """A mistake becomes entered-in-error, never a delete; what was observed after it goes the same way."""
+        """A mistake becomes entered-in-error, never a delete; so do what was observed after it and an empty visit."""
         self.number = self.number or self._stored("immunization", self.job.sender_id)
         dose = self._standing("Immunization", self.number) if self.number else None
         if dose is None:
             return Outcome(number=self.number)
-        if dose.get("status") != "entered-in-error":
-            outcome = self._put("Immunization", dose | {"status": "entered-in-error"})
-            if outcome.error:
-                return outcome
+        self._undo("Immunization", dose)
         for event in dose.get("reaction") or []:
-            kind, _, number = str((event.get("detail") or {}).get("reference")).partition("/")
-            seen = self._standing(kind, number) if kind == "Observation" and number else None
-            if seen and seen.get("status") != "entered-in-error":
-                outcome = self._put("Observation", seen | {"status": "entered-in-error"})
-                if outcome.error:
-                    return outcome
+            self._undo("Observation", self._referenced(event.get("detail"), "Observation"))
+        self._leave_visit(dose)
         return Outcome(number=self.number)
+
+    def _leave_visit(self, dose: dict[str, Any]) -> None:
+        """Take back the visit of a dose that leaves it, unless another dose needs it."""
+        if not self.facts.visit_is_shared:
+            self._undo("Encounter", self._referenced(dose.get("encounter"), "Encounter"))
+
+    def _undo(self, kind: str, resource: dict[str, Any] | None) -> None:
+        if resource and resource.get("status") != "entered-in-error":
+            self._put(kind, resource | {"status": "entered-in-error"})
+
+    def _referenced(self, reference: Any, kind: str) -> dict[str, Any] | None:
+        found, _, number = str((reference or {}).get("reference")).partition("/")
+        return self._standing(kind, number) if found == kind and number else None
 
     def _standing(self, kind: str, number: str) -> dict[str, Any] | None:
         """What the service holds under `number`, or None."""
@@ -292,20 +304,19 @@ class _Try:
         if not number and (self.job.in_doubt or self.job.operation == "update"):
             number = self._stored("observation", event.key)
         if number:
-            outcome = self._put("Observation", observation(self.job, event, patient, practitioner, visit, number))
-            if outcome.error:
-                raise Stop(outcome)
+            self._put("Observation", observation(self.job, event, patient, practitioner, visit, number))
         else:
             body = observation(self.job, event, patient, practitioner, visit)
             number = self._create("Observation", "observation", event.key, body)
         self.made[name] = number
         return number
 
-    def _put(self, kind: str, resource: dict[str, Any]) -> Outcome:
-        """Replace what stands under the resource's id; the outcome is about the dose."""
+    def _put(self, kind: str, resource: dict[str, Any]) -> None:
+        """Replace what stands under the resource's id; Stop when that was refused or is in doubt."""
         reply = attempt(lambda: self.client.replace(kind, str(resource["id"]), resource), self.number)
         error = classify(reply)
-        return Outcome(number=self.number) if error is None else failure(error, reply, number=self.number)
+        if error is not None:
+            raise Stop(failure(error, reply, number=self.number))
 
     def _practitioner(self) -> str:
         key = (self.client.base_url, self.facts.practitioner_nik)
@@ -338,6 +349,8 @@ class _Try:
     def _encounter(self, patient: str, practitioner: str) -> str:
         known = self.job.references.get("encounter")
         if known:
+            if self.job.operation == "update":
+                self._mend_visit(known, encounter(self.job, patient, practitioner))
             return known
         key = encounter_key(self.facts, patient)
         found = self._stored("encounter", key) if self.job.in_doubt else ""
@@ -345,6 +358,17 @@ class _Try:
             found = self._create("Encounter", "encounter", key, encounter(self.job, patient, practitioner))
         self.made["encounter"] = found
         return found
+
+    def _mend_visit(self, number: str, wanted: dict[str, Any]) -> None:
+        """Bring the time of a stored visit in line with a dose whose time was corrected."""
+        period = (self._standing("Encounter", number) or wanted).get("period") or {}
+        try:
+            begun, ended = (datetime.fromisoformat(str(period[name])) for name in ("start", "end"))
+            holds = begun <= self.facts.occurred_at.replace(microsecond=0) <= ended
+        except (KeyError, ValueError, TypeError):
+            holds = False
+        if not holds:
+            self._put("Encounter", wanted | {"id": number})
 
     def _create(self, kind: str, identifier: str, value: str, resource: dict[str, Any]) -> str:
         """Store a resource and return its id; a repeat of ours is read. Stop when it was refused or is in doubt."""

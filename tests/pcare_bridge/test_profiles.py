@@ -9,14 +9,16 @@ from django.utils import timezone
 from fhir.resources.R4B.encounter import Encounter
 from fhir.resources.R4B.immunization import Immunization
 
+from accounts.models import User
 from core import outbox
 from pcare_bridge import fhir_client, planning, sending, services
 from pcare_bridge.models import Delivery, DeliveryAttempt, FacilityAccount, ProfileSwitch, SatusehatAccount
 from pcare_bridge.simulator.server import Server
 from pcare_bridge.simulator.visits import add_participant
 from regions.models import Facility
-from tests.pcare_bridge.doses import add_profiles, correct, make_citizen, make_dose, make_facility
+from tests.pcare_bridge.doses import add_profiles, correct, make_citizen, make_dose, make_facility, make_vaccine
 from tests.pcare_bridge.running import run, upstream_rows, violations
+from vaccination.models import Visit
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("exchange")]
 TABLE = {"kunjungan": "kunjungan", "satusehat": "Immunization", "vaksinasi": "vaksinasi"}
@@ -109,6 +111,38 @@ def test_a_dose_given_to_the_wrong_person_moves_to_the_right_one(simulator: Serv
     (after,) = living(simulator, profile)
     key = "noKartu" if profile == "kunjungan" else "patient"
     assert before[key] != after[key]
+    assert violations() == {}
+
+
+def test_a_visit_at_satusehat_follows_its_doses(simulator: Server) -> None:
+    facility = facility_with("satusehat")
+    citizen = make_citizen()
+    nurse = User.objects.create(username="perawat.uji")
+    visit = Visit.objects.create(
+        citizen=citizen, facility=facility, programme_id=make_vaccine().programme_id, checked_in_by=nurse
+    )
+    first, second = (make_dose(facility, citizen, visit=visit, dose_code=f"d{n}", dose_number=n) for n in (1, 2))
+    run()
+    (shared,) = upstream_rows(simulator, "Encounter")
+    moved = correct(first, occurred_at=timezone.now() - timedelta(days=2), visit=visit)
+    run()
+    (mended,) = upstream_rows(simulator, "Encounter")
+    assert mended["period"]["end"] < shared["period"]["end"]
+    assert moved is not None
+    correct(moved, withdraw=True)
+    run()
+    assert [row["status"] for row in upstream_rows(simulator, "Encounter")] == ["finished"], "the other dose needs it"
+    simulator.service.weather.add({"kind": "close_before", "method": "PUT", "path": "Encounter", "times": 1})
+    right = correct(second, citizen=make_citizen())
+    run()
+    wrong, own = upstream_rows(simulator, "Encounter")
+    assert (wrong["status"], own["status"]) == ("entered-in-error", "finished")
+    assert wrong["subject"] != own["subject"]
+    assert right is not None
+    correct(right, withdraw=True)
+    run()
+    assert {row["status"] for row in upstream_rows(simulator, "Encounter")} == {"entered-in-error"}
+    assert {row["status"] for row in upstream_rows(simulator, "Immunization")} == {"entered-in-error"}
     assert violations() == {}
 
 
