@@ -81,7 +81,7 @@ _TABLE = [
         Handling.RETRY,
         "Layanan di belakang PCare gagal",
         "Layanan lain di belakang PCare tidak dapat membaca data peserta.",
-        "Dicoba paling banyak lima kali. Sesudah itu periksa NIK peserta, lalu tekan Kirim ulang.",
+        "Dicoba paling banyak lima kali. Sesudah itu cocokkan NIK, lalu tekan Betulkan dan kirim ulang.",
         "petugas fasilitas",
         max_attempts=5,
     ),
@@ -142,7 +142,7 @@ _TABLE = [
         Handling.PERSON,
         "Data tidak ada di PCare",
         "PCare tidak mengenal NIK atau catatan ini.",
-        "Cocokkan NIK dengan KTP atau KK, betulkan catatan dosis, atau laporkan di atas kertas.",
+        "Cocokkan NIK dengan KTP atau KK, lalu tekan Betulkan dan kirim ulang; atau laporkan di atas kertas.",
         "petugas fasilitas",
     ),
     ErrorClass(
@@ -175,7 +175,7 @@ _TABLE = [
         Handling.PERSON,
         "Isi ditolak PCare",
         "PCare menolak isi data ini.",
-        "Baca alasan PCare di bawah, betulkan catatan dosis, atau tekan Kirim ulang bila alasan itu sudah lewat.",
+        "Baca alasan PCare, lalu tekan Betulkan dan kirim ulang; atau Kirim ulang bila alasan itu sudah lewat.",
         "petugas fasilitas",
     ),
     ErrorClass(
@@ -191,8 +191,7 @@ _TABLE = [
         Handling.PERSON,
         "Data belum lengkap",
         "Data yang diwajibkan PCare belum lengkap, jadi belum dikirim.",
-        "NIK dicatat lewat menu Identitas, lalu terkirim sendiri. Isian lain: lengkapi, lalu Dinas Kesehatan menekan "
-        "Kirim ulang.",
+        "Tekan Betulkan dan kirim ulang: isian yang kurang terbuka di sana, dan terkirim begitu disimpan.",
         "petugas fasilitas",
     ),
     ErrorClass(
@@ -208,7 +207,7 @@ _TABLE = [
         Handling.PERSON,
         "Ditolak saat unggah berkas",
         "Baris dosis ini ditolak ketika berkas diunggah ke PCare.",
-        "Baca alasannya di bawah, betulkan catatan dosis, lalu tekan Kirim ulang.",
+        "Baca alasannya di bawah, lalu tekan Betulkan dan kirim ulang.",
         "petugas fasilitas",
     ),
     ErrorClass(
@@ -276,7 +275,7 @@ def classify(reply: Reply) -> ErrorClass | None:
     return ERROR_CLASSES["server_fault" if 500 <= reply.code < 600 else "unexpected"]
 
 
-def alerts_operators(error: ErrorClass, reply: Reply) -> bool:
-    """Whether operators must be told: by class, or a 400 that speaks of signature or header."""
-    speech = reply.message.lower()
+def alerts_operators(error: ErrorClass, message: str) -> bool:
+    """Whether operators must be told: by class, or a 400 that speaks of signature or header (PROTOCOL section 6)."""
+    speech = message.lower()
     return error.alert or (error.key == "malformed" and ("signature" in speech or "header" in speech))

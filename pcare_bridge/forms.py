@@ -22,7 +22,9 @@ CLASS_CHOICES = [(item.key, item.title) for item in ERROR_CLASSES.values()]
 class FilterForm(forms.Form):
     """What the list shows; an unknown value is ignored with a sentence, never a 500."""
 
-    keadaan = forms.ChoiceField(label="Keadaan", required=False, choices=[("", "Semua keadaan"), *Delivery.STATES])
+    keadaan = forms.ChoiceField(
+        label="Keadaan", required=False, choices=[("", "Semua keadaan"), *Delivery.STATES_OF_ALL]
+    )
     galat = forms.ChoiceField(label="Sebab", required=False, choices=[("", "Semua sebab"), *CLASS_CHOICES])
     fasilitas = forms.ModelChoiceField(
         label="Fasilitas", required=False, queryset=Facility.objects.none(), to_field_name="code", empty_label="Semua"
@@ -189,6 +191,7 @@ class AccountForm(forms.ModelForm):
         for name in self.SECRETS:
             self.fields[name].help_text = "Kosongkan bila tidak berubah."
             self.fields[name].widget.attrs["autocomplete"] = "off"
+            vars(self.fields[name])["conditional"] = True  # kept, not optional
 
     def clean_provider_code(self) -> str:
         code = self.cleaned_data["provider_code"].strip().upper()
@@ -248,6 +251,7 @@ class SatusehatForm(forms.ModelForm):
             self.fields[name].required = not known
             self.fields[name].help_text = "Kosongkan bila tidak berubah." if known else ""
             self.fields[name].widget.attrs["autocomplete"] = "off"
+            vars(self.fields[name])["conditional"] = True  # kept, not optional
 
     def clean_practitioner_nik(self) -> str:
         nik: str = self.cleaned_data["practitioner_nik"]

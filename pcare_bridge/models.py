@@ -161,6 +161,8 @@ class Delivery(LeasedRow):
         (WITHDRAWN, "Ditarik"),
         (SUPERSEDED, "Diganti koreksi"),
     ]
+    # The same where rows of several services stand together.
+    STATES_OF_ALL = [(state, name.replace("PCare", "layanan tujuan")) for state, name in STATES]
 
     Profile = Profile
 
@@ -253,6 +255,11 @@ class Delivery(LeasedRow):
     @property
     def service_name(self) -> str:
         return SERVICE_NAMES[self.service]
+
+    @property
+    def said(self) -> str:
+        """What the service said, or our sentence for it, which speaks of PCare unless it is another."""
+        return self.error_message.replace("PCare", self.service_name)
 
     @property
     def is_upstream(self) -> bool:

@@ -149,7 +149,7 @@ def _todo(delivery: Delivery, error: ErrorClass | None) -> str:
     """What the desk does about a refusal; what is missing is named first."""
     if error is None:
         return ""
-    return f"{delivery.error_message} {error.todo}" if error.key == "incomplete" else error.todo
+    return f"{delivery.said} {error.todo}" if error.key == "incomplete" else error.todo
 
 
 def _without_delivery(immunization: Immunization) -> DeliveryState:
@@ -271,7 +271,7 @@ def by_state(user: object) -> list[tuple[str, str, int]]:
     counts = dict(
         Delivery.objects.visible_to(user).values_list("state").annotate(count=Count("pk")).values_list("state", "count")
     )
-    return [(state, name, counts[state]) for state, name in Delivery.STATES if counts.get(state)]
+    return [(state, name, counts[state]) for state, name in Delivery.STATES_OF_ALL if counts.get(state)]
 
 
 def troubled_accounts(user: object) -> list[FacilityAccount | SatusehatAccount]:

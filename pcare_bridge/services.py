@@ -70,7 +70,7 @@ def _send_again(deliveries: DeliveryQuerySet, by: User) -> list[UUID]:
 def release_identified() -> int:
     """Let deliveries go that lacked only the NIK, once the person's record has one; returns how many."""
     now_whole = Delivery.objects.filter(
-        state=Delivery.REFUSED, error_class="incomplete", error_field="nik",
+        state=Delivery.REFUSED, error_class="incomplete", error_field__in=("nik", "patient"),
         immunization__citizen__nik_index__isnull=False,
     )  # fmt: skip
     return now_whole.update(

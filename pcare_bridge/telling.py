@@ -10,7 +10,7 @@ from prometheus_client import Counter, Histogram
 
 from pcare_bridge import conf
 from pcare_bridge.client import Call
-from pcare_bridge.errors import ErrorClass
+from pcare_bridge.errors import ErrorClass, alerts_operators
 from pcare_bridge.models import Delivery
 
 logger = logging.getLogger(__name__)
@@ -22,6 +22,8 @@ CALLS = Counter(
 SECONDS = Histogram("pcare_call_seconds", "Duration of requests in seconds", [*_WHERE, "method", "path"])
 OUTCOMES = Counter("pcare_deliveries", "What became of tries to deliver", [*_WHERE, "outcome"])
 
+ALERTS = Counter("pcare_alerts", "Outcomes that operators must hear of", [*_WHERE, "error"])
+
 # Outside HTTP's range only what the protocol knows; a service must not be able to make series without end.
 _ODD_CODES = frozenset({5000, 50000})
 
@@ -31,6 +33,11 @@ def tell_attempt(delivery: Delivery, calls: Sequence[Call], error: ErrorClass | 
     verdict = error.key if error else "sent"
     known = {"delivery_id": str(delivery.pk), "attempt": delivery.attempts, "operation": delivery.operation}
     _tell(delivery.service, delivery.profile, calls, known | {"outcome": verdict})
+    if error is not None and alerts_operators(error, calls[-1].message if calls else ""):
+        where = (delivery.service, conf.base_url(delivery.service), delivery.profile)
+        ALERTS.labels(*where, error.key).inc()
+        # An error line, so that whatever watches the log wakes somebody; the queue says what to do.
+        logger.error("pcare needs an operator", extra={"service": delivery.service, "error_class": error.key, **known})
 
 
 def tell_outcome(delivery: Delivery, error: ErrorClass | None) -> None:

@@ -48,6 +48,8 @@ def day(request: HttpRequest) -> HttpResponse:
         "day": wanted,
         "form": form,
         "rows": rows,
+        # A city has hundreds of lines a day, most of them of places that gave nothing.
+        "shown": [row for row in rows if row.given or row.person_count or row.state != Reconciliation.DONE],
         "differences": differences.order_by("kind", "pk")[:500],
         "may_manage": request.user.territory().can("pcare.manage"),  # type: ignore[union-attr]
     }

@@ -12,10 +12,11 @@ import httpx
 import pytest
 
 from pcare_bridge import telling
+from pcare_bridge.errors import ERROR_CLASSES, alerts_operators
 from pcare_bridge.models import Delivery, DeliveryAttempt, FacilityAccount, SatusehatAccount
 from pcare_bridge.simulator.server import Server
 from tests.pcare_bridge.doses import add_profiles, make_citizen, make_dose, make_facility
-from tests.pcare_bridge.running import wait_until
+from tests.pcare_bridge.running import run, wait_until
 from victori.embedded import Redis
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -111,3 +112,29 @@ def test_a_run_is_told_by_address_and_profile_and_nobody_and_no_secret_is_in_it(
 )
 def test_a_service_cannot_make_series_without_end(code: int | None, label: str) -> None:
     assert telling.code_label(code) == label
+
+
+@pytest.mark.django_db
+@pytest.mark.usefixtures("exchange")
+def test_a_refused_account_wakes_an_operator_and_an_unknown_person_does_not(caplog: pytest.LogCaptureFixture) -> None:
+    facility = make_facility()
+    make_dose(facility, make_citizen(nik=UNKNOWN))
+    run()
+    assert Delivery.objects.get().error_class == "not_found"
+    assert "needs an operator" not in caplog.text
+    FacilityAccount.objects.update(username="salah")
+    make_dose(facility)
+    run()
+    assert [record.levelname for record in caplog.records if "needs an operator" in record.message] == ["ERROR"]
+
+
+@pytest.mark.parametrize(
+    ("key", "message", "wakes"),
+    [
+        ("malformed", "Header X-cons-id tidak ada", True), ("malformed", "Signature salah", True),
+        ("malformed", "Badan permintaan bukan objek", False), ("path", "", True), ("configuration", "", True),
+        ("unreachable", "", False), ("refused", "signature", False),
+    ],
+)  # fmt: skip
+def test_operators_hear_of_what_only_they_can_mend(key: str, message: str, wakes: bool) -> None:
+    assert alerts_operators(ERROR_CLASSES[key], message) is wakes
