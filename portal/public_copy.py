@@ -37,6 +37,7 @@ def write(folder: Path | None = None) -> Path:
                 context = {"what": name, "now": now, "rows": rows, "shelves": shelves}
                 _replace(folder / language / f"{name}.html", render_to_string("portal/copy.html", context).encode())
             _write_verifier(folder, language, now)
+    _replace(folder / "kunci.json", verify_views.data(_asking("/verifikasi/kunci.json")).content)
     _replace(folder / "jam.txt", f"{now:%H.%M} WIB".encode())
     return folder
 

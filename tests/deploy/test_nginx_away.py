@@ -135,6 +135,13 @@ def test_a_reload_under_load_loses_no_request(site, alive):
     assert sum(one.result() for one in asked) > 50
 
 
+@pytest.mark.parametrize("path", ["/verifikasi/kunci.json", "/.well-known/revocations.jws"])
+def test_without_the_application_the_verifier_still_finds_its_keys(site, killed, path):
+    answer = site.get(path)
+    assert (answer.status, answer.headers["X-Cache"]) == (200, "COPY")
+    assert answer.read()
+
+
 @pytest.mark.parametrize("path", ["/", "/jadwal/", "/stok/", "/en/jadwal/", "/jadwal/17/"])
 def test_without_the_application_people_see_the_copy_with_its_time(site, killed, path):
     answer = site.get(fresh(path))

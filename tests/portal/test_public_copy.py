@@ -26,7 +26,7 @@ def test_the_task_that_beat_sends_every_minute_writes_every_page(settings, tmp_p
 
     names = {str(file.relative_to(settings.PUBLIC_COPY_DIR)) for file in settings.PUBLIC_COPY_DIR.rglob("*.*")}
     pages = {f"{code}/{name}.html" for code in ("id", "en") for name in (*public_copy.PAGES, "verifikasi")}
-    plain = pages | {"revocations.jws", "jam.txt"}
+    plain = pages | {"revocations.jws", "kunci.json", "jam.txt"}
     assert names == plain | {f"{name}.gz" for name in plain}, "no half-written file is left"
     for name in plain:
         file = settings.PUBLIC_COPY_DIR / name
