@@ -139,5 +139,5 @@ def snapshot_response(request: HttpRequest, snapshot: Snapshot) -> HttpResponse:
     ages = f"max-age={max(1, int(snapshot.max_age))}, stale-while-revalidate=5, stale-if-error={STALE_SECONDS:.0f}"
     response.headers["Cache-Control"] = f"public, {ages}"
     patch_vary_headers(response, ["Accept-Encoding"])
-    response.snapshot_page = page  # type: ignore[attr-defined]  # core.express keeps the finished answer beside it
+    vars(response)["snapshot_page"] = page  # core.express keeps the finished answer beside it
     return response
