@@ -5,30 +5,33 @@ Requests run in threads that never touch the database; claiming and storing happ
 
 import logging
 import time
-from collections.abc import Callable
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from queue import Empty, SimpleQueue
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import F
-from django.db.models.functions import Coalesce
 from django.utils import timezone
 
-from pcare_bridge import accounts, channels, conf, health, settling
+from pcare_bridge import accounts, channels, claiming, conf, health, rules, settling, telling
 from pcare_bridge.channels import client_for
 from pcare_bridge.client import Call, Unreachable
 from pcare_bridge.errors import ERROR_CLASSES, Handling
 from pcare_bridge.facts import Job
-from pcare_bridge.gather import job_for
+from pcare_bridge.gather import Reference, job_for, jobs_for
 from pcare_bridge.models import Account, Delivery, DeliveryQuerySet, Upstream
 from pcare_bridge.outcome import Outcome
+from pcare_bridge.settling import Result
 
 logger = logging.getLogger(__name__)
 
 PROBE_SECONDS = 60  # how long one worker may take to probe before another may try
 REFILL_SECONDS = 1.0
+LOCKED = "SELECT * FROM pcare_bridge_upstream WHERE id = %s FOR UPDATE"  # raw: asked with every claim
+# Answers that come this close together are stored in one transaction, and their places filled by one claim.
+TOGETHER_SECONDS = 0.01
 
 
 @dataclass
@@ -59,29 +62,43 @@ def send_due(seconds: float = 40.0, service: str = "") -> int:
         return 0
     until = time.monotonic() + seconds
     width = settings.PCARE_IN_FLIGHT
-    pending: dict[Future[tuple[Outcome, list[Call]]], Work] = {}
-    finished = 0
+    answered: SimpleQueue[Result] = SimpleQueue()
+    finished = pending = 0
+    ledger, reference = settling.Ledger(upstream.pk), Reference()
     with ThreadPoolExecutor(width, thread_name_prefix="pcare") as pool:
         while True:
-            claimed = []
-            if time.monotonic() < until and len(pending) <= width // 2:
-                claimed = _claim(upstream.pk, width - len(pending), service)
+            claimed: list[Work] = []
+            if time.monotonic() < until and pending <= width // 2:
+                claimed = _claim(upstream.pk, width - pending, service)
+            unsendable = _prepare(claimed, reference)
             for work in claimed:
-                outcome = _prepare(work)
-                if outcome is not None:
-                    settling.settle(work.delivery, outcome, [], upstream.pk, work.account)
-                    finished += 1
-                else:
-                    pending[pool.submit(_send, work)] = work
+                if work.job is not None:
+                    pool.submit(_send, work, answered)
+                    pending += 1
+            ledger.settle_all(unsendable)
+            finished += len(unsendable)
             if not pending:
                 if claimed:
                     continue
                 return finished
-            for future in wait(pending, timeout=REFILL_SECONDS, return_when=FIRST_COMPLETED).done:
-                work = pending.pop(future)
-                outcome, calls = _result(future, work)
-                settling.settle(work.delivery, outcome, calls, upstream.pk, work.account)
-                finished += 1
+            done = _answers(answered, min(pending, max(1, width // 2)))
+            ledger.settle_all(done)
+            pending -= len(done)
+            finished += len(done)
+
+
+def _answers(answered: SimpleQueue[Result], most: int) -> list[Result]:
+    """What has been answered, up to `most` at once; waits for the first, and a moment for those close behind it."""
+    found: list[Result] = []
+    limit = time.monotonic() + REFILL_SECONDS
+    try:
+        while len(found) < most:
+            found.append(answered.get(timeout=max(0.0, limit - time.monotonic())))
+            if len(found) == 1:
+                limit = time.monotonic() + TOGETHER_SECONDS
+    except Empty:
+        return found
+    return found
 
 
 def sendable(service: str) -> DeliveryQuerySet:
@@ -109,44 +126,55 @@ def _claim(upstream_id: int, room: int, service: str = "pcare") -> list[Work]:
     """
     now = timezone.now()
     with transaction.atomic():
-        upstream = Upstream.objects.select_for_update().get(pk=upstream_id)
+        [upstream] = Upstream.objects.raw(LOCKED, [upstream_id])
         asked_to_wait = upstream.next_slot_at and upstream.next_slot_at > now + timedelta(seconds=5)
         if upstream.paused_reason or upstream.is_down or asked_to_wait:
             return []
-        mine = accounts.profiles_of(service)
-        busy = Delivery.objects.filter(state=Delivery.IN_FLIGHT, lease_until__gt=now, profile__in=mine).count()
-        room = min(room, settings.PCARE_IN_FLIGHT - busy)
-        if room <= 0:
-            return []
-        model = accounts.ACCOUNT_MODELS[service]
-        paused = list(model.objects.exclude(pause_class="").values_list("facility_id", flat=True))
-        rows = (
-            sendable(service)
-            .exclude(facility_id__in=paused)
-            .claim(room, seconds=conf.lease_seconds(), order_by=("deadline_at", "available_at", "pk"))
-        )
-        # Committed before the first byte leaves: whoever takes over from a killed worker must read back first.
-        Delivery.objects.filter(pk__in=[row.pk for row in rows]).update(
-            outcome_unknown=True, first_attempt_at=Coalesce(F("first_attempt_at"), now)
-        )
-        found = accounts.by_facility(service, {row.facility_id for row in rows})
-        works = []
-        for row in rows:
-            row.first_attempt_at = row.first_attempt_at or now
-            slots = health.reserve_slots(upstream, channels.requests_needed(row))
-            account = found.get(row.facility_id)
-            works.append(Work(row, account, row.outcome_unknown, slots, time.monotonic() + conf.lease_usable_seconds()))
-    return works
+        rows = claiming.claim(service, room)
+        # Row by row, so that what one of them must look up first moves those behind it.
+        slots = [health.reserve_slots(upstream, channels.requests_needed(row)) for row in rows]
+    found = accounts.by_facility(service, {row.facility_id for row in rows}) if rows else {}
+    last_start = time.monotonic() + conf.lease_usable_seconds()
+    return [
+        Work(row, found.get(row.facility_id), row.outcome_unknown, reserved, last_start)
+        for row, reserved in zip(rows, slots, strict=True)
+    ]
 
 
-def _prepare(work: Work) -> Outcome | None:
-    """Build the job; an outcome instead when this delivery cannot be sent as it is."""
-    if work.account is None or not work.account.is_active:
-        return _incomplete(work, "akun", f"akun {work.delivery.service_name} fasilitas")
+def _prepare(works: Iterable[Work], reference: Reference) -> list[Result]:
+    """Give each work its job; returns an outcome for those that cannot be sent as they are."""
+    ready, unsendable = [], []
+    for work in works:
+        if work.account is None or not work.account.is_active:
+            outcome = _incomplete(work, "akun", f"akun {work.delivery.service_name} fasilitas")
+            unsendable.append(Result(work.delivery, outcome, [], work.account))
+        else:
+            ready.append((work, work.account))
+    if not ready:
+        return unsendable
     try:
-        work.job = job_for(work.delivery, work.account, work.in_doubt)
+        jobs = jobs_for([(work.delivery, account, work.in_doubt) for work, account in ready], reference)
+    except Exception:
+        # One broken row must not stop the others: each is read by itself, and the broken one is found.
+        logger.info("deliveries are read one by one")
+        jobs = {}
+    for work, account in ready:
+        outcome_now = _see_to_job(work, account, jobs.get(work.delivery.pk))
+        if outcome_now is not None:
+            work.job = None
+            unsendable.append(Result(work.delivery, outcome_now, [], account))
+    return unsendable
+
+
+def _see_to_job(work: Work, account: Account, job: Job | None) -> Outcome | None:
+    """Put the job into `work`; an outcome instead when this delivery cannot be sent as it is."""
+    refusal = rules.other_account(work.delivery, account, work.in_doubt)
+    if refusal is not None:
+        return refusal
+    try:
+        work.job = job or job_for(work.delivery, account, work.in_doubt)
     except Exception as error:
-        # One broken row must not stop the others; a person sees it in the list.
+        # A person sees it in the list.
         logger.exception("delivery not readable", extra={"delivery_id": str(work.delivery.pk)})
         return Outcome(ERROR_CLASSES["unexpected"], in_doubt=work.in_doubt, message=type(error).__name__)
     if work.job.operation == Delivery.Operation.WITHDRAW:
@@ -167,20 +195,19 @@ def _incomplete(work: Work, field: str, labels: str) -> Outcome:
     )
 
 
-def _send(work: Work) -> tuple[Outcome, list[Call]]:
-    assert work.account is not None
-    assert work.job is not None
-    client = client_for(work.account, _wait_for(work.slots, work.last_start))
-    outcome = channels.deliver(work.delivery.profile, client, work.job)
-    return outcome, client.calls
-
-
-def _result(future: Future[tuple[Outcome, list[Call]]], work: Work) -> tuple[Outcome, list[Call]]:
-    error = future.exception()
-    if error is None:
-        return future.result()
-    logger.error("delivery failed", exc_info=error, extra={"delivery_id": str(work.delivery.pk)})
-    return Outcome(ERROR_CLASSES["unexpected"], in_doubt=True, message=type(error).__name__), []
+def _send(work: Work, answered: SimpleQueue[Result]) -> None:
+    """Make the requests of one delivery and put what came of it into `answered`; runs in a thread of its own."""
+    calls: list[Call] = []
+    try:
+        assert work.account is not None
+        assert work.job is not None
+        client = client_for(work.account, _wait_for(work.slots, work.last_start))
+        calls = client.calls
+        outcome = channels.deliver(work.delivery.profile, client, work.job)
+    except BaseException as error:
+        logger.exception("delivery failed", extra={"delivery_id": str(work.delivery.pk)})
+        outcome = Outcome(ERROR_CLASSES["unexpected"], in_doubt=True, message=type(error).__name__)
+    answered.put(Result(work.delivery, outcome, calls, work.account))
 
 
 def _wait_for(slots: list[datetime], last_start: float) -> Callable[[], None]:
@@ -195,7 +222,8 @@ def _wait_for(slots: list[datetime], last_start: float) -> Callable[[], None]:
             seconds = (left.pop(0) - timezone.now()).total_seconds()
         else:
             seconds = 1 / settings.PCARE_PER_SECOND if settings.PCARE_PER_SECOND else 0
-        time.sleep(max(0.0, seconds))
+        if seconds > 0:
+            time.sleep(seconds)
         if time.monotonic() > last_start:
             raise Unreachable("LeaseOver", sent=False)
 
@@ -227,6 +255,7 @@ def probe(upstream: Upstream, service: str = "pcare") -> bool:
         return False
     client = client_for(account)
     error, retry_after = channels.probe(client)
+    telling.tell_read(service, "", client.calls, "probe")
     if error is not None and error.handling is Handling.RETRY:
         health.note_failure(upstream.pk, error, retry_after)
         return False

@@ -1,17 +1,21 @@
 """Stores what became of one try: the delivery's new state, its log, what waits behind it, and the service's health."""
 
+import json
 import logging
 import secrets
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 from django.conf import settings
-from django.db import transaction
+from django.db import connection, transaction
 from django.utils import timezone
-from prometheus_client import Counter, Histogram
 
 from core.leases import LeaseLost
-from pcare_bridge import conf, health
+from pcare_bridge import conf, health, telling
 from pcare_bridge.client import Call
 from pcare_bridge.errors import ERROR_CLASSES, ErrorClass, Handling
 from pcare_bridge.models import Account, Delivery, DeliveryAttempt, SatusehatAccount
@@ -20,11 +24,127 @@ from pcare_bridge.planning import first_state, kept_references
 
 logger = logging.getLogger(__name__)
 
-CALLS = Counter("pcare_calls", "Requests to PCare", ["method", "path", "code"])
-SECONDS = Histogram("pcare_call_seconds", "Duration of requests to PCare", ["method", "path"])
-OUTCOMES = Counter("pcare_deliveries", "Outcomes of tries to deliver", ["outcome"])
-
 _dice = secrets.SystemRandom()
+
+
+@dataclass(frozen=True)
+class Result:
+    """What became of one claimed delivery, before it is stored."""
+
+    delivery: Delivery
+    outcome: Outcome
+    calls: list[Call]
+    account: Account | None
+
+
+# One statement for many deliveries that arrived: the token is the fence, as for a single one, and only rows it let
+# through are logged and returned.
+SENT = """
+WITH given AS (
+    SELECT * FROM unnest(%(ids)s::uuid[], %(tokens)s::uuid[], %(numbers)s::text[], %(references)s::jsonb[])
+        AS g (id, token, number, kept)
+), done AS (
+    UPDATE pcare_bridge_delivery d
+    SET state = 'sent', finished_at = %(now)s, lease_until = NULL, lease_token = NULL, upstream_number = given.number,
+        "references" = given.kept, outcome_unknown = false, last_error = '', error_class = '', error_field = '',
+        error_message = ''
+    FROM given WHERE d.id = given.id AND d.lease_token = given.token AND d.state = 'in_flight'
+    RETURNING d.id
+)
+INSERT INTO pcare_bridge_deliveryattempt (delivery_id, at, method, path_template, code, message, duration_ms, outcome)
+SELECT done.id, %(now)s, c.method, c.path, c.code, c.message, c.duration, c.outcome
+FROM unnest(%(of)s::uuid[], %(methods)s::text[], %(paths)s::text[], %(codes)s::int[], %(messages)s::text[],
+            %(durations)s::int[], %(outcomes)s::text[]) WITH ORDINALITY
+    AS c (id, method, path, code, message, duration, outcome, nth)
+JOIN done ON done.id = c.id ORDER BY c.nth
+RETURNING delivery_id
+"""
+FOLLOWED = "SELECT previous_id FROM pcare_bridge_delivery WHERE previous_id = ANY(%(ids)s::uuid[]) AND state = 'held'"
+
+
+class Ledger:
+    """Stores the outcomes of one sender's run; several that simply arrived together in one transaction."""
+
+    # How long a success noted for the breaker speaks for those after it, seconds.
+    NOTE_SECONDS = 0.5
+
+    def __init__(self, upstream_id: int) -> None:
+        self.upstream_id = upstream_id
+        self._noted_at = 0.0
+
+    def settle_all(self, results: Sequence[Result]) -> None:
+        """Record many outcomes: what simply arrived at once, everything else one by one as `settle` does."""
+        plain = [result for result in results if _is_plain(result)]
+        others = [result for result in results if not _is_plain(result)]
+        if plain:
+            _settle_sent(plain)
+            self._note(plain)
+        for result in others:
+            settle(result.delivery, result.outcome, result.calls, self.upstream_id, result.account)
+            self._noted_at = 0.0  # it may have counted as a failure: the next success must be noted again
+
+    def _note(self, results: list[Result]) -> None:
+        answered = [result.calls[-1] for result in results if result.calls[-1].code is not None]
+        if answered and time.monotonic() - self._noted_at > self.NOTE_SECONDS:
+            health.note_success(self.upstream_id, answered[-1].clock_difference)
+            self._noted_at = time.monotonic()
+
+
+def _is_plain(result: Result) -> bool:
+    """Created or updated upstream, with nothing else to remember."""
+    outcome = result.outcome
+    spoiled = result.account is not None and result.account.decode_failures
+    return (
+        outcome.error is None
+        and bool(result.calls)
+        and bool(outcome.number or result.delivery.upstream_number)
+        and not (outcome.token or outcome.undecodable or spoiled)
+        and result.delivery.operation != Delivery.Operation.WITHDRAW
+    )
+
+
+def _settle_sent(results: list[Result]) -> None:
+    with transaction.atomic():
+        kept = _store_sent(results)
+        # A statement of its own, after the rows are ours: a correction planned meanwhile is seen only now.
+        followed = {row[0] for row in _rows(FOLLOWED, {"ids": list(kept)})}
+        for result in results:
+            if result.delivery.pk in followed:
+                result.delivery.refresh_from_db()
+                _release(result.delivery)
+    for result in results:
+        if result.delivery.pk in kept:
+            telling.tell_attempt(result.delivery, result.calls, None)
+        else:
+            # Another worker took over after our lease ran out; it reads back before it writes.
+            logger.warning("delivery taken over", extra={"delivery_id": str(result.delivery.pk)})
+        telling.tell_outcome(result.delivery, None)
+
+
+def _store_sent(results: list[Result]) -> set[UUID]:
+    """Mark as sent what is still ours, and log its calls; returns the ids."""
+    calls = [(result.delivery.pk, call, call is result.calls[-1]) for result in results for call in result.calls]
+    values = {
+        "now": timezone.now(),
+        "ids": [result.delivery.pk for result in results],
+        "tokens": [result.delivery.lease_token for result in results],
+        "numbers": [result.outcome.number or result.delivery.upstream_number for result in results],
+        "references": [json.dumps({**result.delivery.references, **result.outcome.references}) for result in results],
+        "of": [pk for pk, _, _ in calls],
+        "methods": [call.method for _, call, _ in calls],
+        "paths": [call.path_template for _, call, _ in calls],
+        "codes": [call.code for _, call, _ in calls],
+        "messages": [call.message for _, call, _ in calls],
+        "durations": [call.duration_ms for _, call, _ in calls],
+        "outcomes": ["sent" if last else "read_back" for _, _, last in calls],
+    }
+    return {row[0] for row in _rows(SENT, values)}
+
+
+def _rows(statement: str, values: dict[str, Any]) -> list[tuple[Any, ...]]:
+    with connection.cursor() as cursor:
+        cursor.execute(statement, values)
+        return cursor.fetchall()
 
 
 def settle(delivery: Delivery, outcome: Outcome, calls: list[Call], upstream_id: int, account: Account | None) -> None:
@@ -41,7 +161,7 @@ def settle(delivery: Delivery, outcome: Outcome, calls: list[Call], upstream_id:
     except LeaseLost:
         # Another worker took over after our lease ran out; it reads back before it writes.
         logger.warning("delivery taken over", extra={"delivery_id": str(delivery.pk)})
-    OUTCOMES.labels(error.key if error else "sent").inc()
+    telling.tell_outcome(delivery, error)
     if error is None or error.handling is not Handling.RETRY:
         if calls and calls[-1].code is not None:
             health.note_success(upstream_id, calls[-1].clock_difference)
@@ -53,6 +173,7 @@ def settle(delivery: Delivery, outcome: Outcome, calls: list[Call], upstream_id:
 
 def keep_token(account: SatusehatAccount, outcome: Outcome) -> None:
     """Store a token a thread fetched, so that the other workers use it too."""
+    account.access_token = outcome.token  # the same object serves the next deliveries of this run
     SatusehatAccount.objects.filter(pk=account.pk).update(
         access_token=outcome.token, token_expires_at=datetime.fromtimestamp(outcome.token_expires, UTC)
     )
@@ -120,24 +241,9 @@ def _log(delivery: Delivery, outcome: Outcome, calls: list[Call], error: ErrorCl
         )
         for call in calls
     )
-    for call in calls:
-        CALLS.labels(call.method, call.path_template, str(call.code)).inc()
-        SECONDS.labels(call.method, call.path_template).observe(call.duration_ms / 1000)
-        logger.info(
-            "pcare attempt",
-            extra={
-                "delivery_id": str(delivery.pk),
-                "attempt": delivery.attempts,
-                "method": call.method,
-                "path_template": call.path_template,
-                "code": call.code,
-                "http_status": call.http_status,
-                "duration_ms": call.duration_ms,
-                "outcome": verdict,
-            },
-        )
     if not calls:
         DeliveryAttempt.objects.create(delivery=delivery, message=outcome.message[:300], outcome=verdict)
+    telling.tell_attempt(delivery, calls, error)
 
 
 def _release(delivery: Delivery) -> None:

@@ -1,0 +1,71 @@
+"""Leasing of due deliveries in one statement, whose cost follows what is still open and not what is finished."""
+
+import uuid
+from datetime import timedelta
+from typing import Any
+
+from django.conf import settings
+from django.db import connection
+from django.utils import timezone
+
+from core.prepared import Prepared
+from pcare_bridge import accounts, conf
+from pcare_bridge.models import Delivery
+
+# Picked in the order of the partial index delivery_by_deadline. The condition on both states is there for the planner:
+# it must see that the index covers whatever the next line lets through. The picked ids come as an array, because a
+# planner that cannot tell how many there are might otherwise read the whole table to join them.
+#
+# `outcome_unknown` is committed before the first byte leaves: whoever takes over from a killed worker reads back first.
+CLAIM = """
+WITH picked AS MATERIALIZED (
+    SELECT d.id, d.outcome_unknown
+    FROM pcare_bridge_delivery d
+    WHERE d.state IN ('waiting', 'in_flight')
+      AND (d.state = 'waiting' AND d.available_at <= %(now)s OR d.state = 'in_flight' AND d.lease_until < %(now)s)
+      AND d.profile = ANY(%(profiles)s)
+      AND NOT EXISTS (
+          SELECT FROM pcare_bridge_profileswitch s
+          WHERE s.profile = d.profile AND s.stopped_reason <> ''
+            AND (s.facility_id IS NULL OR s.facility_id = d.facility_id))
+      AND NOT EXISTS (SELECT FROM {account} a WHERE a.facility_id = d.facility_id AND a.pause_class <> '')
+    ORDER BY d.deadline_at, d.available_at, d.id
+    LIMIT greatest(0, least(%(room)s::int, %(width)s::int - (
+        SELECT count(*) FROM pcare_bridge_delivery b
+        WHERE b.state = 'in_flight' AND b.lease_until > %(now)s AND b.profile = ANY(%(profiles)s))::int))
+    FOR UPDATE OF d SKIP LOCKED
+)
+UPDATE pcare_bridge_delivery d
+SET state = 'in_flight', lease_token = %(token)s, lease_until = %(until)s, attempts = d.attempts + 1,
+    outcome_unknown = true, first_attempt_at = coalesce(d.first_attempt_at, %(now)s)
+WHERE d.id = ANY(ARRAY(SELECT id FROM picked))
+RETURNING d.*, (SELECT p.outcome_unknown FROM picked p WHERE p.id = d.id) AS was_in_doubt
+"""
+
+# Prepared, because planning it takes longer than running it.
+CLAIMS = {
+    service: Prepared(f"pcare_claim_{service}", CLAIM.format(account=model._meta.db_table))
+    for service, model in accounts.ACCOUNT_MODELS.items()
+}
+
+
+def claim(service: str, room: int) -> list[Delivery]:
+    """Lease up to `room` due rows of a service, nearest deadline first; `outcome_unknown` tells of earlier tries.
+
+    Never more than PCARE_IN_FLIGHT over all workers: the caller holds the lock of the upstream row, so that what
+    another worker has just leased is seen here. Locks the rows (SKIP LOCKED, so it never waits).
+    """
+    now = timezone.now()
+    values: dict[str, Any] = {
+        "now": now, "profiles": accounts.profiles_of(service), "room": room, "width": settings.PCARE_IN_FLIGHT,
+        "token": uuid.uuid4(), "until": now + timedelta(seconds=conf.lease_seconds()),
+    }  # fmt: skip
+    rows = list(Delivery.objects.raw(CLAIMS[service].ready_on(connection), values))
+    for row in rows:
+        row.outcome_unknown = vars(row).pop("was_in_doubt")  # of earlier tries; the table now speaks of the one to come
+    return sorted(rows, key=_place)
+
+
+def _place(row: Delivery) -> tuple[Any, ...]:
+    """As the statement picked them: no deadline comes last."""
+    return (row.deadline_at is None, row.deadline_at or row.available_at, row.available_at, row.pk)
