@@ -26,10 +26,10 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:
-            text = options["text_file"].read_bytes()
+            text = Path(options["text_file"]).read_bytes()
         except OSError as error:
             raise CommandError(f"Berkas tidak terbaca: {error}") from error
-        ring = self._ring(options["certificate"], options["kid"]) if options["certificate"] else None
+        ring = self._ring(Path(options["certificate"]), options["kid"]) if options["certificate"] else None
         result = verify_text(text, ring=ring, now=self._clock(options["clock"]))
         answer = {"format": result.format, "verdict": result.verdict, "facts": result.facts}
         self.stdout.write(json.dumps(answer, ensure_ascii=False, sort_keys=True))
