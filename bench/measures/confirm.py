@@ -67,10 +67,12 @@ def run(stack: Stack, scale: Scale) -> list[Figure]:
     limits.lean_places(scale.pick(SLOTS, 40), scale.pick(120, 100))
     count = scale.pick(200_000, 5_000)
     first = people.make_many_citizens(count)
-    everybody = people.make_people(2 * rounds * per_round + 50)
+    # Whoever confirms has looked at the day before, so the processes know it: four confirms of each day go ahead.
+    days = slots[:: people.SLOTS_A_DAY]
+    ahead = 4 * len(days)
+    everybody = people.make_people(2 * rounds * per_round + ahead)
     people.analyze()
-    warm = Confirms(stack, everybody[-50:], 50)
-    warm.rate(slots, 5)
+    Confirms(stack, everybody[-ahead:], ahead).rate(days, 10)
     figures = []
     for name, what, asked in (
         ("confirm_spread", "confirm a booking through HTTP, 2,000 sessions", slots),
