@@ -5,15 +5,16 @@ from uuid import UUID
 
 from django.contrib import messages
 from django.core.exceptions import ValidationError
-from django.http import HttpRequest, HttpResponse
+from django.db.models import QuerySet
+from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_http_methods, require_POST
 
-from accounts.access import staff_required
-from accounts.models import User
+from accounts.access import StaffRequest, staff_required
 from pcare_bridge import filing
 from pcare_bridge.forms import BatchForm, ResultForm
 from pcare_bridge.models import FileBatch
+from regions.models import Facility
 
 TYPES = {
     "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
@@ -21,14 +22,9 @@ TYPES = {
 }
 
 
-def _user(request: HttpRequest) -> User:
-    assert isinstance(request.user, User)
-    return request.user
-
-
 @require_http_methods(["GET", "POST"])
 @staff_required("pcare.manage")
-def batches(request: HttpRequest) -> HttpResponse:
+def batches(request: StaffRequest) -> HttpResponse:
     """The latest files, and a form for a new one."""
     form = BatchForm(request.POST or None, request.user)
     if request.method == "POST" and form.is_valid():
@@ -39,34 +35,42 @@ def batches(request: HttpRequest) -> HttpResponse:
                 facility=data["di"],
                 is_full=data["lengkap"],
                 reason=data["alasan"],
-                by=_user(request),
+                by=request.user,
             )
         except ValidationError as error:
             form.add_error(None, error)
         else:
             return redirect("pcare:batch", batch_id=batch.pk)
-    rows = FileBatch.objects.select_related("facility", "requested_by", "approved_by")[:50]
+    rows = _visible(request)[:50]
     return render(
         request, "pcare_bridge/batches.html", {"form": form, "rows": rows}, status=422 if form.errors else 200
     )
 
 
-def _batch(batch_id: UUID) -> FileBatch:
-    return get_object_or_404(FileBatch.objects.select_related("facility", "requested_by", "approved_by"), pk=batch_id)
+def _visible(request: StaffRequest) -> QuerySet[FileBatch]:
+    """Files of the territory; one over all facilities belongs to the city."""
+    rows = FileBatch.objects.select_related("facility", "requested_by", "approved_by")
+    if request.user.territory().is_city:
+        return rows
+    return rows.filter(facility__in=Facility.objects.visible_to(request.user))
+
+
+def _batch(request: StaffRequest, batch_id: UUID) -> FileBatch:
+    return get_object_or_404(_visible(request), pk=batch_id)
 
 
 @require_http_methods(["GET", "POST"])
 @staff_required("pcare.manage")
-def batch(request: HttpRequest, batch_id: UUID) -> HttpResponse:
+def batch(request: StaffRequest, batch_id: UUID) -> HttpResponse:
     """One file: approve, download, and give back its result; wrong lines are named one by one."""
-    row = _batch(batch_id)
+    row = _batch(request, batch_id)
     form = ResultForm(request.POST or None, request.FILES or None)
     result: filing.Imported | None = None
     if request.method == "POST" and form.is_valid():
         upload = form.cleaned_data["berkas"]
         try:
             rows = filing.read_rows(upload.name, upload.read(filing.MAX_BYTES + 1))
-            result = filing.take_results(row, rows, _user(request))
+            result = filing.take_results(row, rows, request.user)
         except ValidationError as error:
             form.add_error("berkas", error)
     context: dict[str, Any] = {
@@ -82,10 +86,10 @@ def batch(request: HttpRequest, batch_id: UUID) -> HttpResponse:
 
 @require_POST
 @staff_required("pcare.manage", fresh=True)
-def approve(request: HttpRequest, batch_id: UUID) -> HttpResponse:
+def approve(request: StaffRequest, batch_id: UUID) -> HttpResponse:
     """The second person's yes."""
     try:
-        filing.approve(_batch(batch_id).pk, _user(request))
+        filing.approve(_batch(request, batch_id).pk, request.user)
     except ValidationError as error:
         messages.error(request, " ".join(error.messages))
     else:
@@ -95,11 +99,11 @@ def approve(request: HttpRequest, batch_id: UUID) -> HttpResponse:
 
 @require_POST
 @staff_required("pcare.manage")
-def download(request: HttpRequest, batch_id: UUID) -> HttpResponse:
+def download(request: StaffRequest, batch_id: UUID) -> HttpResponse:
     """The file itself; posted, because a full one changes states and is logged."""
     kind = "csv" if request.POST.get("bentuk") == "csv" else "xlsx"
     try:
-        content = filing.export(_batch(batch_id), kind, _user(request))
+        content = filing.export(_batch(request, batch_id), kind, request.user)
     except ValidationError as error:
         messages.error(request, " ".join(error.messages))
         return redirect("pcare:batch", batch_id=batch_id)

@@ -5,20 +5,20 @@ from urllib.parse import urlencode
 
 from django.contrib import messages
 from django.db.models import QuerySet
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_GET, require_POST
 
-from accounts.access import staff_required
+from accounts.access import StaffRequest, staff_required
 from pcare_bridge import letter, reconciling
 from pcare_bridge.forms import DayForm
 from pcare_bridge.models import Difference, FacilityAccount, Reconciliation, SatusehatAccount
 from regions.models import Facility
 
 
-def _day(request: HttpRequest, data: dict[str, str] | None = None) -> tuple[date, DayForm]:
+def _day(request: StaffRequest, data: dict[str, str] | None = None) -> tuple[date, DayForm]:
     """The wished day, else yesterday."""
     yesterday = timezone.localdate() - timedelta(days=1)
     form = DayForm(data if data is not None else request.GET or None, initial={"tanggal": yesterday})
@@ -26,7 +26,7 @@ def _day(request: HttpRequest, data: dict[str, str] | None = None) -> tuple[date
     return wished or yesterday, form
 
 
-def _rows(request: HttpRequest, wanted: date) -> QuerySet[Reconciliation]:
+def _rows(request: StaffRequest, wanted: date) -> QuerySet[Reconciliation]:
     mine = Facility.objects.visible_to(request.user)
     return (
         Reconciliation.objects.filter(day=wanted, facility__in=mine)
@@ -37,7 +37,7 @@ def _rows(request: HttpRequest, wanted: date) -> QuerySet[Reconciliation]:
 
 @require_GET
 @staff_required("pcare.view")
-def day(request: HttpRequest) -> HttpResponse:
+def day(request: StaffRequest) -> HttpResponse:
     """The comparisons of one day and every difference they found."""
     wanted, form = _day(request)
     rows = list(_rows(request, wanted))
@@ -51,14 +51,14 @@ def day(request: HttpRequest) -> HttpResponse:
         # A city has hundreds of lines a day, most of them of places that gave nothing.
         "shown": [row for row in rows if row.given or row.person_count or row.state != Reconciliation.DONE],
         "differences": differences.order_by("kind", "pk")[:500],
-        "may_manage": request.user.territory().can("pcare.manage"),  # type: ignore[union-attr]
+        "may_manage": request.user.territory().can("pcare.manage"),
     }
     return render(request, "pcare_bridge/reconciliation.html", context, status=422 if form.errors else 200)
 
 
 @require_POST
 @staff_required("pcare.manage")
-def run(request: HttpRequest) -> HttpResponse:
+def run(request: StaffRequest) -> HttpResponse:
     """Compare a day now: the worker does it, the page shows how far it is."""
     wanted, form = _day(request, request.POST.dict())
     if form.errors:
@@ -76,7 +76,7 @@ def run(request: HttpRequest) -> HttpResponse:
 
 @require_POST
 @staff_required("pcare.manage")
-def resend(request: HttpRequest, difference_id: int) -> HttpResponse:
+def resend(request: StaffRequest, difference_id: int) -> HttpResponse:
     """Send again what is missing or different there."""
     mine = Facility.objects.visible_to(request.user)
     rows = Difference.objects.filter(reconciliation__facility__in=mine).select_related("reconciliation")
@@ -91,7 +91,7 @@ def resend(request: HttpRequest, difference_id: int) -> HttpResponse:
 
 @require_GET
 @staff_required("pcare.view")
-def letter_pdf(request: HttpRequest) -> HttpResponse:
+def letter_pdf(request: StaffRequest) -> HttpResponse:
     """The letter of one day; figures only, no person."""
     wanted, _form = _day(request)
     answer = HttpResponse(letter.render(wanted, list(_rows(request, wanted))), content_type="application/pdf")

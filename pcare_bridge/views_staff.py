@@ -6,12 +6,11 @@ from uuid import UUID
 from django.contrib import messages
 from django.core.exceptions import ValidationError
 from django.core.paginator import Paginator
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_GET, require_POST
 
-from accounts.access import staff_required
-from accounts.models import User
+from accounts.access import StaffRequest, staff_required
 from core.crypto import blind_index
 from core.readlog import log_read
 from pcare_bridge import outlook, queries, services
@@ -23,15 +22,9 @@ from registration.models import Citizen
 PAGE = 50
 
 
-def _user(request: HttpRequest) -> User:
-    """Whoever staff_required let in."""
-    assert isinstance(request.user, User)
-    return request.user
-
-
 @require_GET
 @staff_required("pcare.view")
-def queue(request: HttpRequest) -> HttpResponse:
+def queue(request: StaffRequest) -> HttpResponse:
     """State of the service, the queue by state and cause, and the list; the live part alone for the page's script."""
     context = _overview(request)
     if request.headers.get("X-Fragment") == "live":
@@ -42,17 +35,17 @@ def queue(request: HttpRequest) -> HttpResponse:
     return render(request, "pcare_bridge/queue.html", context | {"form": form, "nik_form": NikForm(), "page": page})
 
 
-def _overview(request: HttpRequest) -> dict[str, Any]:
+def _overview(request: StaffRequest) -> dict[str, Any]:
     return {
         "services": outlook.service_states(),
         "states": queries.by_state(request.user),
         "classes": queries.by_class(request.user),
         "accounts": queries.troubled_accounts(request.user),
-        "may_manage": _user(request).territory().can("pcare.manage"),
+        "may_manage": request.user.territory().can("pcare.manage"),
         "bars": outlook.rate(),
-        "runs": queries.retry_runs(_user(request)),
-        "late": queries.late(_user(request), 50),
-        "switches": queries.stopped_profiles(_user(request)),
+        "runs": queries.retry_runs(request.user),
+        "late": queries.late(request.user, 50),
+        "switches": queries.stopped_profiles(request.user),
         "switch_form": SwitchForm(None, request.user),
     }
 
@@ -77,7 +70,7 @@ def _filtered(form: FilterForm, rows: DeliveryQuerySet) -> DeliveryQuerySet:
 
 @require_POST
 @staff_required("pcare.view")
-def search(request: HttpRequest) -> HttpResponse:
+def search(request: StaffRequest) -> HttpResponse:
     """Deliveries of the person with a NIK; the opening is logged and shown to that person."""
     form = NikForm(request.POST)
     rows: list[Delivery] = []
@@ -96,21 +89,21 @@ def search(request: HttpRequest) -> HttpResponse:
 
 @require_GET
 @staff_required("pcare.view")
-def detail(request: HttpRequest, delivery_id: UUID) -> HttpResponse:
+def detail(request: StaffRequest, delivery_id: UUID) -> HttpResponse:
     """One delivery: whose dose, what PCare said, every try."""
     delivery = _visible(request, delivery_id)
     log_read(user=request.user, citizen_id=delivery.immunization.citizen_id, purpose="pcare")
     return _detail_page(request, delivery)
 
 
-def _detail_page(request: HttpRequest, delivery: Delivery, **forms: Any) -> HttpResponse:
+def _detail_page(request: StaffRequest, delivery: Delivery, **forms: Any) -> HttpResponse:
     invalid = any(form.errors for form in forms.values())
     error = ERROR_CLASSES.get(delivery.error_class)
     context = {
         "delivery": delivery,
         "error": error.about(delivery.service_name) if error else None,
         "attempts": delivery.attempt_log.select_related("actor")[:200],
-        "may_manage": _user(request).territory().can("pcare.manage"),
+        "may_manage": request.user.territory().can("pcare.manage"),
         "is_open": delivery.state in (Delivery.REFUSED, Delivery.WAITING, Delivery.PAUSED),
         "hand_over_form": HandOverForm(None, delivery),
         "report_form": ReportForm(),
@@ -118,7 +111,7 @@ def _detail_page(request: HttpRequest, delivery: Delivery, **forms: Any) -> Http
     return render(request, "pcare_bridge/detail.html", context | forms, status=422 if invalid else 200)
 
 
-def _visible(request: HttpRequest, delivery_id: UUID) -> Delivery:
+def _visible(request: StaffRequest, delivery_id: UUID) -> Delivery:
     rows = Delivery.objects.visible_to(request.user).select_related(
         "immunization__citizen", "immunization__vaccine", "facility", "assigned_to"
     )
@@ -127,10 +120,10 @@ def _visible(request: HttpRequest, delivery_id: UUID) -> Delivery:
 
 @require_POST
 @staff_required("pcare.manage")
-def retry(request: HttpRequest, delivery_id: UUID) -> HttpResponse:
+def retry(request: StaffRequest, delivery_id: UUID) -> HttpResponse:
     """Send one delivery again now."""
     delivery = _visible(request, delivery_id)
-    if services.retry(Delivery.objects.filter(pk=delivery.pk), _user(request)):
+    if services.retry(Delivery.objects.filter(pk=delivery.pk), request.user):
         messages.success(request, "Dikirim ulang. Hasilnya tampak di sini dalam beberapa saat.")
     else:
         messages.warning(request, "Kiriman ini sedang atau sudah dikirim, jadi tidak diulang.")
@@ -139,13 +132,13 @@ def retry(request: HttpRequest, delivery_id: UUID) -> HttpResponse:
 
 @require_POST
 @staff_required("pcare.manage")
-def retry_class(request: HttpRequest) -> HttpResponse:
+def retry_class(request: StaffRequest) -> HttpResponse:
     """Send everything of one cause at one service again; the page then shows how far that is."""
     key, service = request.POST.get("galat", ""), request.POST.get("layanan", "pcare")
     if key not in ERROR_CLASSES or service not in SERVICE_NAMES:
         messages.error(request, "Pilih dulu sebab yang akan dikirim ulang.")
         return redirect("pcare:queue")
-    count = services.retry_class(key, service, _user(request))
+    count = services.retry_class(key, service, request.user)
     title = ERROR_CLASSES[key].about(SERVICE_NAMES[service]).title
     messages.success(
         request, f"{count} kiriman “{title}” dikirim ulang. Halaman ini boleh ditutup; kemajuannya di atas."
@@ -155,15 +148,13 @@ def retry_class(request: HttpRequest) -> HttpResponse:
 
 @require_POST
 @staff_required("pcare.manage")
-def hand_over(request: HttpRequest, delivery_id: UUID) -> HttpResponse:
+def hand_over(request: StaffRequest, delivery_id: UUID) -> HttpResponse:
     """Give a delivery to a person, with a note."""
     delivery = _visible(request, delivery_id)
     form = HandOverForm(request.POST, delivery)
     if form.is_valid():
         try:
-            services.hand_over(
-                delivery.pk, to=form.cleaned_data["to"], note=form.cleaned_data["note"], by=_user(request)
-            )
+            services.hand_over(delivery.pk, to=form.cleaned_data["to"], note=form.cleaned_data["note"], by=request.user)
         except ValidationError as error:
             form.add_error(None, error)
     if form.errors:
@@ -174,13 +165,13 @@ def hand_over(request: HttpRequest, delivery_id: UUID) -> HttpResponse:
 
 @require_POST
 @staff_required("pcare.manage")
-def mark_reported(request: HttpRequest, delivery_id: UUID) -> HttpResponse:
+def mark_reported(request: StaffRequest, delivery_id: UUID) -> HttpResponse:
     """The dose was reported on paper or by hand; it leaves the queue with the reason."""
     delivery = _visible(request, delivery_id)
     form = ReportForm(request.POST)
     if form.is_valid():
         try:
-            services.mark_reported(delivery.pk, note=form.cleaned_data["evidence"], by=_user(request))
+            services.mark_reported(delivery.pk, note=form.cleaned_data["evidence"], by=request.user)
         except ValidationError as error:
             form.add_error(None, error)
     if form.errors:
@@ -191,7 +182,7 @@ def mark_reported(request: HttpRequest, delivery_id: UUID) -> HttpResponse:
 
 @require_POST
 @staff_required("pcare.manage")
-def stop(request: HttpRequest) -> HttpResponse:
+def stop(request: StaffRequest) -> HttpResponse:
     """Stop all sending to one service with a reason, or let it go on."""
     reason = request.POST.get("alasan", "").strip()[:150]
     service = request.POST.get("layanan", "pcare")
@@ -211,10 +202,10 @@ def stop(request: HttpRequest) -> HttpResponse:
 
 @require_POST
 @staff_required("pcare.manage")
-def switch(request: HttpRequest) -> HttpResponse:
+def switch(request: StaffRequest) -> HttpResponse:
     """Stop one profile at a facility or everywhere, or let it go on."""
     if request.POST.get("lanjutkan"):
-        found = [row for row in queries.stopped_profiles(_user(request)) if str(row.pk) == request.POST["lanjutkan"]]
+        found = [row for row in queries.stopped_profiles(request.user) if str(row.pk) == request.POST["lanjutkan"]]
         for row in found:
             services.release_profile(row)
             messages.success(request, f"{row.label} berjalan lagi.")
@@ -222,7 +213,7 @@ def switch(request: HttpRequest) -> HttpResponse:
     form = SwitchForm(request.POST, request.user)
     if form.is_valid():
         data = form.cleaned_data
-        row = services.stop_profile(data["profil"], data["di"], data["alasan"], _user(request))
+        row = services.stop_profile(data["profil"], data["di"], data["alasan"], request.user)
         messages.success(request, f"{row.label} dihentikan. Dosis tetap dicatat dan menunggu.")
     else:
         messages.error(request, "Pilih cara kirim dan tulis alasan menghentikannya.")

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from django.db.models import Prefetch
 from django.utils import timezone
@@ -105,8 +106,8 @@ def _offer(offer: Offer | None) -> list[str]:
     ]  # fmt: skip
 
 
-def _clock(moment: object) -> str:
-    return f"{timezone.localtime(moment):%H.%M}"  # type: ignore[arg-type]
+def _clock(moment: datetime) -> str:
+    return f"{timezone.localtime(moment):%H.%M}"
 
 
 @dataclass(frozen=True)
@@ -114,8 +115,8 @@ class Cut:
     """One session before and after."""
 
     slot_id: int
-    starts_at: object
-    ends_at: object
+    starts_at: datetime
+    ends_at: datetime
     places: int
     people: int
     keep: int

@@ -16,13 +16,13 @@ from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 
-from accounts.access import staff_required
+from accounts.access import StaffRequest, staff_required
 from core.snapshot import Snapshot, snapshot_response
 from programmes.models import Vaccine
 from regions.models import Facility, Kecamatan
 from stock import forms, queries, services
 from stock.models import AnnouncedDelivery, StockBalance, StockMovement, Transfer, VialOpening
-from stock.workplace import StaffRequest, current_facility, facilities_of
+from stock.workplace import current_facility, facilities_of
 
 PER_PAGE = 50
 

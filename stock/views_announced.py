@@ -11,11 +11,11 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.views.decorators.cache import never_cache
 
-from accounts.access import staff_required
+from accounts.access import StaffRequest, staff_required
 from regions.models import Facility
 from stock import announcements, forms
 from stock.models import AnnouncedDelivery
-from stock.workplace import StaffRequest, current_facility
+from stock.workplace import current_facility
 
 PER_PAGE = 50
 

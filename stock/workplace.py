@@ -1,17 +1,11 @@
 """The facility a member of staff works for right now, remembered in the staff session."""
 
-from django.http import Http404, HttpRequest
+from django.http import Http404
 
-from accounts.models import User
+from accounts.access import StaffRequest
 from regions.models import Facility
 
 SESSION_KEY = "facility_id"
-
-
-class StaffRequest(HttpRequest):
-    """A member of staff with the second factor passed: what `staff_required` guarantees."""
-
-    user: User
 
 
 def facilities_of(request: StaffRequest) -> list[Facility]:

@@ -6,8 +6,8 @@ from uuid import UUID
 from django.http import Http404
 from django.utils import timezone
 
+from accounts.access import StaffRequest
 from registration.models import Citizen
-from stock.workplace import StaffRequest
 
 SESSION_KEY = "desk_found"
 GRANT = timedelta(hours=1)

@@ -2,7 +2,6 @@
 
 from django.http import HttpRequest
 
-from accounts.models import User
 from registration.models import CitizenAccount
 
 
@@ -16,9 +15,3 @@ class CitizenRequest(HttpRequest):
     """A signed-in citizen (`citizen_required`)."""
 
     citizen_account: CitizenAccount
-
-
-class StaffRequest(HttpRequest):
-    """A member of staff with the second factor passed (`staff_required`)."""
-
-    user: User

@@ -11,14 +11,13 @@ from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from accounts.access import staff_required
+from accounts.access import StaffRequest, staff_required
 from core.readlog import log_read
 from regions.models import Facility
 from scheduling import capacity, errors, publishing, reoffers, reports
 from scheduling.forms import CloseForm, KeepForm, RangeForm, ShrinkForm, StaffFilterForm, TemplateForm
 from scheduling.models import Schedule, ScheduleTemplate, StockFit
 from scheduling.queries import dose_labels
-from scheduling.views.requests import StaffRequest
 from scheduling.waiting import waitlist
 
 PER_PAGE = 40

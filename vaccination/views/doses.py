@@ -10,11 +10,10 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.views.decorators.cache import never_cache
 
-from accounts.access import staff_required
+from accounts.access import StaffRequest, staff_required
 from core.readlog import log_read
 from registration.models import Citizen
 from stock.queries import usable_lots
-from stock.workplace import StaffRequest
 from vaccination import flow, services
 from vaccination.eligibility import dose_label
 from vaccination.forms import AdverseEventForm, CorrectionForm, ReasonForm

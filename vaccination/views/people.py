@@ -13,7 +13,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST
 
 import registration.services as registration
-from accounts.access import staff_required
+from accounts.access import StaffRequest, staff_required
 from core.models import ReadLog
 from core.readlog import PURPOSES, log_read
 from programmes import history
@@ -21,7 +21,7 @@ from registration import nik as nik_rules
 from registration.models import Citizen
 from scheduling.models import Appointment
 from scheduling.queries import Row, todays_schedules
-from stock.workplace import StaffRequest, current_facility
+from stock.workplace import current_facility
 from vaccination import flow, past_doses
 from vaccination.eligibility import dose_label, judge, options_for
 from vaccination.forms import NewCitizenForm, PastDoseForm, WalkInForm

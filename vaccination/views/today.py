@@ -10,12 +10,12 @@ from django.views.decorators.http import require_POST
 
 import registration.services as registration
 import scheduling.services as scheduling
-from accounts.access import staff_required
+from accounts.access import StaffRequest, staff_required
 from core.models import ReadLog
 from registration import nik as nik_rules
 from registration.models import Citizen
 from scheduling.models import Appointment
-from stock.workplace import StaffRequest, choose_facility, current_facility, facilities_of
+from stock.workplace import choose_facility, current_facility, facilities_of
 from vaccination import queries
 from vaccination.forms import NewCitizenForm
 from vaccination.models import Visit

@@ -12,11 +12,11 @@ from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST
 
-from accounts.access import staff_required
+from accounts.access import StaffRequest, staff_required
 from core.readlog import log_read
 from programmes.catalogue import form_of
 from programmes.screening import Item, Proposal, questions_for
-from stock.workplace import StaffRequest, current_facility
+from stock.workplace import current_facility
 from vaccination import flow, queries, services
 from vaccination.eligibility import dose_label
 from vaccination.forms import DoseForm, LeaveForm, ReasonForm, ScreeningForm
