@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable
 from functools import partial
 from typing import Any
+from urllib.parse import unquote
 
 from pcare_bridge.simulator import catalogues, groups, procedures, vaccination, visits
 from pcare_bridge.simulator.answers import NOT_FOUND, WRONG_METHOD, Answer, Refused, page
@@ -29,7 +30,7 @@ class Resources:
         self._add_references()
 
     def answer(self, method: str, path: str, body: Any, caller: str = "") -> Answer:
-        """Route one authenticated request of the facility `caller`."""
+        """Route one authenticated request of the facility `caller`; `path` as it came, still quoted."""
         path = path.strip("/")
         known = False
         for verb, pattern, handler in self.routes:
@@ -201,8 +202,8 @@ class Resources:
 
 
 def _parts(match: re.Match[str]) -> dict[str, Any]:
-    """The path's named parts; start and limit as checked numbers."""
-    parts: dict[str, Any] = match.groupdict()
+    """The path's named parts, opened one by one so that a quoted slash stays inside; start and limit as numbers."""
+    parts: dict[str, Any] = {name: unquote(value) for name, value in match.groupdict().items()}
     for name in ("start", "limit"):
         if name in parts:
             value = parts[name]

@@ -84,7 +84,7 @@ class Handler(BaseHTTPRequestHandler):
                 self._page(url.path)
             else:
                 self.is_fhir = url.path.startswith((FHIR, OAUTH))
-                self._service(unquote(url.path), raw, url.query)
+                self._service(url.path, raw, url.query)
         except _Unreadable:
             self.close_connection = True
             self._send(400, b"", "text/plain", {"Connection": "close"})
@@ -123,14 +123,15 @@ class Handler(BaseHTTPRequestHandler):
         body = b"" if document is None else json.dumps(document, ensure_ascii=False).encode()
         self._send(status, body, "application/json; charset=utf-8", {"Location": location} if location else {})
 
-    def _service(self, path: str, raw: bytes, query: str) -> None:
+    def _service(self, quoted: str, raw: bytes, query: str) -> None:
         service = self.server.service
+        path = unquote(quoted)
         try:
             body = json.loads(raw) if raw else None  # whatever type was declared (PROTOCOL 4.4)
         except ValueError:
             body = None
         base = service.base_path.lower()
-        resource = path[len(base) :] if path.lower().startswith(base + "/") else None
+        resource = quoted[len(base) :] if quoted.lower().startswith(base + "/") else None
         arrival = service.note(self.command, path, self.headers, body)
         if service.weather.is_dark:
             arrival.outcome = "outage"
