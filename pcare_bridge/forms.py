@@ -19,6 +19,21 @@ from registration.models import Citizen
 CLASS_CHOICES = [(item.key, item.title) for item in ERROR_CLASSES.values()]
 
 
+def _offer_facilities(form: forms.BaseForm, name: str, user: Any) -> None:
+    """Let the field choose among the facilities of the user's territory; none chosen means all of them."""
+    field = form.fields[name]
+    assert isinstance(field, forms.ModelChoiceField)
+    field.queryset = Facility.objects.visible_to(user)
+    vars(field)["conditional"] = True
+
+
+def _begin_at(form: forms.BaseForm, name: str) -> None:
+    """Put the field that is wrong first and into focus; an unknown name changes nothing."""
+    if name in form.fields:
+        form.order_fields([name])
+        form.fields[name].widget.attrs["autofocus"] = True
+
+
 class FilterForm(forms.Form):
     """What the list shows; an unknown value is ignored with a sentence, never a 500."""
 
@@ -33,9 +48,7 @@ class FilterForm(forms.Form):
 
     def __init__(self, data: Any, user: Any) -> None:
         super().__init__(data)
-        field = self.fields["fasilitas"]
-        assert isinstance(field, forms.ModelChoiceField)
-        field.queryset = Facility.objects.visible_to(user)
+        _offer_facilities(self, "fasilitas", user)
         for one in self.fields.values():
             vars(one)["conditional"] = True  # a filter needs no "(opsional)" beside it
 
@@ -120,9 +133,7 @@ class PersonForm(forms.Form):
         self.fields["nik"].required = wrong == "nik" and not citizen.nik
         for name in ("nik", "contact_phone"):
             vars(self.fields[name])["conditional"] = True
-        if wrong in self.fields:
-            self.order_fields([wrong])
-            self.fields[wrong].widget.attrs["autofocus"] = True
+        _begin_at(self, wrong)
 
     PLAIN = ("full_name", "birth_date", "sex", "contact_phone")
 
@@ -151,9 +162,7 @@ class CodesForm(forms.ModelForm):
         self.fields["diagnosis_code"].help_text = "ICD-10 kunjungan imunisasi, misalnya Z23.2; untuk PCare Kunjungan."
         for name in ("kfa_group", "cvx_code", "diagnosis_code"):
             vars(self.fields[name])["conditional"] = True
-        if wrong in self.fields:
-            self.order_fields([wrong])
-            self.fields[wrong].widget.attrs["autofocus"] = True
+        _begin_at(self, wrong)
 
 
 class AccountForm(forms.ModelForm):
@@ -281,10 +290,7 @@ class SwitchForm(forms.Form):
 
     def __init__(self, data: Any, user: Any) -> None:
         super().__init__(data, auto_id="id_sakelar_%s")
-        field = self.fields["di"]
-        assert isinstance(field, forms.ModelChoiceField)
-        field.queryset = Facility.objects.visible_to(user)
-        vars(field)["conditional"] = True
+        _offer_facilities(self, "di", user)
 
 
 class BatchForm(forms.Form):
@@ -302,10 +308,8 @@ class BatchForm(forms.Form):
 
     def __init__(self, data: Any, user: Any) -> None:
         super().__init__(data)
-        field = self.fields["di"]
-        assert isinstance(field, forms.ModelChoiceField)
-        field.queryset = Facility.objects.visible_to(user)
-        vars(field)["conditional"] = vars(self.fields["lengkap"])["conditional"] = True
+        _offer_facilities(self, "di", user)
+        vars(self.fields["lengkap"])["conditional"] = True
 
 
 class ResultForm(forms.Form):

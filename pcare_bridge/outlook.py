@@ -25,6 +25,8 @@ class ServiceState:
     is_down: bool
     since: datetime | None
     waiting: int
+    """Deliveries: a dose that goes by two profiles of one service waits twice."""
+    doses: int
     oldest: datetime | None
     last_success_at: datetime | None
     per_minute: float
@@ -68,7 +70,9 @@ def service_state(service: str = "pcare") -> ServiceState:
     upstream = health.upstream(service)
     now = timezone.now()
     mine = Delivery.objects.filter(profile__in=accounts.profiles_of(service))
-    queue = mine.open().aggregate(count=Count("pk"), oldest=Min("created_at"))
+    queue = mine.open().aggregate(
+        count=Count("pk"), doses=Count("immunization", distinct=True), oldest=Min("created_at")
+    )
     recent = mine.filter(state=Delivery.SENT, finished_at__gte=now - WINDOW).count()
     per_minute = recent / (WINDOW.total_seconds() / 60)
     running = upstream is not None and not upstream.is_down and not upstream.paused_reason
@@ -78,6 +82,7 @@ def service_state(service: str = "pcare") -> ServiceState:
         is_down=bool(upstream and upstream.is_down),
         since=upstream.changed_at if upstream else None,
         waiting=queue["count"],
+        doses=queue["doses"],
         oldest=queue["oldest"],
         last_success_at=upstream.last_success_at if upstream else None,
         per_minute=per_minute,
@@ -112,8 +117,9 @@ def outages() -> list[Outage]:
     found = []
     for row in down.order_by("base_url"):
         service = by_address[row.base_url]
-        waiting = Delivery.objects.open().filter(profile__in=accounts.profiles_of(service)).count()
-        found.append(Outage(SERVICE_NAMES[service], row.changed_at, waiting))
+        rows = Delivery.objects.open().filter(profile__in=accounts.profiles_of(service))
+        doses = rows.aggregate(doses=Count("immunization", distinct=True))["doses"]
+        found.append(Outage(SERVICE_NAMES[service], row.changed_at, doses))
     return found
 
 

@@ -8,11 +8,12 @@ from django.template import Context, Template
 from django.test import Client
 
 from core import outbox
-from pcare_bridge import queries, sending
+from pcare_bridge import queries, sending, services
 from pcare_bridge.models import Delivery, FacilityAccount
 from pcare_bridge.simulator import defaults
 from pcare_bridge.simulator.server import Server
-from tests.pcare_bridge.doses import correct, make_citizen, make_dose, make_facility, make_vaccine
+from registration.services import update_citizen
+from tests.pcare_bridge.doses import add_profiles, correct, make_citizen, make_dose, make_facility, make_vaccine
 from tests.pcare_bridge.running import run, upstream_rows
 from tests.pcare_bridge.test_deadlines import wib
 from tests.staff import make_staff, sign_in_staff
@@ -129,3 +130,19 @@ def test_a_dose_in_doubt_is_looked_for_under_the_number_it_was_sent_with(simulat
     delivery.refresh_from_db()
     assert delivery.state == "sent"
     assert len(upstream_rows(simulator)) == 1
+
+
+def test_a_dose_without_a_number_goes_to_every_service_by_itself_once_it_is_known(simulator: Server) -> None:
+    facility = make_facility()
+    add_profiles(facility, "vaksinasi", "satusehat")
+    person = make_citizen("Tanpa Nomor", nik=None)
+    make_dose(facility, person)
+    run()
+    assert set(Delivery.objects.values_list("error_class", "error_field")) == {
+        ("incomplete", "nik"),
+        ("incomplete", "patient"),
+    }
+    update_citizen(person.pk, by_staff=True, nik="9974010101507003")
+    assert services.release_identified() == 2
+    run()
+    assert set(Delivery.objects.values_list("state", flat=True)) == {"sent"}

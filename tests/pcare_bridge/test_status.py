@@ -14,7 +14,7 @@ from pcare_bridge import health, outlook, sending, views
 from pcare_bridge.errors import ERROR_CLASSES
 from pcare_bridge.models import Incident, Upstream
 from pcare_bridge.simulator.server import Server
-from tests.pcare_bridge.doses import make_dose, make_facility
+from tests.pcare_bridge.doses import add_profiles, make_dose, make_facility
 from tests.staff import make_staff, sign_in_staff
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("bridge")]
@@ -85,6 +85,17 @@ def test_the_public_page_shows_each_service_with_its_own_outage(client: Client) 
     english = client.get("/en/status/").text
     assert "SATUSEHAT does not answer" in english
     assert "PCare is connected" in english
+
+
+def test_a_dose_that_goes_by_two_profiles_waits_once_for_the_public(client: Client) -> None:
+    facility = make_facility()
+    add_profiles(facility, "vaksinasi", "kunjungan")
+    make_dose(facility)
+    outbox.drain("pcare")
+    assert "<strong>1</strong> <span>dosis menunggu PCare" in client.get("/status/").text
+    assert outlook.service_state().waiting == 2
+    go_down()
+    assert outlook.outages()[0].waiting == 1
 
 
 def test_a_service_the_city_does_not_use_is_not_shown(client: Client, settings: Any) -> None:
