@@ -226,6 +226,8 @@ class Delivery(LeasedRow):
             models.Index(
                 fields=["available_at"], name="delivery_open", condition=Q(state__in=["waiting", "in_flight"])
             ),
+            # Each claim counts what is under way, however long the queue behind it is.
+            models.Index(fields=["lease_until"], name="delivery_in_flight", condition=Q(state="in_flight")),
             models.Index(
                 fields=["deadline_at", "available_at"],
                 name="delivery_by_deadline",
