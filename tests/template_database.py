@@ -49,6 +49,14 @@ def ensure() -> str:
     return NAME
 
 
+def dump_file() -> Path | None:
+    """The template as a file for a server of its own; None when there is no folder to keep it in."""
+    ensure()
+    folder = _cache_folder()
+    file = folder / f"{shape()}.dump" if folder else None
+    return file if file and file.exists() else None
+
+
 def _make() -> None:
     config = environ.Env.db_url_config(os.environ["DATABASE_URL"])
     connection = psycopg2.connect(host=config["HOST"], user=config["USER"], dbname=config["NAME"])

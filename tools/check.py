@@ -105,6 +105,11 @@ def run_check(item: tuple[str, list[str]]) -> bool:
     return good
 
 
+def processes() -> int:
+    """One more than processors: a third of the time a test waits for servers, browsers and clocks."""
+    return min((os.cpu_count() or 2) + 1, 8)
+
+
 def main() -> int:
     """Returns the exit code."""
     begun = time.monotonic()
@@ -115,7 +120,7 @@ def main() -> int:
         f"Pemeriksaan tanpa uji: {time.monotonic() - begun:.0f} s. Gagal: {', '.join(failed) or 'tidak ada'}.",
         flush=True,
     )
-    arguments = sys.argv[1:] or ["-n", os.environ.get("TEST_PROCESSES", "2"), "--dist", "load"]
+    arguments = sys.argv[1:] or ["-n", os.environ.get("TEST_PROCESSES") or str(processes()), "--dist", "load"]
     tests = subprocess.call([str(BIN / "python"), "-m", "pytest", "-q", *arguments], cwd=ROOT)
     return tests or bool(failed)
 

@@ -132,7 +132,7 @@ def run(stack: Stack, scale: Scale) -> list[Figure]:
         before = _page_rate(stack.portal, page, scale.pick(3.0, 1.0))
         base = visit(served, city, base_confirms, 64, scale.pick(8.0, 2.0))
         crowd = visit(served, city, crowd_confirms, many, seconds)
-        time.sleep(3)
+        time.sleep(scale.pick(3, 0.5))
         after = _page_rate(stack.portal, page, 2.0)
     finally:
         stack.end(served)

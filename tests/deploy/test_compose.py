@@ -97,3 +97,8 @@ def test_the_gate_and_the_process_agree_on_who_turns_people_away():
 def test_a_gate_that_stays_full_opens_the_waiting_room(settings):
     # The application sees no more requests at once than the gate lets in: a higher mark would never be reached.
     assert lane("GATE_IN_FLIGHT") > settings.ADMISSION_ON_IN_FLIGHT
+
+
+def test_nginx_goes_before_a_busy_application_on_the_same_machine():
+    shares = {name: service.get("cpu_shares", 1024) for name, service in SERVICES.items()}
+    assert shares.pop("nginx") >= 4 * max(shares.values())
