@@ -112,12 +112,16 @@ COUNT_DOWN = """
 UPDATE scheduling_stockfit SET slack = slack - 1
 WHERE facility_id = %(facility)s AND vaccine_id = %(vaccine)s AND slack > 0 AND fitted_on = %(today)s"""
 
+# First where a delivery is overdue since the last look: its places are still open.
 DUE = """
-SELECT DISTINCT schedule.facility_id, schedule.vaccine_id FROM scheduling_schedule schedule
+SELECT schedule.facility_id, schedule.vaccine_id FROM scheduling_schedule schedule
 LEFT JOIN scheduling_stockfit fit ON fit.facility_id = schedule.facility_id AND fit.vaccine_id = schedule.vaccine_id
+LEFT JOIN stock_announceddelivery late ON late.facility_id = schedule.facility_id
+    AND late.vaccine_id = schedule.vaccine_id AND late.state = 'announced'
+    AND late.expected_on >= fit.fitted_on AND late.expected_on < %(today)s
 WHERE schedule.date >= %(today)s AND (fit.fitted_on IS NULL OR fit.fitted_on < %(today)s
     OR (fit.short + fit.unstocked > 0 AND fit.fitted_at < %(before)s))
-ORDER BY 1, 2"""
+GROUP BY 1, 2 ORDER BY count(late.id) = 0, 1, 2"""
 
 
 @dataclass(frozen=True)

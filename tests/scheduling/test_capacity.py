@@ -246,6 +246,24 @@ def test_an_announced_delivery_opens_the_days_after_it_and_an_overdue_one_closes
     assert row.state == "announced"
 
 
+def test_after_midnight_the_places_of_an_overdue_delivery_close_first(monkeypatch):
+    """Hundreds of facilities and vaccines are reckoned anew on a new day; these places promise doses nobody has."""
+    today = timezone.localdate()
+    waiting = [make_slot(facility=code, days=5) for code in ("pkm-poncol", "pkm-bandarharjo", "pkm-genuk")]
+    here = facility("pkm-miroto")
+    late = short_slot(5, days=4, facility=here.code)
+    announcements.announce(
+        facility=here, vaccine_code="COV_AZ", doses=8, actor=keeper(), expected_on=today + timedelta(days=2)
+    )
+    assert free_places(late) == 5
+    order, fit = [], capacity.fit
+    monkeypatch.setattr(capacity, "fit", lambda *pair: order.append(pair) or fit(*pair))
+    with time_machine.travel(at(today + timedelta(days=3), time(0, 1)), tick=False):
+        assert capacity.sweep() == len(waiting) + 1
+        assert free_places(late) == 0 and all(free_places(slot) == 5 for slot in waiting)
+    assert order[0] == (here.pk, "COV_AZ") != min(order)
+
+
 def test_receiving_what_was_announced_ends_the_announcement_without_counting_it_twice():
     slot = short_slot(20, days=3)
     row = announced(8, 1)

@@ -1,6 +1,7 @@
 """Booking alone and as a family, waiting, offers, arriving, closing, shrinking, stock that comes and goes, and time:
 in any order I1 to I3 hold and no place is promised twice."""
 
+import sys
 import uuid
 from contextlib import ExitStack, suppress
 from datetime import time, timedelta
@@ -11,7 +12,7 @@ from django.db import transaction
 from django.utils import timezone
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
 from accounts.models import User
 from core import outbox
@@ -36,8 +37,10 @@ CHECKS = (
 PEOPLE, SLOTS = st.integers(0, 4), st.integers(0, 3)
 
 
-class Booking(RuleBasedStateMachine):
-    """Five people, two schedules of two sessions with two places each (one of them for walk-ins)."""
+class World(RuleBasedStateMachine):
+    """Five people, two schedules of two sessions with two places each (one of them for walk-ins); what must hold."""
+
+    WALK_IN_PERCENT = 50
 
     def __init__(self):
         super().__init__()
@@ -51,14 +54,16 @@ class Booking(RuleBasedStateMachine):
         self.keeper = User.objects.create_user(f"gudang-{uuid.uuid4()}", password=None)
         self.facilities = list(Facility.objects.filter(code__in=("pkm-poncol", "pkm-genuk")).order_by("pk"))
         for number in range(2):
-            self.stock(number, 4)
+            self.change_stock(number, 4)
         self.schedules = [
-            make_schedule(days=0, places_per_slot=2, walk_in_percent=50, facility=facility.code, stocked=False, **hours)
+            make_schedule(
+                days=0, places_per_slot=2, walk_in_percent=self.WALK_IN_PERCENT, facility=facility.code, stocked=False,
+                **hours,
+            )
             for facility in self.facilities
-        ]
+        ]  # fmt: skip
         self.slots = list(Slot.objects.order_by("pk"))
         self.people = [make_adult() for _ in range(5)]
-        self.answers, self.families = [], []
         sweeps._day_ended_for = None
         offers.forget()
 
@@ -76,6 +81,46 @@ class Booking(RuleBasedStateMachine):
         return (
             Appointment.objects.filter(citizen=self.people[person]).order_by("-pk").values_list("pk", flat=True).first()
         )
+
+    def change_stock(self, facility, doses):
+        place = self.facilities[facility]
+        if doses > 0:
+            receive(
+                facility_id=place.pk, vaccine_code="COV_AZ", lot_number="UJI-1", expiration_date=FAR_EXPIRY,
+                doses=doses, actor=self.keeper,
+            )  # fmt: skip
+            return
+        lot = StockBalance.objects.get(facility=place).lot_id
+        with suppress(StockError):  # more than is there
+            waste(facility_id=place.pk, lot_id=lot, doses=-doses, reason="uji", actor=self.keeper)
+
+    @invariant()
+    def every_check_holds(self):
+        places.release_expired_holds()
+        offers.expire_due()
+        offers.withdraw_lost()
+        assert {check.__name__: count for check in CHECKS if (count := check())} == {}
+        assert Place.objects.count() == 8
+        self.no_place_is_promised_twice()
+
+    def no_place_is_promised_twice(self):
+        """Counted from the people's side: tickets, open offers and running holds of a session fit into its places."""
+        for slot in self.slots:
+            tickets = Appointment.objects.filter(slot=slot, status__in=["booked", "arrived", "fulfilled"]).count()
+            running = Place.objects.filter(slot=slot, state=Place.HELD, appointment=None)
+            promised = tickets + running.filter(held_until__gte=timezone.now()).count()
+            assert promised <= slot.places.count(), (slot, promised)
+        for offer in Offer.objects.filter(state=Offer.State.OPEN):
+            kept = Place.objects.filter(held_by=offer.public_id, state=Place.HELD, slot__schedule=offer.schedule_id)
+            assert kept.count() == offer.entry.members.filter(is_active=True).count()
+
+
+class Booking(World):
+    """Everything people, desk, office and time do."""
+
+    def __init__(self):
+        super().__init__()
+        self.answers, self.families = [], []
 
     @rule(person=PEOPLE, slot=SLOTS)
     def hold(self, person, slot):
@@ -122,16 +167,7 @@ class Booking(RuleBasedStateMachine):
 
     @rule(facility=st.integers(0, 1), doses=st.sampled_from([-3, -1, 1, 2]))
     def stock(self, facility, doses):
-        place = self.facilities[facility]
-        if doses > 0:
-            receive(
-                facility_id=place.pk, vaccine_code="COV_AZ", lot_number="UJI-1", expiration_date=FAR_EXPIRY,
-                doses=doses, actor=self.keeper,
-            )  # fmt: skip
-            return
-        lot = StockBalance.objects.get(facility=place).lot_id
-        with suppress(StockError):  # more than is there
-            waste(facility_id=place.pk, lot_id=lot, doses=-doses, reason="uji", actor=self.keeper)
+        self.change_stock(facility, doses)
 
     @rule(schedule=st.integers(0, 1), person=PEOPLE)
     def walk_in(self, schedule, person):
@@ -195,25 +231,62 @@ class Booking(RuleBasedStateMachine):
             capacity.sweep()
             assert audits.booked_and_offered() == 0
 
-    @invariant()
-    def every_check_holds(self):
-        places.release_expired_holds()
-        offers.expire_due()
-        offers.withdraw_lost()
-        assert {check.__name__: count for check in CHECKS if (count := check())} == {}
-        assert Place.objects.count() == 8
-        self.no_place_is_promised_twice()
 
-    def no_place_is_promised_twice(self):
-        """Counted from the people's side: tickets, open offers and running holds of a session fit into its places."""
-        for slot in self.slots:
-            tickets = Appointment.objects.filter(slot=slot, status__in=["booked", "arrived", "fulfilled"]).count()
-            running = Place.objects.filter(slot=slot, state=Place.HELD, appointment=None)
-            promised = tickets + running.filter(held_until__gte=timezone.now()).count()
-            assert promised <= slot.places.count(), (slot, promised)
+class WhileStockIsShort(World):
+    """More people than doses at the first facility: whatever comes free there closes, by whichever way it comes free.
+
+    Most orders of events of `Booking` never get this far, so this one begins there.
+    """
+
+    WALK_IN_PERCENT = 0
+
+    @initialize(offered=st.booleans(), doses=st.integers(1, 2))
+    def short(self, offered, doses):
+        for number, citizen in enumerate(self.people[: 3 if offered else 4]):
+            book(citizen=citizen, slot_id=self.slots[number // 2].pk, client_uuid=uuid.uuid4())
+        today = timezone.localdate()
+        waitlist.join(
+            citizens=[self.people[4]], programme="covid19", first=today, last=today, facility=self.facilities[0],
+        )  # fmt: skip
+        if offered:
+            assert offers.offer_free_places(self.schedules[0].pk) == 1
+        self.change_stock(0, doses - 4)
+
+    @rule(person=PEOPLE, act=st.sampled_from([cancel, defer]))
+    def go(self, person, act):
+        if pk := self.latest(person):
+            self.attempt(act, pk)
+
+    @rule(person=PEOPLE, slot=st.integers(2, 3))
+    def move_away(self, person, slot):
+        if pk := self.latest(person):
+            self.attempt(move, pk, self.slots[slot].pk)
+
+    @rule(person=PEOPLE, slot=st.integers(2, 3))
+    def withdrawn_after_another(self, person, slot):
+        """The dose was recorded, the person booked the next one elsewhere, and then the dose was withdrawn."""
+        if first := self.latest(person):
+            self.attempt(fulfil, first)
+            self.attempt(
+                book, citizen=self.people[person], slot_id=self.slots[slot].pk, client_uuid=uuid.uuid4()
+            )  # fmt: skip
+            self.attempt(unfulfil, first)
+
+    @rule(act=st.sampled_from(["decline", "leave"]))
+    def answer(self, act):
         for offer in Offer.objects.filter(state=Offer.State.OPEN):
-            kept = Place.objects.filter(held_by=offer.public_id, state=Place.HELD, slot__schedule=offer.schedule_id)
-            assert kept.count() == offer.entry.members.filter(is_active=True).count()
+            if act == "decline":
+                self.attempt(offers.decline, offer.pk)
+            else:
+                waitlist.leave(offer.entry_id)
+
+    @rule()
+    def silence(self):
+        self.clock.move_to(timezone.now() + timedelta(minutes=31))
+
+    @rule(doses=st.sampled_from([-1, 1]))
+    def stock(self, doses):
+        self.change_stock(0, doses)
 
 
 def test_no_order_of_events_breaks_an_invariant():
@@ -223,3 +296,46 @@ def test_no_order_of_events_breaks_an_invariant():
             max_examples=8, stateful_step_count=20, deadline=None, suppress_health_check=list(HealthCheck)
         ),
     )
+
+
+def test_while_stock_is_short_nothing_that_comes_free_is_promised_again():
+    run_state_machine_as_test(
+        WhileStockIsShort,
+        settings=settings(
+            max_examples=15, stateful_step_count=6, deadline=None, suppress_health_check=list(HealthCheck)
+        ),
+    )
+
+
+FREES = {
+    "move_locked": lambda machine: machine.move_away(person=0, slot=2),
+    "cancel_locked": lambda machine: machine.go(person=0, act=cancel),
+    "defer": lambda machine: machine.go(person=0, act=defer),
+    "unfulfil": lambda machine: machine.withdrawn_after_another(person=0, slot=2),
+    "end_offer": lambda machine: machine.answer(act="decline"),
+    "expire_due": lambda machine: machine.silence(),
+}
+
+
+@pytest.mark.parametrize("where", FREES)
+def test_each_step_notices_a_place_that_came_free_without_a_reckoning(monkeypatch, where):
+    """The proof of the test above: one of its steps fails when `capacity.freed` is left out in that one place."""
+    freed, left_out = capacity.freed, []
+
+    def forgetful(schedule_ids):
+        if sys._getframe(1).f_code.co_name not in left_out:
+            freed(schedule_ids)
+
+    monkeypatch.setattr(capacity, "freed", forgetful)
+    for left_out in ([], [where]):
+        machine = WhileStockIsShort()
+        try:
+            machine.short(offered=where in ("end_offer", "expire_due"), doses=1)
+            FREES[where](machine)
+            if left_out:
+                with pytest.raises(AssertionError, match="bookable_beyond_stock"):
+                    machine.every_check_holds()
+            else:
+                machine.every_check_holds()
+        finally:
+            machine.teardown()
