@@ -5,23 +5,24 @@ The simulator refuses no double here, so only the bridge's own care keeps record
 
 import os
 import random
-import subprocess
-import sys
 import time
 from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from django.utils import timezone
 
 from accounts.models import User
 from core import outbox
+from core.models import OutboxMessage
 from pcare_bridge import health, sending, services
 from pcare_bridge.models import Delivery, FacilityAccount, Upstream
 from pcare_bridge.simulator.server import Server
 from regions.models import Facility
 from tests.pcare_bridge.doses import add_profiles, make_dose, make_facility
 from tests.pcare_bridge.running import run, upstream_rows, violations
+from tests.pcare_bridge.storm import Storm
 from tests.staff import make_staff
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("exchange")]
@@ -128,87 +129,64 @@ def test_a_clock_off_by_ten_minutes_pauses_explains_and_resumes(simulator: Serve
     assert set(Delivery.objects.values_list("state", flat=True)) == {"sent"}
 
 
-WORKER = """
-import time
-import django; django.setup()
-from core import outbox
-from pcare_bridge import sending
-while True:
-    outbox.drain("pcare")
-    sending.send_due(2)
-    time.sleep(0.05)
-"""
-
-
-class Workers:
-    """Two real worker processes; `kill_one` ends one with signal 9 and starts another in its place."""
-
-    def __init__(self, env: dict[str, str]) -> None:
-        self.env = env
-        self.kills = 0
-        self.running = [self._start(), self._start()]
-
-    def _start(self) -> subprocess.Popen[bytes]:
-        return subprocess.Popen([sys.executable, "-c", WORKER], env=self.env, stderr=subprocess.DEVNULL)
-
-    def kill_one(self, chance: random.Random) -> None:
-        at = chance.randrange(2)
-        self.end(self.running[at])
-        self.kills += 1
-        self.running[at] = self._start()
-
-    def end(self, process: subprocess.Popen[bytes]) -> None:
-        process.kill()
-        process.wait()
-
-
 @pytest.fixture
-def workers(process_env: dict[str, str], settings: Any) -> Iterator[Workers]:
-    env = process_env | {
-        "PCARE_BASE_URL": settings.PCARE_BASE_URL,
-        "SATUSEHAT_BASE_URL": settings.SATUSEHAT_BASE_URL,
-        "SATUSEHAT_OAUTH_URL": settings.SATUSEHAT_OAUTH_URL,
-        "PCARE_PER_SECOND": "0",
-        "PCARE_LEASE_SECONDS": "4",
-        "PCARE_CONNECT_TIMEOUT": "0.5",
-        "PCARE_READ_TIMEOUT": "0.5",
-        "PCARE_RETRY_PAUSES": "0.05,0.2",
-        "PCARE_BREAKER_SECONDS": "0.1,0.3",
-        "PCARE_ACCOUNT_PAUSE_SECONDS": "0.3",
-    }
-    both = Workers(env)
-    yield both
-    for process in both.running:
-        both.end(process)
+def storm(tmp_path_factory: pytest.TempPathFactory, settings: Any) -> Iterator[Storm]:
+    """Servers and workers of their own, with pauses and leases of seconds."""
+    storm = Storm(
+        tmp_path_factory.mktemp("storm"),
+        PCARE_BASE_URL=settings.PCARE_BASE_URL,
+        SATUSEHAT_BASE_URL=settings.SATUSEHAT_BASE_URL,
+        SATUSEHAT_OAUTH_URL=settings.SATUSEHAT_OAUTH_URL,
+        PCARE_PER_SECOND="0",
+        PCARE_LEASE_SECONDS="4",
+        PCARE_CONNECT_TIMEOUT="0.5",
+        PCARE_READ_TIMEOUT="0.5",
+        PCARE_RETRY_PAUSES="0.05,0.2",
+        PCARE_BREAKER_SECONDS="0.1,0.3",
+        PCARE_ACCOUNT_PAUSE_SECONDS="0.3",
+    )
+    yield storm
+    storm.stop()
 
 
 @pytest.mark.timeout(3600 if FULL else 300)
 @pytest.mark.django_db(transaction=True)
-def test_all_faults_mixed_with_killed_workers_and_three_outages(
-    request: pytest.FixtureRequest, simulator: Server
+def test_all_faults_mixed_with_killed_workers_restarted_servers_and_three_outages(
+    simulator: Server, storm: Storm
 ) -> None:
     facility, person, chance = place(), make_staff("admin_dinkes", city=True), random.Random(SEED)
     weather = simulator.service.weather
     for kind, details in ALONE.items():
         weather.add({"kind": kind.split()[0], "probability": 0.012} | details)
-    workers: Workers = request.getfixturevalue("workers")
+    storm.begin()
     outages = {DOSES // 4, DOSES // 2, 3 * DOSES // 4}
     for number in range(DOSES):
         make_dose(facility)
         if number in outages:
             weather.start_outage(2.0)
             time.sleep(0.5)
-        if number % max(DOSES // 6, 1) == 0:
+        if number in (DOSES // 3, 2 * DOSES // 3):
+            storm.restart_postgres()
+        if number % max(DOSES // 5, 1) == 0:
+            storm.empty_redis()
+        if number % max(DOSES // (60 if FULL else 5), 1) == 0:
             time.sleep(1.0)
-            workers.kill_one(chance)
+            storm.kill_one(chance)
     deadline = time.monotonic() + (3000 if FULL else 200)
+    calm_at = time.monotonic() + (240 if FULL else 9)
     while Delivery.objects.filter(state="sent").count() < 3 * DOSES:
         assert time.monotonic() < deadline, Counter(Delivery.objects.values_list("state", "error_class"))
         services.retry(Delivery.objects.filter(state="refused"), person)
         time.sleep(3.0)
-        if workers.kills < 12 or FULL:
-            workers.kill_one(chance)
+        if time.monotonic() < calm_at:
+            storm.kill_one(chance)
+            storm.empty_redis()
+            if storm.restarts < 3:
+                storm.restart_postgres()
         else:
             weather.clear()
-    assert workers.kills >= 6
+            # News taken by a killed worker comes due when its lease of a minute is over; the test does not wait for it.
+            OutboxMessage.objects.filter(state="in_flight").update(lease_until=timezone.now())
+    assert storm.kills >= 6
+    assert storm.restarts >= 2
     assert_each_dose_once(simulator, DOSES)
