@@ -56,10 +56,9 @@ def choose_member(request: CitizenRequest) -> HttpResponse:
 
 
 @require_safe
-@citizen_required
-def choose_programme(request: CitizenRequest, citizen_id: UUID) -> HttpResponse:
+@member_required
+def choose_programme(request: CitizenRequest, citizen: Citizen) -> HttpResponse:
     """What this person may have now, what not, by which rule, from when; and the session chosen before, if any."""
-    citizen = _member(request, citizen_id)
     case = eligibility.Case.of(citizen)
     active = {one.programme_id: one for one in active_of([citizen]).get(citizen.pk, [])}
     programmes = [
@@ -78,10 +77,9 @@ def choose_programme(request: CitizenRequest, citizen_id: UUID) -> HttpResponse:
 
 
 @require_safe
-@citizen_required
-def choose_schedule(request: CitizenRequest, citizen_id: UUID, programme: str) -> HttpResponse:
+@member_required
+def choose_schedule(request: CitizenRequest, citizen: Citizen, programme: str) -> HttpResponse:
     """Schedules of one programme that this person may book, nearest first, free ones first."""
-    citizen = _member(request, citizen_id)
     subject = get_object_or_404(Programme, code=programme, is_bookable=True)
     case = eligibility.Case.of(citizen)
     home = home_kecamatan(citizen)
@@ -265,11 +263,6 @@ def _about(citizen: Citizen, slot: Slot, option: Option) -> dict[str, Any]:
         "seconds_left": flow.seconds_left(until, now),
         "hold_again": reverse("scheduling:choose_slot", args=[citizen.public_id, slot.schedule_id]),
     }
-
-
-def _member(request: CitizenRequest, citizen_id: UUID) -> Citizen:
-    rows = Citizen.objects.of_account(request.citizen_account)
-    return get_object_or_404(rows, public_id=citizen_id)
 
 
 def home_kecamatan(citizen: Citizen) -> str:
