@@ -1,9 +1,13 @@
 """Trust lists made for tests, signed the way the world signs them, with throw-away keys."""
 
 import base64
+import hashlib
 import json
 from datetime import UTC, datetime, timedelta
 
+from asn1crypto import cms
+from asn1crypto import core as asn1
+from asn1crypto import x509 as asn1_x509
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -117,3 +121,49 @@ def dsc_json(*certs, signer=None, country="SG"):
     if signer is None:
         return body
     return base64.b64encode(signer.sign(body, ec.ECDSA(hashes.SHA256()))) + b"\n" + body
+
+
+def master_list(certs, *, signer, spoil=None, content_type="2.23.136.1.1.2"):
+    """An ICAO master list: a CMS signature over a set of certificates. `signer` is (key, certificate)."""
+    key, cert = signer
+    octets = _MasterList({"version": 0, "certificates": [asn1_x509.Certificate.load(der(one)) for one in certs]}).dump()
+    attributes = cms.CMSAttributes(
+        [
+            cms.CMSAttribute({"type": "content_type", "values": [content_type]}),
+            cms.CMSAttribute({"type": "message_digest", "values": [hashlib.sha256(octets).digest()]}),
+        ]
+    )
+    read = asn1_x509.Certificate.load(der(cert))
+    info = cms.SignerInfo(
+        {
+            "version": "v1",
+            "sid": cms.SignerIdentifier(
+                {"issuer_and_serial_number": {"issuer": read.issuer, "serial_number": read.serial_number}}
+            ),
+            "digest_algorithm": {"algorithm": "sha256"},
+            "signed_attrs": attributes,
+            "signature_algorithm": {"algorithm": "sha256_ecdsa"},
+            "signature": key.sign(attributes.dump(), ec.ECDSA(hashes.SHA256())),
+        }
+    )
+    signed = cms.SignedData(
+        {
+            "version": "v3",
+            "digest_algorithms": [{"algorithm": "sha256"}],
+            "encap_content_info": {
+                "content_type": content_type,
+                "content": asn1.ParsableOctetString(spoil(octets) if spoil else octets),
+            },
+            "certificates": [read],
+            "signer_infos": [info],
+        }
+    )
+    return cms.ContentInfo({"content_type": "signed_data", "content": signed}).dump()
+
+
+class _Certificates(asn1.SetOf):
+    _child_spec = asn1_x509.Certificate
+
+
+class _MasterList(asn1.Sequence):
+    _fields = [("version", asn1.Integer), ("certificates", _Certificates)]

@@ -7,7 +7,8 @@ from datetime import timedelta
 import base45
 import cbor2
 import pytest
-from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 
 from certificates import dcc, hcert, uvci
 from certificates.shc import b64url
@@ -64,17 +65,24 @@ def test_algorithm_is_bound_to_the_key(number):
     assert check(text).verdict == ("valid" if number == -7 and type(number) is int else "bad-signature")
 
 
-def test_short_rsa_keys_and_keys_of_another_family_sign_nothing():
-    weak = rsa.generate_private_key(public_exponent=65537, key_size=1024).public_key()
-    assert check(signed().text, TrustedKey(KID, weak)).verdict == "bad-signature"
+@pytest.mark.parametrize(("bits", "verdict"), [(1024, "bad-signature"), (2048, "valid"), (3072, "valid")])
+def test_rsa_signs_with_ps256_and_a_long_enough_key(bits, verdict):
+    key = rsa.generate_private_key(public_exponent=65537, key_size=bits)
+    payload, head = opened(signed().text)[2], cbor2.dumps({1: -37, 4: KID})
+    pss = padding.PSS(mgf=padding.MGF1(hashes.SHA256()), salt_length=32)
+    signature = key.sign(hcert.to_be_signed(head, payload), pss, hashes.SHA256())
+    text = pack(cbor2.dumps([head, {}, payload, signature]))
+    assert check(text, TrustedKey(KID, key.public_key())).verdict == verdict
+    assert check(text).verdict == "bad-signature"  # under a key on P-256
+
+
+def test_keys_of_another_family_sign_nothing():
     for family, verdict in (("shc", "unknown-key"), ("divoc", "unknown-key"), ("hcert", "valid")):
         assert check(signed().text, TrustedKey(KID, KEY.public_key(), family=family)).verdict == verdict
 
 
 def test_signature_as_der_is_refused_for_hc1():
     protected, _unprotected, payload, _raw = opened(signed().text)
-    from cryptography.hazmat.primitives import hashes
-
     signature = KEY.sign(hcert.to_be_signed(protected, payload), ec.ECDSA(hashes.SHA256()))
     assert check(pack(cbor2.dumps([protected, {}, payload, signature]))).verdict == "bad-signature"
 

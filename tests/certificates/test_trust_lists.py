@@ -15,12 +15,13 @@ from django.utils import timezone
 
 from certificates import dcc, hcert, keys, uvci
 from certificates.models import IssuerKey, SigningKey, TrustEdition, TrustList
+from certificates.shc import b64url
 from certificates.trust import importing
-from certificates.trust.lists import csca, gdhcn
+from certificates.trust.lists import csca, dsc, gdhcn
 from certificates.trust.lists.entries import ListRefused
 from certificates.trust.lists.proofs import ec_of_jwk, read_signer
 from certificates.verifying import verify_text
-from tests.certificates import lists
+from tests.certificates import lists, makers
 from tests.certificates.test_hcert import FACTS
 from tests.staff import make_staff, sign_in_staff
 
@@ -281,6 +282,48 @@ def test_authorities_and_divoc_keys_make_specimens_valid(shared_dir):
 def test_document_signer_is_no_authority():
     with pytest.raises(ListRefused, match="Tidak ada satu pun kunci"):
         csca.read(lists.der(DSC), None)
+
+
+def test_master_list_counts_only_under_the_signer_the_office_pinned():
+    signer = lists.certificate(lists.SIGNER, "Penanda Tangan Master List", country="UT")
+    data = lists.master_list([makers.CSCA, DSC], signer=(lists.SIGNER, signer))
+    pinned = lists.SIGNER.public_key()
+    reading = csca.read(data, pinned)
+    assert [(entry.family, entry.issuer) for entry in reading.entries] == [("csca", "CSCA Uji, SG")]
+    assert (reading.proof, reading.left_out) == ("CMS", {"bukan sertifikat otoritas": 1})
+    with pytest.raises(ListRefused, match="isi sertifikat"):
+        csca.read(data, None)
+    with pytest.raises(ListRefused, match="tidak cocok"):
+        csca.read(data, OTHER_KEY.public_key())
+    changed = lists.master_list([makers.CSCA], signer=(lists.SIGNER, signer), spoil=lambda octets: octets[:-1] + b"x")
+    with pytest.raises(ListRefused, match="tidak cocok"):
+        csca.read(changed, pinned)
+    # Somebody else's signature beside the pinned certificate proves nothing.
+    with pytest.raises(ListRefused, match="tidak cocok"):
+        csca.read(lists.master_list([makers.CSCA], signer=(OTHER_KEY, signer)), pinned)
+    with pytest.raises(ListRefused, match="bukan master list"):
+        csca.read(lists.master_list([makers.CSCA], signer=(lists.SIGNER, signer), content_type="data"), pinned)
+
+
+def test_master_list_may_be_signed_below_the_pinned_authority():
+    below = lists.certificate(OTHER_KEY, "Penanda Tangan", issuer=(makers.CSCA_KEY, makers.CSCA))
+    data = lists.master_list([makers.CSCA], signer=(OTHER_KEY, below))
+    assert csca.read(data, makers.CSCA_KEY.public_key()).proof == "CMS"
+    forged = lists.certificate(OTHER_KEY, "Penanda Tangan", issuer=(lists.SIGNER, makers.CSCA))
+    with pytest.raises(ListRefused, match="tidak cocok"):
+        csca.read(lists.master_list([makers.CSCA], signer=(OTHER_KEY, forged)), makers.CSCA_KEY.public_key())
+
+
+def test_signed_list_of_the_eu_is_checked():
+    raw = base64.b64encode(lists.der(DSC)).decode()
+    claims = {"iat": 1_790_000_000, "dsc_trust_list": {"SG": {"keys": [{"x5c": [raw]}]}}}
+    signed = ".".join(b64url(json.dumps(part).encode()) for part in ({"alg": "ES256"}, claims))
+    text = f"{signed}.{b64url(hcert.sign_es256(lists.SIGNER, signed.encode()))}".encode()
+    reading = dsc.read(text, lists.SIGNER.public_key(), ["eu-dcc"])
+    assert (len(reading.entries), reading.entries[0].country, reading.proof) == (1, "SG", "JWS ES256")
+    for key in (OTHER_KEY.public_key(), None):
+        with pytest.raises(ListRefused):
+            dsc.read(text, key, ["eu-dcc"])
 
 
 def test_empty_or_foreign_files_are_refused_for_every_kind():

@@ -79,6 +79,8 @@ def _from_der(data: bytes, signer: PublicKey | None) -> tuple[list[bytes], str]:
         raise ListRefused("Master list ini bertanda tangan: isi sertifikat penanda tangannya agar dapat diperiksa.")
     try:
         return _master_list(info["content"], signer)
+    except ListRefused:  # a ValueError with a better reason
+        raise
     except (ValueError, TypeError, KeyError, IndexError, AttributeError) as error:
         raise ListRefused("Master list ini tidak terbaca.") from error
 
