@@ -280,7 +280,7 @@ def _former_niks(immunization: Immunization, looks_back: bool) -> tuple[str, ...
         former = former.replaces
     if looks_back:
         events = apps.get_model("registration", "CitizenEvent")._default_manager
-        older = events.filter(pgh_obj_id=immunization.citizen_id, pgh_created_at__gte=immunization.recorded_at)
+        older = events.filter(pgh_obj_id=immunization.citizen_id)
         niks = older.exclude(nik_index=None).exclude(nik_index=immunization.citizen.nik_index)
         found += [row.nik for row in niks.order_by("-pgh_id")[:MAX_FORMER]]
     return tuple(dict.fromkeys(found))

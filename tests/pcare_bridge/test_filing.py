@@ -188,3 +188,13 @@ def test_the_pages_make_approve_download_and_read_back(staff: User, client: Clie
     assert Delivery.objects.filter(state="sent", upstream_number="X1").count() == 1
     assert "PCare mati" in office.get("/dinkes/pcare/berkas/").text
     assert office.post("/dinkes/pcare/berkas/", wishes | {"alasan": "x", "profil": "satusehat"}).status_code == 422
+
+
+def test_a_file_of_another_place_is_not_found(client: Client, staff: User) -> None:
+    waiting(1)
+    elsewhere = make_staff("admin_dinkes", facility=make_facility(8))
+    mine = filing.request(profile="vaksinasi", facility=None, is_full=False, reason="Seluruh kota", by=staff)
+    sign_in_staff(client, elsewhere)
+    assert client.get(f"/dinkes/pcare/berkas/{mine.pk}/").status_code == 404
+    assert client.post(f"/dinkes/pcare/berkas/{mine.pk}/unduh/").status_code == 404
+    assert "Seluruh kota" not in client.get("/dinkes/pcare/berkas/").text

@@ -116,10 +116,15 @@ def test_the_evening_list_names_what_each_dose_lacks_and_leads_there(client: Cli
 
 def test_a_dose_in_doubt_is_looked_for_under_the_number_it_was_sent_with(simulator: Server, client: Client) -> None:
     """Written, the answer lost, the NIK mended before the next look: still one record."""
+    simulator.service.settings.guards_doubles = False  # as PCare: nothing there refuses a second one
     delivery_of = make_dose(make_facility(), make_citizen("Salah Nomor", nik="9974010101507001"))
     simulator.service.weather.add({"kind": "close_after_commit", "method": "POST", "times": 1})
+    simulator.service.weather.add({"kind": "html_500", "method": "GET"})
     outbox.drain("pcare")
     sending.send_due(1)
+    simulator.service.weather.clear()
+    assert Delivery.objects.get().outcome_unknown
+    assert not Delivery.objects.get().upstream_number
     Delivery.objects.update(state="refused", error_class="expired", outcome_unknown=True)
     delivery = Delivery.objects.get(immunization=delivery_of)
     sign_in_staff(client, make_staff("admin_dinkes", city=True))
