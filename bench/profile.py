@@ -175,7 +175,9 @@ def run(stack: Stack, scale: Scale) -> list[dict[str, Any]]:
     slots = people.make_slots(scale.pick(2_000, 40), 36, first_day=200)
     everybody = people.make_people(2 * count + warm)
     people.analyze()
-    prepared = [one.request for one in bookings.prepare(everybody, slots)]
+    # Whoever confirms has looked at the day before: each day is known when the clock starts.
+    known = bookings.prepare(everybody[:warm], slots[:: people.SLOTS_A_DAY])
+    prepared = [one.request for one in known + bookings.prepare(everybody[warm:], slots)]
     clock = Clock()
     with quiet():
         from victori.wsgi import application
