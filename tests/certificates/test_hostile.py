@@ -10,6 +10,7 @@ import os
 import random
 import struct
 import time
+import tracemalloc
 import zlib
 
 import base45
@@ -238,6 +239,26 @@ BOMBS = {
     "signed claims too deep": lambda: signed({hcert.DVC: functools.reduce(lambda x, _: {"v": x}, range(20), {})}).text,
     "big certificate": lambda: json.dumps({"data": {}, "sig": {"alg": "ES256", "cer": "A" * 9_000, "sigvl": ""}}),
 }
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        # As much as a text of permitted length can blow up to.
+        lambda: pack(b" " * 7_000_000),
+        lambda: makers.zipped(b" " * 8_000_000),
+        lambda: card({"x": " " * 7_000_000}),
+    ],
+)
+def test_a_bomb_is_not_unpacked_before_it_is_refused(text):
+    text = text()
+    check(makers.divoc())
+    tracemalloc.start()
+    found = check(text)
+    _now, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert found.verdict == "bad-zlib"
+    assert peak < 1_500_000  # bytes
 
 
 @pytest.mark.parametrize("name", BOMBS)
