@@ -9,7 +9,9 @@ class VerifyForm(forms.Form):
 
     code = forms.CharField(
         label=_("Isi kode"),
-        help_text=_("Pindai kode QR dengan pemindai, atau salin seluruh teksnya ke sini. Kode kami diawali HC1: atau shc:/."),
+        help_text=_(
+            "Pindai kode QR dengan pemindai, atau salin seluruh teksnya ke sini. Kode kami diawali HC1: atau shc:/."
+        ),
         max_length=40_000,
         strip=True,
         widget=forms.Textarea(attrs={"rows": 5, "autocomplete": "off", "spellcheck": "false"}),
