@@ -70,6 +70,15 @@ def waiting_for(schedule: Schedule) -> tuple[int, int]:
     return people.filter(entry__in=entries).count(), people.filter(entry__in=offered).count()
 
 
+def _before(entry: WaitlistEntry) -> Q:
+    """Entries whose turn comes before this one's."""
+    return (
+        Q(priority__lt=entry.priority)
+        | Q(priority=entry.priority, rank__lt=entry.rank)
+        | Q(priority=entry.priority, rank=entry.rank, pk__lt=entry.pk)
+    )
+
+
 def _ahead(entry: WaitlistEntry) -> int:
     """Entries before this one that could be offered a place this one waits for."""
     rows = WaitlistEntry.objects.filter(
@@ -77,11 +86,7 @@ def _ahead(entry: WaitlistEntry) -> int:
         state__in=WaitlistEntry.ACTIVE,
         first_date__lte=entry.last_date,
         last_date__gte=entry.first_date,
-    ).filter(
-        Q(priority__lt=entry.priority)
-        | Q(priority=entry.priority, rank__lt=entry.rank)
-        | Q(priority=entry.priority, rank=entry.rank, pk__lt=entry.pk)
-    )
+    ).filter(_before(entry))
     if entry.vaccine_id:
         rows = rows.filter(Q(vaccine=None) | Q(vaccine=entry.vaccine_id))
     if entry.facility_id and entry.facility:
@@ -116,7 +121,7 @@ def _why(entry: WaitlistEntry, rows: list[queries.Row]) -> tuple[str, str, datet
         return NOT_ELIGIBLE, eligible_from, news_at
     size = entry.members.filter(is_active=True).count()
     if kept := _kept_back(entry, size, [row.schedule.pk for row in released]):
-        return *kept, news_at
+        return kept
     if size > 1 and any(row.places_left for row in released):
         text = _(
             "Tempat yang kosong belum cukup untuk %(size)s orang sekaligus. Bila mendesak, daftarkan dalam rombongan "
@@ -131,12 +136,12 @@ def _why(entry: WaitlistEntry, rows: list[queries.Row]) -> tuple[str, str, datet
     return FULL, text % {"count": len(released)}, news_at
 
 
-def _kept_back(entry: WaitlistEntry, size: int, schedule_ids: list[int]) -> tuple[str, str] | None:
-    """Code and sentence while places are gathered for this family, or for another that is before this entry."""
+def _kept_back(entry: WaitlistEntry, size: int, schedule_ids: list[int]) -> tuple[str, str, datetime] | None:
+    """Code, sentence and until when, while places are gathered for this family or for another one."""
     gathered = WaitlistEntry.objects.filter(
         state=WaitlistEntry.State.WAITING, gather_schedule__in=schedule_ids, gather_until__gt=timezone.now()
     ).select_related("gather_schedule__facility")
-    other = gathered.filter(pk=entry.pk).first() or gathered.order_by("-gather_until").first()
+    other = gathered.filter(pk=entry.pk).first() or gathered.filter(_before(entry)).order_by("-gather_until").first()
     if other is None or other.gather_until is None or other.gather_schedule is None:
         return None
     until = timezone.localtime(other.gather_until)
@@ -149,12 +154,12 @@ def _kept_back(entry: WaitlistEntry, size: int, schedule_ids: list[int]) -> tupl
             "Tempat berdampingan untuk %(size)s orang sedang kami kumpulkan di %(facility)s, %(day)s, paling lama "
             "sampai pukul %(time)s WIB."
         )
-        return GATHERED, text % facts
+        return GATHERED, text % facts, other.gather_until
     text = _(
         "Tempat yang kosong di %(facility)s, %(day)s, sedang dikumpulkan untuk keluarga di depan Anda, paling lama "
         "sampai pukul %(time)s WIB. Sesudah itu dibagikan menurut urutan."
     )
-    return BEHIND, text % facts
+    return BEHIND, text % facts, other.gather_until
 
 
 def _too_early_for(entry: WaitlistEntry, schedules: list[Schedule]) -> str | None:

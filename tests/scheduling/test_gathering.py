@@ -152,6 +152,9 @@ def test_everybody_reads_why_nothing_was_offered_yet(client):
     assert (mine.code, behind.code) == ("gathered", "behind")
     for told in (mine, behind):
         assert slot.schedule.facility.name in told.text and "12.00 WIB" in told.text
+        assert timezone.localtime(told.news_at).hour == 12  # then there is news, one way or the other
+    urgent = wait(make_citizen(birth_date=timezone.localdate() - timedelta(days=400)), days=3, source="closed")
+    assert waitlist.standing(urgent).code == "not_eligible"  # no family is before them
     page = sign_in_citizen(client, account).get("/janji/").content.decode()
     assert "sedang kami kumpulkan" in page
     with later(121):
