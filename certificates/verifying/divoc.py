@@ -111,8 +111,8 @@ def _unzip(data: bytes) -> bytes:
             with archive.open(entry) as file:
                 content = file.read(MAX_INFLATED + 1)
     except (
-        *(zipfile.BadZipFile, KeyError, zlib.error, EOFError, OSError, ValueError, NotImplementedError),
-        *(RuntimeError, IndexError, OverflowError),
+        *(zipfile.BadZipFile, KeyError, zlib.error, EOFError, OSError, ValueError),
+        *(RuntimeError, IndexError, OverflowError),  # what the library cannot do, and what broken lengths lead to
     ) as error:
         raise Refused(verdicts.BAD_ZLIB) from error
     if len(content) > MAX_INFLATED:

