@@ -83,7 +83,7 @@ def make_citizen(name: str = "Warga Uji ꦱꦼꦩꦫꦁ 🙂", nik: str | None =
     number = next(_numbers)
     text = f"997401010150{9000 + number % 1000:04d}" if nik == "" else nik
     if nik == "" and number >= 1000:
-        text = f"9974{number // 1000:02d}010150{9000 + number % 1000:04d}"
+        text = f"9974{1 + number // 1000:02d}010150{9000 + number % 1000:04d}"
     return Citizen.objects.create(
         nik=text,
         nik_index=blind_index(text, "nik") if text else None,

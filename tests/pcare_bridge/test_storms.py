@@ -173,7 +173,7 @@ def test_all_faults_mixed_with_killed_workers_restarted_servers_and_three_outage
             time.sleep(1.0)
             storm.kill_one(chance)
     deadline = time.monotonic() + (3000 if FULL else 200)
-    calm_at = time.monotonic() + (240 if FULL else 9)
+    calm_at = time.monotonic() + (120 if FULL else 9)
     while Delivery.objects.filter(state="sent").count() < 3 * DOSES:
         assert time.monotonic() < deadline, Counter(Delivery.objects.values_list("state", "error_class"))
         services.retry(Delivery.objects.filter(state="refused"), person)
