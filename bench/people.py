@@ -50,7 +50,7 @@ def query(statement: str, parameters: Any = None) -> list[tuple[Any, ...]]:
         return cursor.fetchall() if cursor.description else []
 
 
-def _reserve(table: str, count: int) -> list[int]:
+def reserve(table: str, count: int) -> list[int]:
     rows = query(f"SELECT nextval(pg_get_serial_sequence('{table}', 'id')) FROM generate_series(1, {count})")
     return sorted(row[0] for row in rows)
 
@@ -63,7 +63,7 @@ def make_people(count: int) -> list[Person]:
     phone_context = CitizenAccount._meta.get_field("phone").context
     nik_context = Citizen._meta.get_field("nik").context
     now = timezone.now()
-    accounts, citizens = _reserve("registration_citizenaccount", count), _reserve("registration_citizen", count)
+    accounts, citizens = reserve("registration_citizenaccount", count), reserve("registration_citizen", count)
     people, account_rows, citizen_rows = [], [], []
     for account, citizen in zip(accounts, citizens, strict=True):
         number = next(_serial)

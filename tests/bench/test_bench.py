@@ -25,6 +25,7 @@ EXPECTED = {
     "waiting": {"waiting_errors", "waiting_p95", "waiting_memory"},
     "rush": {"rush_sold", "rush_over", "rush_bots"},
     "growth": {"growth_statement", "growth_http"},
+    "pcare": {"pcare_rate", "pcare_memory", "pcare_claim"},
 }
 
 

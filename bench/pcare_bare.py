@@ -1,0 +1,64 @@
+"""The limit of a sender: the same HTTP client making the same calls, and nothing else.
+
+Reads orders from standard input, one JSON object per line: `file` holds the requests, `width` says how many at once.
+Headers are signed before the clock starts; answers are read to their end and not opened.
+"""
+
+import base64
+import json
+import os
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import httpx
+
+from pcare_bridge import wire
+from pcare_bridge.client import Options, open_pool
+from pcare_bridge.simulator import defaults
+
+
+def _prepared(file: str) -> list[tuple[dict[str, str], bytes]]:
+    timestamp = str(int(time.time()))
+    shared = {
+        "X-cons-id": defaults.CONS_ID,
+        "X-timestamp": timestamp,
+        "X-signature": wire.signature(defaults.CONS_ID, defaults.SIGNING_KEY, timestamp),
+        "user_key": defaults.USER_KEY,
+        "Accept": "application/json",
+        "Content-Type": "text/plain",
+    }
+    made = []
+    for one in json.loads(Path(file).read_text()):
+        mine = wire.authorization(one["username"], one["password"], defaults.APPLICATION_CODE)
+        made.append((shared | {"X-authorization": mine}, base64.b64decode(one["body"])))
+    return made
+
+
+def run(url: str, file: str, width: int) -> dict[str, float]:
+    """Make the calls of one file; returns how many were written and the seconds it took."""
+    requests = _prepared(file)
+    with open_pool(Options()) as pool, ThreadPoolExecutor(width) as threads:
+
+        def post(one: tuple[dict[str, str], bytes]) -> int:
+            answer: httpx.Response = pool.post(url, headers=one[0], content=one[1])
+            return answer.status_code
+
+        begun, cpu = time.monotonic(), time.process_time()
+        codes = list(threads.map(post, requests))
+        seconds = time.monotonic() - begun
+    return {"written": codes.count(201), "seconds": seconds, "cpu_seconds": time.process_time() - cpu}
+
+
+def main() -> None:
+    """Answer each order with one line."""
+    url = os.environ["PCARE_BASE_URL"] + "/vaksinasi"
+    print("{}", flush=True)
+    for line in sys.stdin:
+        order = json.loads(line)
+        print(json.dumps(run(url, order["file"], order["width"])), flush=True)
+
+
+if __name__ == "__main__":
+    main()
