@@ -117,6 +117,18 @@ def test_only_what_was_answered_in_the_window_is_counted(serve):
     assert len(found) == 2 and tally.seconds == pytest.approx(0.3, abs=0.05)
 
 
+def test_an_answer_that_lies_there_unread_has_arrived(serve):
+    def busy_generator():
+        yield 0.05  # by now the other one has asked
+        time.sleep(0.4)  # a generator with too much to do
+
+    found = []
+    tally = Crowd(serve(0.1, PAGE, 1.0).address, stamps=True).run([ask(1, found), busy_generator()], seconds=5)
+    assert found[0].seconds > 0.4
+    assert 0 < found[0].arrived < 0.3
+    assert tally.percentile(0.5, arrived=True) < 0.3 < tally.percentile(0.5)
+
+
 def test_processes_send_each_request_once_and_add_up(serve):
     server = serve(*[PAGE] * 50)
     requests = [load.get(f"/{number}", "x") for number in range(40)]
