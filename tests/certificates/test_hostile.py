@@ -261,6 +261,24 @@ def test_a_bomb_is_not_unpacked_before_it_is_refused(text):
     assert peak < 1_500_000  # bytes
 
 
+@pytest.mark.parametrize("number", [2, 3, 4, 5, 28, 30, 35, 36, 258])
+def test_tags_that_build_something_are_refused_also_when_signed(number):
+    """Big numbers, decimals, regular expressions, shared values: nothing of a certificate, and dear to build."""
+    value = {35: "(a+)+$", 36: "x", 28: [1], 258: [1], 4: [1, 2], 5: [1, 2], 30: [1, 2]}.get(number, b"\x01")
+    assert check(signed({-70001: {"x": cbor2.CBORTag(number, value)}}).text).verdict == "bad-cbor"
+    assert check(signed({-70001: {"x": 1}}).text).verdict == "valid"
+
+
+def test_depth_is_capped_long_before_it_costs():
+    def nested(depth):
+        return functools.reduce(lambda inner, _: [inner], range(depth), 0)
+
+    assert check(card({"x": nested(10)})).verdict == "valid"
+    assert check(card({"x": nested(30)})).verdict == "bad-jws"
+    assert check(signed({-70001: {"x": nested(10)}}).text).verdict == "valid"
+    assert check(signed({-70001: {"x": nested(30)}}).text).verdict == "bad-cbor"
+
+
 @pytest.mark.parametrize("name", BOMBS)
 def test_hostile_code_is_refused_cheaply(name):
     text = BOMBS[name]()
