@@ -13,7 +13,7 @@ from scheduling.services import cancel
 from scheduling.waiting import offers, waitlist
 from tests.registration.people import make_account, make_citizen, sign_in_citizen
 from tests.scheduling.test_offers import full_slot, offer_of, sound, wait
-from tests.scheduling.world import booked, make_adult, make_city
+from tests.scheduling.world import booked, make_adult, make_city, make_slot
 
 pytestmark = pytest.mark.django_db
 
@@ -170,3 +170,16 @@ def test_nothing_is_gathered_where_the_family_could_never_sit_together():
     cancel(ticket.pk)
     sweeps.tidy()
     assert offer_of(single)
+
+
+def test_what_was_free_before_the_family_came_is_gathered_too():
+    slot = make_slot(places=4, days=3)
+    tickets = [booked(slot) for _ in range(3)]
+    together = family()
+    sweeps.tidy()
+    with pytest.raises(errors.SlotFull):
+        booked(slot)
+    for ticket in tickets[:2]:
+        cancel(ticket.pk)
+    sweeps.tidy()
+    assert Place.objects.filter(held_by=offer_of(together).public_id).count() == 3
