@@ -1,5 +1,6 @@
 """The bridge's pages in a real browser: phone and desktop, accessible, under the strict content policy."""
 
+import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -69,6 +70,34 @@ def test_the_office_follows_a_refused_dose_to_its_end(
 
 
 @pytest.mark.parametrize("screen", [PHONE, DESKTOP])
+def test_the_office_mends_a_wrong_number_and_sees_a_whole_cause_go_again(
+    visitor: Callable[..., Visitor], simulator: Server, screen: Any
+) -> None:
+    facility = make_facility()
+    for number in range(3):
+        make_dose(facility, make_citizen("Salah Ketik", nik=f"000001010150910{number}"))
+    outbox.drain("pcare")
+    sending.send_due(5)
+    office = visitor(screen)
+    sign_in(office)
+    office.visit(f"/dinkes/pcare/{Delivery.objects.order_by('created_at')[0].pk}/")
+    office.follow("Betulkan dan kirim ulang")
+    assert office.page.evaluate("document.activeElement.name") == "nik", "the wrong field is where one types"
+    office.fill(nik="9974010101509105")
+    office.page.get_by_label("Sudah dicocokkan").check()
+    office.press("Simpan dan kirim ulang")
+    assert "1 kiriman dikirim ulang" in office.text
+    sending.send_due(5)
+    assert Delivery.objects.filter(state="sent").count() == 1
+    office.visit("/dinkes/pcare/")
+    office.press(re.compile("^Kirim ulang semua"))
+    assert "0 dari 2 selesai" in office.text
+    sending.send_due(5)
+    office.visit("/dinkes/pcare/")
+    assert "2 dari 2 selesai" in office.text
+
+
+@pytest.mark.parametrize("screen", [PHONE, DESKTOP])
 def test_everybody_reads_the_status_page(visitor: Callable[..., Visitor], screen: Any) -> None:
     person = visitor(screen)
     person.visit("/status/")
@@ -82,9 +111,9 @@ def test_the_head_of_the_queue_keeps_itself_current(visitor: Callable[..., Visit
     office = visitor(DESKTOP)
     sign_in(office)
     office.visit("/dinkes/pcare/")
-    assert "Menunggu PCare" in office.page.locator("#antrean").inner_text()
+    assert "Menunggu layanan tujuan" in office.page.locator("#antrean").inner_text()
     sending.send_due(5)
-    office.page.locator("#antrean", has_text="Diterima PCare").wait_for(timeout=15_000)
+    office.page.locator("#antrean", has_text="Diterima layanan tujuan").wait_for(timeout=15_000)
 
 
 @pytest.mark.parametrize("screen", [PHONE, DESKTOP])
