@@ -7,6 +7,7 @@ from io import StringIO
 from pathlib import Path
 
 import pytest
+from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 from django.core.exceptions import ValidationError
 from django.core.management import CommandError, call_command
@@ -280,6 +281,9 @@ def test_authorities_and_divoc_keys_make_specimens_valid(shared_dir):
 
 
 def test_document_signer_is_no_authority():
+    named = lists.certificate(KEY, extensions=[x509.SubjectKeyIdentifier.from_public_key(KEY.public_key())])
+    with pytest.raises(ListRefused, match="Tidak ada satu pun kunci"):
+        csca.read(lists.der(named), None)
     with pytest.raises(ListRefused, match="Tidak ada satu pun kunci"):
         csca.read(lists.der(DSC), None)
 
