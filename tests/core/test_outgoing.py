@@ -66,8 +66,10 @@ def server(settings):
 )  # fmt: skip
 def test_nothing_inside_is_reached(server, host):
     port = server.server_address[1]
-    for scheme in ("https", "http", "ftp", "file", "gopher"):
-        with pytest.raises(outgoing.NotFetched):
+    with pytest.raises(outgoing.NotFetched, match="jaringan dalam|tidak ditemukan"):  # before anything is connected
+        outgoing.fetch(f"https://{host}:{port}/daftar", most=1_000)
+    for scheme in ("http", "ftp", "file", "gopher"):
+        with pytest.raises(outgoing.NotFetched, match="https://"):
             outgoing.fetch(f"{scheme}://{host}:{port}/daftar", most=1_000)
     assert Answers.asked == []
 
