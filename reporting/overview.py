@@ -56,9 +56,9 @@ def _places_today() -> Figure:
 
 
 def _pcare() -> list[Figure]:
-    # Held and paused rows wait for something, refused ones for a person.
+    # Held and paused rows wait for something, refused ones for a person. A dose may go to several services.
     counts = Delivery.objects.exclude(state__in=[Delivery.SENT]).aggregate(
-        waiting=Count("pk", filter=Q(state__in=["waiting", "in_flight", "held", "paused"])),
+        waiting=Count("immunization", distinct=True, filter=Q(state__in=["waiting", "in_flight", "held", "paused"])),
         oldest=Min("created_at", filter=Q(state__in=["waiting", "in_flight", "held", "paused"])),
         refused=Count("pk", filter=Q(state="refused")),
     )
