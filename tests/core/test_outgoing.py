@@ -66,7 +66,8 @@ def server(settings):
 )  # fmt: skip
 def test_nothing_inside_is_reached(server, host):
     port = server.server_address[1]
-    with pytest.raises(outgoing.NotFetched, match="jaringan dalam|tidak ditemukan"):  # before anything is connected
+    # Before anything is connected.
+    with pytest.raises(outgoing.NotFetched, match=r"jaringan dalam|tidak ditemukan"):
         outgoing.fetch(f"https://{host}:{port}/daftar", most=1_000)
     for scheme in ("http", "ftp", "file", "gopher"):
         with pytest.raises(outgoing.NotFetched, match="https://"):
