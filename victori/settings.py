@@ -227,9 +227,7 @@ STATIC_ROOT = Path(env("STATIC_ROOT", default=str(STATE_DIR / "static")))
 STATICFILES_DIRS = [BASE_DIR / "static"]
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
-    "staticfiles": {
-        "BACKEND": env("STATICFILES_BACKEND", default="core.static_files.StaticFiles")
-    },
+    "staticfiles": {"BACKEND": env("STATICFILES_BACKEND", default="core.static_files.StaticFiles")},
 }
 
 # --- security -------------------------------------------------------------------------------------------------------
