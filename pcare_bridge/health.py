@@ -117,6 +117,16 @@ def resume_expired(service: str) -> None:
     model = ACCOUNT_MODELS[service]
     for account in model.objects.filter(paused_until__lte=timezone.now()).exclude(pause_class=""):
         resume_account(account)
+    strays(service).update(state=Delivery.WAITING, available_at=timezone.now())
+
+
+def strays(service: str) -> DeliveryQuerySet:
+    """Paused deliveries of accounts that are not: planned in the very moment in which the account was resumed."""
+    running = ACCOUNT_MODELS[service].objects.filter(pause_class="").values("facility_id")
+    rows: DeliveryQuerySet = Delivery.objects.filter(
+        state=Delivery.PAUSED, profile__in=profiles_of(service), facility_id__in=running
+    )
+    return rows
 
 
 def note_decoding(account: Account, undecodable: bool) -> bool:

@@ -116,7 +116,11 @@ def has_work(service: str = "pcare") -> bool:
     if upstream.is_down:
         return upstream.probe_at is None or upstream.probe_at <= now
     model = accounts.ACCOUNT_MODELS[service]
-    return sendable(service).due().exists() or model.objects.filter(paused_until__lte=now).exists()
+    return (
+        sendable(service).due().exists()
+        or health.strays(service).exists()
+        or model.objects.filter(paused_until__lte=now).exists()
+    )
 
 
 def _claim(upstream_id: int, room: int, service: str = "pcare") -> list[Work]:
