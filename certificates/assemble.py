@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.utils import timezone
 
-from certificates import codes
+from certificates import codes, dvc
 from certificates.facts import DoseFacts
 from vaccination.models import Immunization
 
@@ -52,6 +52,7 @@ def dose_facts(immunization: Immunization, *, dose_label: str = "") -> DoseFacts
         lot_number=immunization.lot_number,
         cvx=vaccine.cvx_codes[0] if vaccine.cvx_codes else "",
         kfa=vaccine.kfa_products[0] if vaccine.kfa_products else "",
+        product_id=dvc.product_id(vaccine),
         dose_label=dose_label,
     )
 

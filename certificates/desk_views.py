@@ -6,19 +6,30 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
 
 from accounts.access import staff_required
-from certificates import keys, pdf, services
+from certificates import keys, pdf, record, services
 from certificates.assemble import NotCertifiable, why_not
 from certificates.views import pdf_response
 from core.readlog import log_read
 from registration.models import Citizen
+from stock.workplace import StaffRequest
 from vaccination.models import Immunization
+from vaccination.people import citizen_or_404
 
 NO_PROOF = {
     "not-completed": "Dosis ini tidak diberikan atau salah catat.",
     "not-recorded-here": "Dosis ini dicatat dari kartu atau keterangan, bukan saat diberikan. "
     "Hanya tempat yang memberikannya yang dapat membuktikan.",
+    "revoked": "Sertifikat dosis ini sudah dicabut, dan tidak diterbitkan lagi. Tanyakan ke Dinas Kesehatan.",
     "not-counted": "Dosis ini tercatat, tetapi tidak dihitung menurut aturan, jadi tidak dapat menjadi bukti.",
 }
+
+
+@staff_required("desk.check_in")
+def print_record(request: StaffRequest, public_id: UUID) -> HttpResponse:
+    """The lifelong record of a person in the user's territory or found at this desk; the opening is logged."""
+    citizen = citizen_or_404(request, public_id)
+    log_read(user=request.user, citizen_id=citizen.pk, purpose="certificate", note="Cetak catatan vaksinasi")
+    return pdf_response(record.render(citizen), name=record.FILE_NAME)
 
 
 @staff_required("desk.check_in")

@@ -23,6 +23,7 @@ class DoseFacts:
     lot_number: str
     cvx: str = ""
     kfa: str = ""
+    product_id: str = ""
     dose_label: str = ""
     country: str = "ID"
     issuer: str = "Dinas Kesehatan Kota Semarang"

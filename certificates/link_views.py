@@ -22,7 +22,7 @@ from certificates.assemble import NotCertifiable
 from certificates.keys import NoSigningKey
 from certificates.models import Certificate
 from certificates.services import issue
-from certificates.views import certificate_page, not_now
+from certificates.views import certificate_page, not_now, refused_text
 from core import throttle
 from core.net import client_address
 from registration import codes
@@ -120,8 +120,8 @@ def _open(request: HttpRequest, certificate: Certificate) -> HttpResponse:
         immunization = replacement
     try:
         return certificate_page(request, issue(immunization.pk, actor="citizen link"))
-    except NotCertifiable:
-        text = _("Sertifikat ini sudah dicabut karena data vaksinasi diperbaiki.")
+    except NotCertifiable as refused:
+        text = refused_text(immunization, refused)
         return render(request, "certificates/none.html", {"text": text}, status=410)
     except NoSigningKey:
         return not_now(request)

@@ -1,10 +1,10 @@
-"""The certificate as PDF (PDF/A-2a and PDF/UA-1), by one typst compiler kept per process."""
+"""The certificate as PDF (PDF/A-2a and PDF/UA-1), by typst compilers kept per process."""
 
 from __future__ import annotations
 
 import json
 import threading
-from datetime import date
+from datetime import date, datetime
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal
@@ -14,9 +14,10 @@ from django.conf import settings
 from django.urls import reverse
 from django.utils import timezone, translation
 
+from certificates import qr
 from certificates.models import Certificate
 
-SOURCE = Path(__file__).parent / "typst" / "certificate.typ"
+SOURCES = Path(__file__).parent / "typst"
 # The file goes through hands and shops: its name says nothing about a person.
 FILE_NAME = "sertifikat-vaksinasi.pdf"
 STANDARDS = ["a-2a", "ua-1"]
@@ -28,51 +29,67 @@ MONTHS = {
 }
 EU_NOTE = {
     "not-covid": (
-        "Kode Uni Eropa hanya ada untuk vaksin COVID-19; kartu SMART di atas membuktikan vaksinasi ini.",
-        "The EU code exists for COVID-19 vaccines only; the SMART card above proves this vaccination.",
+        "Sertifikat Uni Eropa hanya ada untuk vaksin COVID-19; kode di atas membuktikan vaksinasi ini.",
+        "EU certificates exist for COVID-19 vaccines only; the code above proves this vaccination.",
     ),
     "no-eu-code": (
-        "Vaksin ini tidak mempunyai kode produk Uni Eropa, jadi kode HC1 tidak diterbitkan.",
-        "This vaccine has no EU product code, so no HC1 code is issued.",
+        "Vaksin ini tidak mempunyai kode produk Uni Eropa, jadi sertifikat Uni Eropa tidak diterbitkan.",
+        "This vaccine has no EU product code, so no EU certificate is issued.",
     ),
     "name-script": (
-        "Nama tidak dapat dialihaksarakan menurut ICAO 9303, jadi kode HC1 tidak diterbitkan.",
-        "The name cannot be transliterated by ICAO 9303, so no HC1 code is issued.",
+        "Nama tidak dapat dialihaksarakan menurut ICAO 9303, jadi sertifikat Uni Eropa tidak diterbitkan.",
+        "The name cannot be transliterated by ICAO 9303, so no EU certificate is issued.",
     ),
     "birth-year": (
-        "Tahun lahir di luar batas kode Uni Eropa, jadi kode HC1 tidak diterbitkan.",
-        "The year of birth is outside the range of the EU code, so no HC1 code is issued.",
+        "Tahun lahir di luar batas sertifikat Uni Eropa, jadi sertifikat itu tidak diterbitkan.",
+        "The year of birth is outside the range of EU certificates, so none is issued.",
     ),
+}
+# Title of the HC1 code and who reads it, in both languages.
+HC1_WORDS = {
+    False: ("EU DCC (HC1)", "Dibaca pembaca sertifikat Uni Eropa dan WHO.", "For readers of EU and WHO certificates."),
+    True: ("WHO DVC (HC1)", "Dibaca pembaca sertifikat WHO.", "For readers of WHO certificates."),
 }
 
 
-@lru_cache(maxsize=2)
-def _compiler(*, system_fonts: bool = False) -> typst.Compiler:
+@lru_cache(maxsize=6)
+def _compiler(name: str, *, system_fonts: bool = False) -> typst.Compiler:
     """Only the fonts inside the wheel: the same file on every machine. System fonts are for rare scripts."""
-    return typst.Compiler(str(SOURCE), root=str(SOURCE.parent), ignore_system_fonts=not system_fonts)
+    return typst.Compiler(str(SOURCES / f"{name}.typ"), root=str(SOURCES), ignore_system_fonts=not system_fonts)
 
 
 def render(certificate: Certificate) -> bytes:
     """A4 page and wallet card of one certificate."""
-    return _compile(certificate, "pdf")[0]
+    return compile_pages("certificate", page_data(certificate), "pdf", made_at=certificate.issued_at)[0]
 
 
 def render_pages(certificate: Certificate, *, dots_per_inch: float) -> list[bytes]:
     """The same pages as PNG pictures."""
-    return _compile(certificate, "png", ppi=dots_per_inch)
+    return compile_pages("certificate", page_data(certificate), "png", made_at=certificate.issued_at, ppi=dots_per_inch)
 
 
-def _compile(certificate: Certificate, kind: Literal["pdf", "png"], **options: Any) -> list[bytes]:
-    inputs = {"data": json.dumps(page_data(certificate), ensure_ascii=False)}
+def compile_pages(
+    name: str, data: dict[str, Any], kind: Literal["pdf", "png"], *, made_at: datetime, **options: Any
+) -> list[bytes]:
+    """Set `data` by the source `name`; one PDF (PDF/A-2a, PDF/UA-1), or a picture of each page.
+
+    PDF/A refuses a letter its font does not have (a Chinese name, say): then the fonts of the machine are tried, and
+    where they lack it too a plain PDF is better than none.
+    """
+    inputs = {"data": json.dumps(data, ensure_ascii=False)}
+    strict: dict[str, Any] = {}
     if kind == "pdf":
-        options |= {"pdf_standards": STANDARDS, "timestamp": int(certificate.issued_at.timestamp())}
+        strict, options = {"pdf_standards": STANDARDS}, options | {"timestamp": int(made_at.timestamp())}
+    made: Any = None
     with _compiling:
-        try:
-            made = _compiler().compile(format=kind, sys_inputs=inputs, **options)
-        except typst.TypstError:
-            # PDF/A refuses a letter the font does not have (a Chinese name, say); a plain PDF is better than none.
-            options.pop("pdf_standards", None)
-            made = _compiler(system_fonts=True).compile(format=kind, sys_inputs=inputs, **options)
+        for fonts, more in ((False, strict), (True, strict), (True, {})):
+            try:
+                compiler = _compiler(name, system_fonts=fonts)
+                made = compiler.compile(format=kind, sys_inputs=inputs, **options, **more)
+                break
+            except typst.TypstError:
+                if not more and fonts:
+                    raise
     pages = made if isinstance(made, list) else [made]
     return [page for page in pages if page]
 
@@ -82,24 +99,26 @@ def page_data(certificate: Certificate) -> dict[str, Any]:
     facts = certificate.facts
     born, given = (date.fromisoformat(facts[name]) for name in ("birth_date", "occurred_on"))
     issued, expires = (timezone.localdate(moment) for moment in (certificate.issued_at, certificate.expires_at))
-    short_day = _row("Tanggal", "Date", _both(given))
-    name = _row("Nama", "Name", facts["name"])
-    birth = _row("Tanggal lahir", "Date of birth", _both(born))
-    vaccine = _row("Vaksin", "Vaccine", facts["vaccine_name"])
-    dose = _row("Dosis", "Dose", f"{facts['dose_number']}/{facts['series_doses']} ({facts['dose_label']})")
-    day = _row("Tanggal vaksinasi", "Date of vaccination", _both(given))
+    short_day = row("Tanggal", "Date", both(given))
+    name = row("Nama", "Name", facts["name"])
+    birth = row("Tanggal lahir", "Date of birth", both(born))
+    vaccine = row("Vaksin", "Vaccine", facts["vaccine_name"])
+    dose = row("Dosis", "Dose", f"{facts['dose_number']}/{facts['series_doses']} ({facts['dose_label']})")
+    day = row("Tanggal vaksinasi", "Date of vaccination", both(given))
     rows = [
         name,
         birth,
-        _row("Penyakit", "Disease", facts["disease"]),
+        row("Penyakit", "Disease", facts["disease"]),
         vaccine,
-        _row("Produsen", "Manufacturer", facts["manufacturer"]),
+        row("Produsen", "Manufacturer", facts["manufacturer"]),
         dose,
         day,
-        _row("Nomor batch", "Batch number", facts["lot_number"]),
-        _row("Tempat", "Administered at", facts["facility_name"]),
-        _row("Terbit – berlaku sampai", "Issued – valid until", f"{_both(issued)} – {_both(expires)}"),
+        row("Nomor batch", "Batch number", facts["lot_number"]),
+        row("Tempat", "Administered at", facts["facility_name"]),
+        row("Terbit – berlaku sampai", "Issued – valid until", f"{both(issued)} – {both(expires)}"),
     ]
+    hc1_svg, shc_svg = qr.pictures(certificate)
+    hc1_title, hc1_id, hc1_en = HC1_WORDS[certificate.is_dvc]
     note_id, note_en = EU_NOTE.get(certificate.eu_reason, ("", ""))
     with translation.override(settings.LANGUAGE_CODE):
         verify_url = settings.PUBLIC_BASE_URL.rstrip("/") + reverse("certificates:verify")
@@ -110,18 +129,22 @@ def page_data(certificate: Certificate) -> dict[str, Any]:
         "specimen": settings.DEMO,
         "rows": [row for row in rows if row["value"]],
         "card": [name, birth, vaccine, dose, short_day],
-        "hc1_svg": certificate.hc1_svg,
-        "shc_svg": certificate.shc_svg,
+        "hc1_svg": hc1_svg,
+        "shc_svg": shc_svg,
+        "hc1_title": hc1_title,
+        "hc1_id": hc1_id,
+        "hc1_en": hc1_en,
         "note_id": note_id,
         "note_en": note_en,
     }
 
 
-def _row(label_id: str, label_en: str, value: str) -> dict[str, str]:
+def row(label_id: str, label_en: str, value: str) -> dict[str, str]:
+    """One line of a table with its label in both languages."""
     return {"id": label_id, "en": label_en, "value": value}
 
 
-def _both(day: date) -> str:
+def both(day: date) -> str:
     """One date for both languages: the month once where they agree, else the English name beside the Indonesian."""
     names = [MONTHS[language].split()[day.month - 1] for language in ("id", "en")]
     month = names[0] if names[0] == names[1] else f"{names[0]} / {names[1]}"

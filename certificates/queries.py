@@ -11,7 +11,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from certificates.assemble import why_not
-from certificates.models import Certificate
+from certificates.models import Certificate, Revocation
 from programmes.models import DoseRule
 from registration.models import CitizenAccount
 from vaccination.models import Immunization
@@ -37,7 +37,7 @@ def certificate_state(immunization: Immunization) -> CertificateState:
     if valid:
         return CertificateState("ok", _("Sertifikat terbit"), _page(immunization), valid.issued_at)
     revoked = next((row for row in reversed(certificates) if row.status == Certificate.Status.REVOKED), None)
-    if revoked:
+    if revoked and not _renewable(revoked):
         return CertificateState("stop", _("Sertifikat dicabut"), "", revoked.issued_at, _revoked_at(revoked))
     reason = why_not(immunization)
     if reason:
@@ -51,6 +51,12 @@ def _revoked_at(certificate: Certificate) -> datetime | None:
     return revocation.revoked_at if revocation else None
 
 
+def _renewable(certificate: Certificate) -> bool:
+    """True when only the code was spoilt: the dose gets another certificate as soon as somebody looks."""
+    revocation = getattr(certificate, "revocation", None)
+    return revocation is not None and revocation.reason in Revocation.RENEWABLE
+
+
 def _page(immunization: Immunization) -> str:
     return reverse("certificates:of_dose", args=[immunization.uuid])
 
@@ -60,6 +66,7 @@ NO_CERTIFICATE = {
     "not-recorded-here": lambda: _(
         "Tidak ada sertifikat: dosis ini dicatat dari keterangan, bukan saat diberikan di sini."
     ),
+    "revoked": lambda: _("Sertifikat ini sudah dicabut oleh penerbitnya. Tanyakan ke puskesmas tempat vaksinasi."),
     "not-counted": lambda: _("Tidak ada sertifikat: dosis ini belum dihitung. Tanyakan ke puskesmas."),
 }
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import secrets
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -12,7 +13,7 @@ from django.db import transaction
 from django.db.models import Q
 from django.utils import timezone
 
-from certificates import dcc, hcert, keys, notify, qr, shc
+from certificates import dcc, dvc, hcert, keys, notify, qr, shc
 from certificates.assemble import NotCertifiable, dose_facts, why_not
 from certificates.facts import DoseFacts
 from certificates.models import Certificate, Revocation, SignatureLog, SigningKey
@@ -40,6 +41,8 @@ def issue(immunization_id: int, *, actor: str = "worker") -> Certificate:
             existing.save(update_fields=["status"])
         if reason := why_not(immunization):
             raise NotCertifiable(reason)
+        if _is_barred(immunization):
+            raise NotCertifiable("revoked")
         certificate, token = _sign(immunization, actor)
         notify.certificate_ready(certificate, token)
         return certificate
@@ -53,22 +56,28 @@ def _locked_dose(immunization_id: int) -> Immunization:
     )
 
 
+def _is_barred(immunization: Immunization) -> bool:
+    """True when the dose's proof was revoked for a reason that lies in the dose, so no new one may follow."""
+    revoked = Revocation.objects.filter(certificate__immunization=immunization)
+    return revoked.exclude(reason__in=Revocation.RENEWABLE).exists()
+
+
 @dataclass(frozen=True)
-class _Codes:
-    """Both codes of one certificate with the keys that signed them."""
+class Codes:
+    """Both codes of one certificate with the keys that signed them; `eu_reason` says why the HC1 is not of the EU."""
 
     hc1: hcert.Signed | None
     shc: hcert.Signed
     hc1_key: str | None
     shc_key: str
+    eu_reason: str
     expires_at: datetime
 
 
 def _sign(immunization: Immunization, actor: str) -> tuple[Certificate, str]:
     facts = dose_facts(immunization, dose_label=dose_label(immunization))
     uvci, now, token = new_uvci(), timezone.now(), secrets.token_urlsafe(LINK_BYTES)
-    eu_reason = dcc.why_not(facts)
-    codes = _make_codes(facts, uvci, now, with_eu=not eu_reason)
+    codes = make_codes(facts, uvci, now, signer=keys.signer)
     certificate = Certificate.objects.create(
         immunization=immunization,
         link_index=link_index(token),
@@ -77,7 +86,7 @@ def _sign(immunization: Immunization, actor: str) -> tuple[Certificate, str]:
         hc1_svg=qr.svg(qr.hc1_code(codes.hc1.text)) if codes.hc1 else "",
         shc=codes.shc.text,
         shc_svg=qr.svg(qr.shc_code(codes.shc.text)),
-        eu_reason=eu_reason,
+        eu_reason=codes.eu_reason,
         hc1_key_id=codes.hc1_key,
         shc_key_id=codes.shc_key,
         facts=_as_json(facts),
@@ -94,18 +103,27 @@ def _sign(immunization: Immunization, actor: str) -> tuple[Certificate, str]:
     return certificate, token
 
 
-def _make_codes(facts: DoseFacts, uvci: str, now: datetime, *, with_eu: bool) -> _Codes:
-    card_key = keys.signer(SigningKey.Purpose.SHC)
+def make_codes(facts: DoseFacts, uvci: str, now: datetime, *, signer: Callable[[str], keys.Signer]) -> Codes:
+    """Sign both codes; writes nothing. `signer` gives the key of a purpose (`keys.signer`, or its answers kept)."""
+    card_key = signer(SigningKey.Purpose.SHC)
     expires = min(now + timedelta(days=keys.CERTIFICATE_DAYS), card_key.not_after)
-    signed = None
-    dcc_key = None
-    if with_eu:
-        dcc_key = keys.signer(SigningKey.Purpose.DCC)
-        expires = min(expires, dcc_key.not_after)
-        payload = {hcert.EU_DCC: dcc.build(facts, uvci)}
-        signed = hcert.issue(payload, kid=dcc_key.kid_bytes, sign=dcc_key.sign, issued_at=now, expires_at=expires)
+    signed = hc1_key = None
+    if content := _hc1_content(facts, uvci):
+        purpose, payload = content
+        hc1_key = signer(purpose)
+        expires = min(expires, hc1_key.not_after)
+        signed = hcert.issue(payload, kid=hc1_key.kid_bytes, sign=hc1_key.sign, issued_at=now, expires_at=expires)
     card = shc.issue(facts, issuer_url=card_key.iss, kid=card_key.kid, uvci=uvci, sign=card_key.sign, issued_at=now)
-    return _Codes(signed, card, dcc_key.kid if dcc_key else None, card_key.kid, expires)
+    return Codes(signed, card, hc1_key.kid if hc1_key else None, card_key.kid, dcc.why_not(facts), expires)
+
+
+def _hc1_content(facts: DoseFacts, uvci: str) -> tuple[str, dict[int, Any]] | None:
+    """Whose key signs what in the HC1 code: the EU certificate, else the one of the WHO, else nothing."""
+    if not dcc.why_not(facts):
+        return SigningKey.Purpose.DCC, {hcert.EU_DCC: dcc.build(facts, uvci)}
+    if dvc.can_write(facts):
+        return SigningKey.Purpose.DVC, {hcert.DVC: dvc.build(facts)}
+    return None
 
 
 def link_index(token: str) -> bytes:
@@ -136,7 +154,8 @@ def revoke(
 ) -> Revocation | None:
     """Revoke every code ever signed for a dose; None when there is none. Idempotent; keeps all rows.
 
-    Renewed certificates are revoked too: their codes may still be inside their own year.
+    Renewed certificates are revoked too: their codes may still be inside their own year. Where the reason lies in the
+    code (a leaked key, a code passed around) the dose gets a new certificate on the next look, else none any more.
     """
     newest = None
     with transaction.atomic():
@@ -165,6 +184,9 @@ def _revoke_one(certificate: Certificate, reason: str, actor_id: int | None) -> 
             "actor_id": actor_id,
         },
     )
+    if revocation.reason in Revocation.RENEWABLE and reason not in Revocation.RENEWABLE:
+        revocation.reason, revocation.actor_id = reason, actor_id
+        revocation.save(update_fields=["reason", "actor"])
     if certificate.status != Certificate.Status.REVOKED:
         certificate.status = Certificate.Status.REVOKED
         certificate.save(update_fields=["status"])

@@ -10,11 +10,13 @@ urlpatterns = [
         desk_views.print_certificate,
         name="desk-certificate",
     ),
+    path("petugas/warga/<uuid:public_id>/catatan-vaksinasi.pdf", desk_views.print_record, name="desk-record"),
     path("verifikasi/kunci.json", verify_views.data, name="verify-data"),
     path("dinkes/daftar-kunci/", include("certificates.urls_trust")),
     path(".well-known/jwks.json", wellknown.document, {"name": "jwks"}, name="jwks"),
     path(".well-known/dsc.json", wellknown.document, {"name": "signers"}, name="dsc"),
     path(".well-known/dsc.pem", wellknown.document, {"name": "signers-pem"}, name="dsc-pem"),
     path(".well-known/revocations.jws", wellknown.document, {"name": "revocations"}, name="revocations"),
+    path(".well-known/ca.crl", wellknown.revoked_signers, name="ca-crl"),
     path(".well-known/crl/<str:kid>.json", wellknown.card_revocations, name="card-revocations"),
 ]

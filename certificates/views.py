@@ -12,9 +12,10 @@ from django.shortcuts import get_object_or_404, render
 from django.utils.safestring import mark_safe
 from django.utils.translation import gettext as _
 
-from certificates import access, keys, pdf, queries, services
+from certificates import access, keys, pdf, qr, queries, record, services
 from certificates.assemble import NotCertifiable
 from certificates.models import Certificate
+from registration.models import Citizen
 from registration.session import citizen_required
 from vaccination.models import Immunization
 
@@ -26,7 +27,7 @@ def family_list(request: HttpRequest) -> HttpResponse:
     """Each person's doses: those with something to open, then those without, folded away with the reason."""
     people: dict[int, dict[str, Any]] = {}  # by person, not by name: father and son may share one
     for dose in queries.doses_of_family(access.account_of(request)):
-        person = people.setdefault(dose.citizen_id, {"name": dose.citizen.full_name, "proofs": [], "others": []})
+        person = people.setdefault(dose.citizen_id, {"citizen": dose.citizen, "proofs": [], "others": []})
         state = queries.certificate_state(dose)
         person["proofs" if state.url or state.issued_at else "others"].append((dose, state))
     return render(request, "certificates/list.html", {"people": list(people.values())})
@@ -39,7 +40,7 @@ def of_dose(request: HttpRequest, dose: UUID) -> HttpResponse:
     try:
         certificate = services.issue(immunization.pk, actor="citizen page")
     except NotCertifiable as refused:
-        return render(request, "certificates/none.html", {"text": _reason(immunization, refused)}, status=410)
+        return render(request, "certificates/none.html", {"text": refused_text(immunization, refused)}, status=410)
     except keys.NoSigningKey:
         return not_now(request)
     return certificate_page(request, certificate)
@@ -52,9 +53,10 @@ def not_now(request: HttpRequest) -> HttpResponse:
     return render(request, "certificates/none.html", {"text": text}, status=503)
 
 
-def _reason(immunization: Immunization, refused: NotCertifiable) -> str:
+def refused_text(immunization: Immunization, refused: NotCertifiable) -> str:
+    """Why this dose has no certificate, for its owner."""
     state = queries.certificate_state(immunization)
-    if state.revoked_at:
+    if state.revoked_at and refused.reason != "revoked":
         return _("Sertifikat ini sudah dicabut karena data vaksinasi diperbaiki.")
     return queries.NO_CERTIFICATE[refused.reason]()
 
@@ -62,6 +64,7 @@ def _reason(immunization: Immunization, refused: NotCertifiable) -> str:
 def certificate_page(request: HttpRequest, certificate: Certificate) -> HttpResponse:
     """One valid certificate with both codes and its downloads."""
     why_no_eu = queries.WITHOUT_EU_CODE.get(certificate.eu_reason)
+    hc1_svg, shc_svg = qr.pictures(certificate)
     return render(
         request,
         "certificates/certificate.html",
@@ -69,8 +72,8 @@ def certificate_page(request: HttpRequest, certificate: Certificate) -> HttpResp
             "certificate": certificate,
             "facts": certificate.facts,
             # Made by ourselves from a QR library; no text of a person is in it.
-            "hc1_svg": mark_safe(certificate.hc1_svg),
-            "shc_svg": mark_safe(certificate.shc_svg),
+            "hc1_svg": mark_safe(hc1_svg),
+            "shc_svg": mark_safe(shc_svg),
             "why_no_eu": why_no_eu() if why_no_eu else "",
             "download_key": access.download_key(certificate),
             "minutes": access.DOWNLOAD_SECONDS // 60,
@@ -86,10 +89,10 @@ def download_pdf(request: HttpRequest, key: str) -> HttpResponse:
     return pdf_response(pdf.render(certificate))
 
 
-def pdf_response(data: bytes) -> HttpResponse:
-    """A certificate as a file whose name says nothing about the person."""
+def pdf_response(data: bytes, *, name: str = pdf.FILE_NAME) -> HttpResponse:
+    """A certificate or record as a file whose name says nothing about the person."""
     response = HttpResponse(data, content_type="application/pdf")
-    response.headers["Content-Disposition"] = f'inline; filename="{pdf.FILE_NAME}"'
+    response.headers["Content-Disposition"] = f'inline; filename="{name}"'
     response.headers["Cache-Control"] = "private, no-store"
     return response
 
@@ -103,6 +106,15 @@ def download_card(request: HttpRequest, key: str) -> HttpResponse:
     response = HttpResponse(body, content_type="application/smart-health-card")
     response.headers["Content-Disposition"] = 'attachment; filename="vaksinasi.smart-health-card"'
     return response
+
+
+@citizen_required
+def record_sheet(request: HttpRequest, public_id: UUID) -> HttpResponse:
+    """The lifelong record of one member of the family, for a school or a doctor."""
+    citizen = get_object_or_404(
+        Citizen, public_id=public_id, account=access.account_of(request), merged_into__isnull=True
+    )
+    return pdf_response(record.render(citizen), name=record.FILE_NAME)
 
 
 def _gone(request: HttpRequest) -> HttpResponse:

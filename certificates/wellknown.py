@@ -15,7 +15,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
-from certificates import keys, shc
+from certificates import authority, keys, shc
 from certificates.models import Revocation, SigningKey
 from core.snapshot import Snapshot, snapshot_response
 
@@ -41,12 +41,13 @@ def _trusted(*purposes: str) -> list[SigningKey]:
 
 def _jwks(_request: HttpRequest) -> bytes:
     revoked = dict(Revocation.objects.values_list("kid").annotate(count=Count("pk")))
-    authority = [_raw(key) for key in _trusted(SigningKey.Purpose.AUTHORITY)]
     entries = []
     for key in _trusted(SigningKey.Purpose.SHC):
         public = _certificate(key).public_key()
         if isinstance(public, ec.EllipticCurvePublicKey):
-            entry: dict[str, Any] = {**shc.public_jwk(public), "x5c": [_raw(key), *authority[-1:]]}
+            above = authority.authority_of(_certificate(key))
+            chain = [_raw(key), _raw(above)] if above else [_raw(key)]
+            entry: dict[str, Any] = {**shc.public_jwk(public), "x5c": chain}
             if key.kid in revoked:
                 entry["crlVersion"] = revoked[key.kid]
             entries.append(entry)
@@ -55,7 +56,7 @@ def _jwks(_request: HttpRequest) -> bytes:
 
 def _signers(_request: HttpRequest) -> bytes:
     """Document signers with their certificates, and the authority above them."""
-    purposes = (SigningKey.Purpose.AUTHORITY, SigningKey.Purpose.DCC, SigningKey.Purpose.SHC)
+    purposes = [purpose.value for purpose in SigningKey.Purpose]
     listed = [
         {
             "kid": key.kid,
@@ -71,7 +72,7 @@ def _signers(_request: HttpRequest) -> bytes:
 
 
 def _signers_pem(_request: HttpRequest) -> bytes:
-    return "".join(key.certificate_pem for key in _trusted("authority", "dcc")).encode()
+    return "".join(key.certificate_pem for key in _trusted("authority", "dcc", "dvc")).encode()
 
 
 def _revocations(_request: HttpRequest) -> bytes:
@@ -134,6 +135,15 @@ def card_revocations(request: HttpRequest, kid: str) -> HttpResponse:
     body = _json({"kid": kid, "method": "rid", "ctr": len(rids), "rids": rids})
     response = HttpResponse(body, content_type="application/json")
     return _open_to_all(response)
+
+
+@require_safe
+def revoked_signers(request: HttpRequest) -> HttpResponse:
+    """The authority's X.509 list of revoked document signers (RFC 5280), as their certificates say where to find it."""
+    newest = SigningKey.objects.usable(SigningKey.Purpose.AUTHORITY).exclude(revocation_list=None).first()
+    if newest is None:
+        raise Http404("ca.crl")
+    return _open_to_all(HttpResponse(bytes(newest.revocation_list or b""), content_type="application/pkix-crl"))
 
 
 def _open_to_all(response: HttpResponse) -> HttpResponse:

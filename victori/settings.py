@@ -258,7 +258,13 @@ CONTENT_SECURITY_POLICY = {
 }
 DATA_UPLOAD_MAX_MEMORY_SIZE = 2 * 1024 * 1024
 
+# --- certificates ---------------------------------------------------------------------------------------------------
+
+# WHO vaccination certificates (DVC, still a draft) for vaccines without an EU code; their key: `signing_keys init`.
+CERTIFICATES_WHO_DVC = env.bool("CERTIFICATES_WHO_DVC", default=False)
+
 # --- background work ------------------------------------------------------------------------------------------------
+
 SWEEP_SECONDS = env.float("SWEEP_SECONDS", default=2.0 if DEMO else 5.0)
 CELERY_BEAT_SCHEDULE = {
     "sweep": {"task": "core.tasks.sweep", "schedule": SWEEP_SECONDS, "options": {"expires": 30}},

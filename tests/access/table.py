@@ -121,6 +121,10 @@ TABLE: dict[str, Row] = {
     "petugas/sertifikat/<uuid:dose>/sertifikat-vaksinasi.pdf": Row(
         OWN_PERSON, "petugas/sertifikat/{dose.uuid}/sertifikat-vaksinasi.pdf"
     ),
+    "petugas/warga/<uuid:public_id>/catatan-vaksinasi.pdf": Row(
+        OWN_PERSON, "petugas/warga/{vaccinated.public_id}/catatan-vaksinasi.pdf"
+    ),
+    ".well-known/ca.crl": Row(PUBLIC),
     ".well-known/jwks.json": Row(PUBLIC),
     ".well-known/dsc.json": Row(PUBLIC),
     ".well-known/dsc.pem": Row(PUBLIC),
@@ -281,6 +285,9 @@ TABLE: dict[str, Row] = {
     "verifikasi/sw.js": Row(PUBLIC),
     "sertifikat/": Row(CITIZEN),
     "sertifikat/dosis/<uuid:dose>/": Row(FAMILY, "sertifikat/dosis/{dose.uuid}/"),
+    "sertifikat/orang/<uuid:public_id>/catatan-vaksinasi.pdf": Row(
+        FAMILY, "sertifikat/orang/{vaccinated.public_id}/catatan-vaksinasi.pdf"
+    ),
     "sertifikat/berkas/<str:key>/sertifikat-vaksinasi.pdf": Row(
         "410 410 410 410 410 410 410 410 410", "sertifikat/berkas/x/sertifikat-vaksinasi.pdf"
     ),

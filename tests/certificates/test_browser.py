@@ -6,7 +6,7 @@ import re
 import pytest
 import segno
 
-from certificates import keys, services, shc, verify_views, wellknown
+from certificates import authority, services, shc, verify_views, wellknown
 from certificates.verifying import verify_text
 from messaging.models import Message
 from registration import session
@@ -98,7 +98,7 @@ def test_wrong_code_is_told_in_words(visitor):
 @pytest.fixture
 def verifier(visitor):
     """A verifier's phone with the page open and the network off."""
-    keys.ensure()
+    authority.ensure()
     person = visitor()
     person.visit("/verifikasi/")
     person.page.locator("#verify-form[data-ready]").wait_for()

@@ -9,7 +9,7 @@ from django.core.management import call_command
 from django.db import connection
 from django.utils import timezone
 
-from certificates import hcert, keys, services
+from certificates import authority, hcert, keys, services
 from certificates.assemble import NotCertifiable, dose_position
 from certificates.models import Certificate, Revocation, SignatureLog, SigningKey
 from certificates.queries import certificate_state, for_immunization
@@ -47,7 +47,7 @@ def test_issuing_twice_gives_the_same_certificate():
 @pytest.mark.django_db(transaction=True)
 def test_worker_and_citizen_at_once_make_one_certificate():
     dose = make_dose()
-    keys.ensure()
+    authority.ensure()
     start, found, failed = threading.Barrier(8), [], []
 
     def go():

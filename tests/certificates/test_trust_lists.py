@@ -14,7 +14,7 @@ from django.core.management import CommandError, call_command
 from django.urls import reverse
 from django.utils import timezone
 
-from certificates import dcc, hcert, keys, uvci
+from certificates import authority, dcc, hcert, keys, uvci
 from certificates.models import IssuerKey, SigningKey, TrustEdition, TrustList
 from certificates.shc import b64url
 from certificates.trust import importing
@@ -231,7 +231,7 @@ def test_national_list_is_named_as_such_and_its_signature_is_checked():
 
 
 def test_own_key_that_stands_on_a_list_too_says_so():
-    keys.ensure()
+    authority.ensure()
     own = SigningKey.objects.get(purpose="dcc")
     signer = keys.signer("dcc")
     now = timezone.now()

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from certificates import keys
+from certificates import authority
 from portal import public_copy
 from tests.deploy.running import HOST, Gunicorn, Nginx, unused_port
 from tests.scheduling.world import make_schedule
@@ -22,7 +22,7 @@ pytestmark = [pytest.mark.timeout(240), pytest.mark.django_db(transaction=True)]
 @pytest.fixture
 def copied(site, settings):
     """The worker has written its copy; gives the time it shows."""
-    keys.ensure()
+    authority.ensure()
     settings.DEMO = False
     make_schedule()
     folder = public_copy.write(site.copy)

@@ -17,13 +17,13 @@ def make(people: int, start: int) -> dict[str, object]:
     """One open schedule of four sessions, and `people` adults who have never been vaccinated."""
     from django.http import HttpResponse
 
-    from certificates import keys
+    from certificates import authority
     from registration import session
     from scheduling.models import Schedule, Slot
     from tests.registration.people import make_account, nik_for
     from tests.scheduling.world import ADULT, make_adult, make_schedule
 
-    keys.ensure()
+    authority.ensure()
     hours = {"open_time": time(8), "close_time": time(12), "slot_minutes": 60}
     schedule = Schedule.objects.first() or make_schedule(
         days=3, places_per_slot=PLACES_PER_SLOT, walk_in_percent=0, **hours

@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 import pytest
 import time_machine
 
-from certificates import keys
+from certificates import authority
 from portal import public_copy
 from tests.scheduling.world import booked, make_slot
 from victori.celery import app
@@ -17,7 +17,7 @@ MORNING = datetime(2026, 11, 23, 7, 58, tzinfo=ZoneInfo("Asia/Jakarta"))
 
 def test_the_task_that_beat_sends_every_minute_writes_every_page(settings, tmp_path):
     settings.PUBLIC_COPY_DIR = tmp_path / "salinan"
-    keys.ensure()
+    authority.ensure()
     entry = settings.CELERY_BEAT_SCHEDULE["public-copy"]
     assert entry["schedule"] <= 60
 
