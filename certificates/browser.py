@@ -14,7 +14,7 @@ from django.utils.translation import gettext as _
 
 from certificates import codes, jsonld, words
 from certificates.trust import chain, stored
-from certificates.trust.keys import CSCA_KEYS, PublicKey, TrustedKey, public_key_der
+from certificates.trust.keys import PublicKey, TrustedKey, public_key_der
 from certificates.verifying import terms
 
 _CURVES = {"secp256r1": "P-256", "secp384r1": "P-384", "secp521r1": "P-521"}
@@ -51,12 +51,12 @@ def verifier_data() -> dict[str, Any]:
 
 
 def published_keys(keys: Iterable[TrustedKey]) -> list[dict[str, Any]]:
-    """Keys as static/js/verify/trust.js holds them; a certificate that may not issue others is no authority."""
-    return [_published(key) for key in keys if _counts(key)]
+    """Keys as static/js/verify/trust.js holds them."""
+    return [_published(key) for key in keys]
 
 
-def _counts(key: TrustedKey) -> bool:
-    return key.family != CSCA_KEYS or not key.certificate or chain.is_authority(key.certificate)
+def _may_issue(key: TrustedKey) -> bool:
+    return not key.certificate or chain.is_authority(key.certificate)
 
 
 def _published(key: TrustedKey) -> dict[str, Any]:
@@ -66,6 +66,7 @@ def _published(key: TrustedKey) -> dict[str, Any]:
         "type": _type(key.public_key),
         "spki": _b64(public_key_der(key.public_key)),
         "name": _b64(chain.subject_of(key.certificate)) if key.certificate else "",
+        "mayIssue": _may_issue(key),
         "notBefore": key.not_before,
         "notAfter": key.not_after,
         "usages": sorted(key.usages),
@@ -95,6 +96,7 @@ def code_tables() -> dict[str, Any]:
         "kfa": terms.KFA,
         "diseases": terms.DISEASES,
         "vaccine_types": terms.VACCINE_TYPES,
+        "divoc_contexts": sorted(jsonld.VACCINATION),
         "brands_icd": terms.BRANDS_BY_ICD,
         "brands_cvx": terms.BRANDS_BY_CVX,
         "brands_eu": {one.product: one.brand for one in codes.COVID_VACCINES.values() if one.has_eu_code},

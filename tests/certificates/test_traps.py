@@ -15,6 +15,7 @@ from certificates.shc import b64url
 from certificates.trust.keys import KeyRing, TrustedKey, read_certificate
 from certificates.verifying import divoc, dvc, verify_text
 from tests.certificates import lists, makers
+from tests.certificates.inbrowser import as_browser, case
 from tests.certificates.test_hcert import FACTS, KEY, KID, NOW, TRUSTED, pack, signed
 
 DVC = {
@@ -24,8 +25,22 @@ DVC = {
 }
 
 
+_pages = []
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _in_the_browser_too(in_browser):
+    _pages.append(in_browser)
+    yield
+    _pages.clear()
+
+
 def check(text, *keys, now=NOW, pinned=False):
-    return verify_text(text, ring=KeyRing(keys or [TRUSTED], pinned=pinned), now=now)
+    """The server's answer, which the page must give as well."""
+    keys = keys or [TRUSTED]
+    outcome = verify_text(text, ring=KeyRing(keys, pinned=pinned), now=now)
+    assert _pages[0].answers([case(text, keys, now, pinned=pinned)]) == [as_browser(outcome)]
+    return outcome
 
 
 def opened(text):

@@ -1,7 +1,4 @@
-"""The table of codes that every verifier of ours is held to: the published cases of `expected.csv`, read in place.
-
-A verifier in the browser gets the same rows: text, moment, keys by hand, verdict (see `for_browser`).
-"""
+"""The table of codes that every verifier of ours is held to: the published cases of `expected.csv`, read in place."""
 
 import base64
 import csv
@@ -12,7 +9,7 @@ from pathlib import Path
 
 from certificates.shc import read_jwks
 from certificates.trust.given import keys_by_name
-from certificates.trust.keys import KeyRing, TrustedKey, public_key_der, read_certificate
+from certificates.trust.keys import KeyRing, TrustedKey, read_certificate
 
 # Where the table names no clock: a moment at which every specimen had been issued and none had ended.
 CLOCK = datetime(2022, 6, 1, tzinfo=UTC)
@@ -67,26 +64,3 @@ def _dcc(data: Path, file: str, verdict: str) -> Row:
     if verdict == "bad-qr":  # its picture is the broken part; the text inside is sound
         verdict, picture = "valid", base64.b64decode(case["2DCODE"])
     return Row(file, verdict, case["PREFIX"].encode(), clock, KeyRing([key], pinned=True), picture)
-
-
-def for_browser(row: Row) -> dict[str, object]:
-    """The row as JSON for a verifier in a browser: seconds, and keys as SubjectPublicKeyInfo in base64."""
-    return {
-        "file": row.file,
-        "verdict": row.verdict,
-        "text": base64.b64encode(row.text).decode("ascii"),
-        "now": row.now.timestamp(),
-        "pinned": row.ring.pinned,
-        "keys": [
-            {
-                "kid": base64.b64encode(key.kid).decode("ascii"),
-                "family": key.family,
-                "spki": base64.b64encode(public_key_der(key.public_key)).decode("ascii"),
-                "certificate": base64.b64encode(key.certificate).decode("ascii"),
-                "notBefore": key.not_before,
-                "notAfter": key.not_after,
-                "usages": sorted(key.usages),
-            }
-            for key in row.keys
-        ],
-    }

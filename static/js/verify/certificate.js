@@ -125,8 +125,9 @@ function keyIdentifier(authority) {
   return children(authority).find((part) => part.tag === 0x80)?.content ?? new Uint8Array();
 }
 
-/* True when this authority's key signed exactly this certificate, and the certificate names it as its issuer. */
+/* True when this authority may issue, its key signed exactly this certificate, and the certificate names it. */
 export async function issuedBy(signer, authority) {
+  if (!authority.mayIssue) return false;
   if (authority.name && authority.name !== toBase64(signer.issuerName)) return false;
   if (signer.algorithm === RSA_PSS) throw new NotHere("RSA-PSS");
   const rule = SIGNATURES[signer.algorithm];

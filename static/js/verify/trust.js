@@ -2,7 +2,8 @@
 
 import { base64, sha256, toBase64 } from "./bytes.js";
 
-/* One key: {family, kid, type, spki, notBefore, notAfter, usages, formats, issuer, iss, trust, list}, bytes in base64. */
+/* One key: {family, kid, type, spki, name, mayIssue, notBefore, notAfter, usages, formats, issuer, iss, trust, list}, bytes in
+   base64; `name` and `mayIssue` are an authority's. */
 export class Trust {
   constructor(data) {
     this.pinned = Boolean(data.pinned);
