@@ -20,10 +20,12 @@ bench: ## measure against limits of this machine, about a quarter of an hour (NA
 test-faults: install ## kill, freeze and cut everything under booking load, in full size (CI runs the same, smaller)
 	@FAULTS=full REQUIRE_ALL=1 $(VENV) -m pytest -q -n 0 --durations=12 tests/faults tests/pcare_bridge/test_storms.py tests/certificates/test_hostile.py
 
-interop: install ## public clients of other makers against the PCare simulator, in an environment of their own
+interop: install ## software of other makers against the PCare simulator and our certificates, in an environment of its own
 	@.venv/bin/uv venv --quiet --clear --python $(VENV) .venv-interop
 	@.venv/bin/uv pip install --quiet --python .venv-interop/bin/python --no-deps --require-hashes -r requirements/interop.lock
-	@$(VENV) -m pytest -q -n 0 tests/pcare_bridge/test_independent_client.py
+	@mkdir .venv-interop/npm && cp tests/interop/package.json tests/interop/package-lock.json tests/interop/.npmrc .venv-interop/npm
+	@if command -v npm >/dev/null; then cd .venv-interop/npm && npm ci --silent --ignore-scripts; else echo "npm tidak ada: pembaca npm dilewati"; fi
+	@$(VENV) -m pytest -q -n 0 tests/pcare_bridge/test_independent_client.py tests/certificates/test_second_opinions.py
 
 install: ## the development environment in .venv
 	@$(PYTHON) tools/bootstrap.py install
