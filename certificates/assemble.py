@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
+
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from certificates import codes, dvc
@@ -32,12 +35,19 @@ def why_not(immunization: Immunization) -> str:
     return ""
 
 
-def dose_facts(immunization: Immunization, *, dose_label: str = "") -> DoseFacts:
-    """Everything a certificate says about this dose; raises NotCertifiable."""
+def certifiable() -> QuerySet[Immunization]:
+    """The doses of which `why_not` says nothing."""
+    return Immunization.objects.completed().filter(is_primary_source=True, invalid_reasons=[])
+
+
+def dose_facts(
+    immunization: Immunization, *, dose_label: str = "", history: Sequence[Immunization] | None = None
+) -> DoseFacts:
+    """Everything a certificate says about this dose; raises NotCertifiable. `history` as in `dose_position`."""
     if reason := why_not(immunization):
         raise NotCertifiable(reason)
     vaccine, citizen = immunization.vaccine, immunization.citizen
-    number, series = dose_position(immunization)
+    number, series = dose_position(immunization, history)
     return DoseFacts(
         name=citizen.full_name,
         birth_date=citizen.birth_date,
@@ -57,11 +67,12 @@ def dose_facts(immunization: Immunization, *, dose_label: str = "") -> DoseFacts
     )
 
 
-def dose_position(immunization: Immunization) -> tuple[int, int]:
+def dose_position(immunization: Immunization, history: Sequence[Immunization] | None = None) -> tuple[int, int]:
     """Dose number and doses of the series, as the EU counts them.
 
     A booster counts all doses so far and stands as 3/3; after a one-dose series as 2/1. Doses given elsewhere may be
-    missing here, so a booster is never counted below its series plus its own number.
+    missing here, so a booster is never counted below its series plus its own number. `history` is the person's
+    `covid_doses` where the caller has them already.
     """
     vaccine = immunization.vaccine
     if vaccine.code not in codes.COVID_VACCINES:
@@ -71,17 +82,16 @@ def dose_position(immunization: Immunization) -> tuple[int, int]:
     if not immunization.dose_code.startswith("booster"):
         number = max(ordinal, 1)
         return number, max(vaccine.primary_doses or 2, number)
-    before = list(
-        Immunization.objects.completed()
-        .filter(
-            citizen_id=immunization.citizen_id,
-            vaccine_id__in=codes.COVID_VACCINES,
-            occurred_at__lt=immunization.occurred_at,
-        )
-        .select_related("vaccine")
-        .order_by("occurred_at")
-    )
+    if history is None:
+        history = covid_doses([immunization.citizen_id])
+    before = [dose for dose in history if dose.occurred_at < immunization.occurred_at]
     first = before[0].vaccine if before else vaccine
     primary = first.primary_doses or 2
     number = max(len(before) + 1, primary + max(ordinal, 1))
     return number, 1 if primary == 1 else number
+
+
+def covid_doses(citizens: Iterable[int]) -> list[Immunization]:
+    """The completed COVID-19 doses of these people, the oldest first."""
+    given = Immunization.objects.completed().filter(citizen_id__in=citizens, vaccine_id__in=codes.COVID_VACCINES)
+    return list(given.select_related("vaccine").order_by("occurred_at"))

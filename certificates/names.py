@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from dataclasses import dataclass
+from functools import lru_cache
 
 MAX_LENGTH = 80
 
@@ -62,6 +63,7 @@ def transliterate(text: str) -> str:
     return "<".join(words)[:MAX_LENGTH].rstrip("<")
 
 
+@lru_cache(maxsize=4096)
 def _letter(character: str) -> str:
     for candidate in (character, character.upper()):
         if candidate in _TABLE:
@@ -89,6 +91,8 @@ def without_titles(name: str) -> str:
     return " ".join(words) or " ".join(name.split())
 
 
+# Each of a dose's codes asks for the same name.
+@lru_cache(maxsize=64)
 def person_name(full_name: str) -> PersonName:
     """Split and transliterate; a single name goes to the surname fields and the given-name fields stay empty."""
     words = without_titles(full_name).split()

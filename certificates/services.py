@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import dataclasses
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -43,7 +42,10 @@ def issue(immunization_id: int, *, actor: str = "worker") -> Certificate:
             raise NotCertifiable(reason)
         if _is_barred(immunization):
             raise NotCertifiable("revoked")
-        certificate, token = _sign(immunization, actor)
+        certificate, token = signed(immunization, label=dose_label(immunization), signer=keys.signer)
+        certificate.hc1_svg, certificate.shc_svg = qr.pictures(certificate)
+        certificate.save(force_insert=True)
+        SignatureLog.objects.bulk_create(signatures_of(certificate, actor))
         notify.certificate_ready(certificate, token)
         return certificate
 
@@ -74,18 +76,26 @@ class Codes:
     expires_at: datetime
 
 
-def _sign(immunization: Immunization, actor: str) -> tuple[Certificate, str]:
-    facts = dose_facts(immunization, dose_label=dose_label(immunization))
+def signed(
+    immunization: Immunization,
+    *,
+    label: str,
+    signer: Callable[[str], keys.Signer],
+    history: Sequence[Immunization] | None = None,
+) -> tuple[Certificate, str]:
+    """A certificate that is not saved yet, without pictures, and the random part of its link.
+
+    Raises NotCertifiable. The caller holds the lock of the dose; `history` as in `assemble.dose_position`.
+    """
+    facts = dose_facts(immunization, dose_label=label, history=history)
     uvci, now, token = new_uvci(), timezone.now(), secrets.token_urlsafe(LINK_BYTES)
-    codes = make_codes(facts, uvci, now, signer=keys.signer)
-    certificate = Certificate.objects.create(
+    codes = make_codes(facts, uvci, now, signer=signer)
+    certificate = Certificate(
         immunization=immunization,
         link_index=link_index(token),
         uvci=uvci,
         hc1=codes.hc1.text if codes.hc1 else "",
-        hc1_svg=qr.svg(qr.hc1_code(codes.hc1.text)) if codes.hc1 else "",
         shc=codes.shc.text,
-        shc_svg=qr.svg(qr.shc_code(codes.shc.text)),
         eu_reason=codes.eu_reason,
         hc1_key_id=codes.hc1_key,
         shc_key_id=codes.shc_key,
@@ -93,14 +103,22 @@ def _sign(immunization: Immunization, actor: str) -> tuple[Certificate, str]:
         issued_at=now,
         expires_at=codes.expires_at,
     )
-    SignatureLog.objects.bulk_create(
-        SignatureLog(
-            at=now, kid=kid, uci_hash=hcert.revocation_hash(uvci.encode()), immunization=immunization, actor=actor
-        )
-        for kid in (codes.hc1_key, codes.shc_key)
-        if kid
-    )
     return certificate, token
+
+
+def signatures_of(certificate: Certificate, actor: str) -> list[SignatureLog]:
+    """A line of the log for each signature of a certificate; both are saved in one transaction."""
+    return [
+        SignatureLog(
+            at=certificate.issued_at,
+            kid=kid,
+            uci_hash=hcert.revocation_hash(certificate.uvci.encode()),
+            immunization_id=certificate.immunization_id,
+            actor=actor,
+        )
+        for kid in (certificate.hc1_key_id, certificate.shc_key_id)
+        if kid
+    ]
 
 
 def make_codes(facts: DoseFacts, uvci: str, now: datetime, *, signer: Callable[[str], keys.Signer]) -> Codes:
@@ -142,8 +160,7 @@ def dose_label(immunization: Immunization) -> str:
 
 
 def _as_json(facts: DoseFacts) -> dict[str, Any]:
-    values = dataclasses.asdict(facts)
-    return values | {
+    return vars(facts) | {
         "birth_date": facts.birth_date.isoformat(),
         "occurred_on": facts.occurred_on.isoformat(),
     }

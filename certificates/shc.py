@@ -22,6 +22,7 @@ from certificates.names import person_name
 from certificates.trust.keys import SHC_KEYS, TrustedKey
 
 PREFIX = "shc:/"
+_to_json = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False).encode
 HEALTH_CARD = "https://smarthealth.cards#health-card"
 CVX = "http://hl7.org/fhir/sid/cvx"
 ICD11 = "http://id.who.int/icd/release/11/mms"
@@ -174,4 +175,4 @@ def qr_text(jws: str) -> str:
 
 
 def _minified(value: object) -> bytes:
-    return json.dumps(value, separators=(",", ":"), ensure_ascii=False).encode()
+    return _to_json(value).encode()

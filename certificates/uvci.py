@@ -20,7 +20,10 @@ def check_character(text: str) -> str:
 
 def new_uvci(country: str = "ID") -> str:
     """A fresh identifier `URN:UVCI:01:ID:<24 random characters>#<check>`."""
-    opaque = "".join(secrets.choice(_OPAQUE) for _ in range(_OPAQUE_LENGTH))
+    number, opaque = secrets.randbelow(len(_OPAQUE) ** _OPAQUE_LENGTH), ""
+    for _ in range(_OPAQUE_LENGTH):
+        number, digit = divmod(number, len(_OPAQUE))
+        opaque += _OPAQUE[digit]
     body = f"URN:UVCI:01:{country}:{opaque}"
     return f"{body}#{check_character(body)}"
 

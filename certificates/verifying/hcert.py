@@ -81,7 +81,7 @@ def _steps(text: str, keys: KeyFinder, now: int, is_revoked: Callable[[Revocable
     uvci, country = _identifier(state.format, content)
     if is_revoked(revocable(message.signature, algorithm, uvci=uvci, country=country)):
         raise Refused(verdicts.REVOKED)
-    _check_content(state.format, content)
+    _check_content(state.format, content, state.facts)
 
 
 def _open(text: str) -> _Message:
@@ -204,9 +204,9 @@ def _identifier(format_name: str, content: Any) -> tuple[str, str]:
     return (uvci if isinstance(uvci, str) else ""), (country if isinstance(country, str) else "")
 
 
-def _check_content(format_name: str, content: Any) -> None:
+def _check_content(format_name: str, content: Any, facts: dict[str, Any]) -> None:
     if format_name == verdicts.EU_DCC:
-        if dcc.schema_errors(content):
+        if not facts:  # they are read from a sound content only
             raise Refused(verdicts.BAD_SCHEMA)
         if dcc.valueset_errors(content):
             raise Refused(verdicts.BAD_VALUESET)

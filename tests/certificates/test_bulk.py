@@ -1,0 +1,150 @@
+"""Certificates in bulk follow the rules of single ones, whoever was there first."""
+
+import json
+from datetime import timedelta
+from io import StringIO
+
+import pytest
+from django.core.management import call_command
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
+
+from certificates import bulk, checks, keys, qr, services
+from certificates.assemble import NotCertifiable
+from certificates.models import Certificate, Revocation, SignatureLog
+from certificates.trust.stored import StoredKeys
+from certificates.verifying import hcert, shc
+from messaging.models import Message
+from tests.certificates.doses import make_dose, make_vaccine
+from tests.registration.people import make_account, make_citizen
+from vaccination.models import Immunization
+
+pytestmark = pytest.mark.django_db
+EVERYBODY = bulk.Order()
+
+
+def all_ids():
+    return list(Immunization.objects.order_by("pk").values_list("pk", flat=True))
+
+
+def expire(certificate):
+    certificate.expires_at = timezone.now() - timedelta(days=1)
+    certificate.save(update_fields=["expires_at"])
+
+
+def doses_of_every_kind():
+    """Name of each kind, its dose, and whether a certificate is to be signed now."""
+    Status, Reason = Immunization.Status, Revocation.Reason
+    kinds = {
+        "plain": (make_dose(), True),
+        "no EU code": (make_dose(vaccine="COV_INDOVAC"), True),
+        "withdrawn": (make_dose(status=Status.ENTERED_IN_ERROR), False),
+        "told": (make_dose(is_primary_source=False), False),
+        "too early": (make_dose(invalid_reasons=["interval"]), False),
+        "has one": (make_dose(), False),
+        "expired": (make_dose(), True),
+        "doubted": (make_dose(), False),
+        "passed around": (make_dose(), True),
+    }
+    for name in ("has one", "expired", "doubted", "passed around"):
+        services.issue(kinds[name][0].pk)
+    expire(kinds["expired"][0].certificates.get())
+    services.revoke(kinds["doubted"][0].pk, reason=Reason.FRAUD)
+    services.revoke(kinds["passed around"][0].pk, reason=Reason.HOLDER)
+    return kinds
+
+
+def test_what_is_missing_is_what_single_issuing_would_sign():
+    kinds = doses_of_every_kind()
+    missing = set(bulk.missing().values_list("pk", flat=True))
+    assert {name for name, (dose, _) in kinds.items() if dose.pk in missing} == {
+        name for name, (_, wanted) in kinds.items() if wanted
+    }
+    for name, (dose, wanted) in kinds.items():
+        before = dose.certificates.count()
+        try:
+            services.issue(dose.pk)
+        except NotCertifiable:
+            assert not wanted, name
+        assert (dose.certificates.count() > before) == wanted, name
+
+
+def test_a_batch_signs_each_missing_dose_once_and_logs_every_signature():
+    kinds = doses_of_every_kind()
+    before = SignatureLog.objects.count()
+    assert bulk.issue_batch(all_ids(), EVERYBODY) == 4
+    assert bulk.issue_batch(all_ids(), EVERYBODY) == 0
+    for name in ("plain", "no EU code", "expired", "passed around", "has one"):
+        assert kinds[name][0].certificates.filter(status="valid").count() == 1, name
+    assert kinds["expired"][0].certificates.filter(status="renewed").count() == 1
+    lines = SignatureLog.objects.order_by("pk")[before:]
+    # IndoVac has no EU code, so one code only.
+    assert len(lines) == 7 and {line.actor for line in lines} == {"command"}
+    logged = {(line.immunization_id, line.kid) for line in lines}
+    for certificate in Certificate.objects.filter(immunization=kinds["plain"][0]):
+        assert {
+            (certificate.immunization_id, kid) for kid in (certificate.hc1_key_id, certificate.shc_key_id)
+        } <= logged
+    assert checks.unexplained_signatures() == 0 and not Message.objects.exclude(kind="certificate_ready").exists()
+
+
+def test_both_codes_verify_and_pictures_come_with_the_first_look():
+    dose = make_dose()
+    bulk.issue_batch([dose.pk], EVERYBODY)
+    certificate = dose.certificates.get()
+    found = StoredKeys()
+    assert hcert.verify(certificate.hc1, found, now=timezone.now()).verdict == "valid"
+    assert shc.verify(certificate.shc, found, now=timezone.now()).verdict == "valid"
+    assert certificate.hc1_svg == certificate.shc_svg == ""
+    assert all("<svg" in picture for picture in qr.pictures(certificate))
+
+
+def test_bulk_and_single_say_the_same_of_boosters_and_names_of_doses():
+    make_vaccine("COV_JANSSEN", primary_doses=1)
+    citizen = make_citizen(make_account())
+    steps = [("COV_PFIZER", "primary1"), ("COV_PFIZER", "primary2"), ("COV_PFIZER", "booster1")]
+    alone = make_citizen(make_account())
+    doses = [make_dose(citizen, vaccine=v, dose_code=c, days_ago=90 - n) for n, (v, c) in enumerate(steps)]
+    doses += [make_dose(alone, vaccine="COV_JANSSEN", days_ago=90)]
+    doses += [make_dose(alone, vaccine="COV_PFIZER", dose_code="booster1", days_ago=9)]
+    bulk.issue_batch(all_ids(), EVERYBODY)
+    for dose in doses:
+        in_bulk = dose.certificates.get()
+        expire(in_bulk)
+        single = services.issue(dose.pk)
+        assert in_bulk.pk != single.pk and in_bulk.facts == single.facts
+    assert [dose.certificates.first().facts["dose_number"] for dose in doses] == [1, 2, 3, 1, 2]
+
+
+def test_a_batch_asks_as_often_for_forty_doses_as_for_two():
+    def asked(count):
+        ids = [make_dose().pk for _ in range(count)]
+        with CaptureQueriesContext(connection) as queries:
+            bulk.issue_batch(ids, EVERYBODY)
+        return len(queries)
+
+    asked(1)  # makes the keys
+    assert asked(2) == asked(40)
+
+
+def test_people_are_told_only_when_asked_for():
+    silent, told = make_dose(), make_dose()
+    bulk.issue_batch([silent.pk], EVERYBODY)
+    assert not Message.objects.filter(kind="certificate_ready").exists()
+    bulk.issue_batch([told.pk], bulk.Order(tell=True))
+    assert Message.objects.filter(kind="certificate_ready").count() == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_command_signs_everything_says_so_and_has_nothing_left_to_do():
+    doses = [make_dose() for _ in range(5)]
+    keys.signer("shc")
+    out = StringIO()
+    call_command("issue_certificates", "--all-missing", "--processes=2", stdout=out)
+    assert "5 dosis belum punya sertifikat" in out.getvalue() and "5 sertifikat terbit" in out.getvalue()
+    again = StringIO()
+    call_command("issue_certificates", "--all-missing", stdout=again)
+    assert "0 sertifikat terbit" in again.getvalue()
+    assert all(dose.certificates.count() == 1 for dose in doses)
+    assert json.dumps(list(Certificate.objects.values_list("facts", flat=True))).count("Puskesmas") == 5
