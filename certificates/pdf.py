@@ -7,7 +7,7 @@ import threading
 from datetime import date, datetime
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import typst
 from django.conf import settings
@@ -60,38 +60,26 @@ def _compiler(name: str, *, system_fonts: bool = False) -> typst.Compiler:
 
 def render(certificate: Certificate) -> bytes:
     """A4 page and wallet card of one certificate."""
-    return compile_pages("certificate", page_data(certificate), "pdf", made_at=certificate.issued_at)[0]
+    return compile_pages("certificate", page_data(certificate), made_at=certificate.issued_at)
 
 
-def render_pages(certificate: Certificate, *, dots_per_inch: float) -> list[bytes]:
-    """The same pages as PNG pictures."""
-    return compile_pages("certificate", page_data(certificate), "png", made_at=certificate.issued_at, ppi=dots_per_inch)
-
-
-def compile_pages(
-    name: str, data: dict[str, Any], kind: Literal["pdf", "png"], *, made_at: datetime, **options: Any
-) -> list[bytes]:
-    """Set `data` by the source `name`; one PDF (PDF/A-2a, PDF/UA-1), or a picture of each page.
+def compile_pages(name: str, data: dict[str, Any], *, made_at: datetime) -> bytes:
+    """Set `data` by the source `name` as one PDF (PDF/A-2a, PDF/UA-1).
 
     PDF/A refuses a letter its font does not have (a Chinese name, say): then the fonts of the machine are tried, and
     where they lack it too a plain PDF is better than none.
     """
-    inputs = {"data": json.dumps(data, ensure_ascii=False)}
-    strict: dict[str, Any] = {}
-    if kind == "pdf":
-        strict, options = {"pdf_standards": STANDARDS}, options | {"timestamp": int(made_at.timestamp())}
-    made: Any = None
+    inputs, stamp = {"data": json.dumps(data, ensure_ascii=False)}, int(made_at.timestamp())
+    strict: dict[str, Any] = {"pdf_standards": STANDARDS}
     with _compiling:
-        for fonts, more in ((False, strict), (True, strict), (True, {})):
+        for fonts in (False, True):
             try:
                 compiler = _compiler(name, system_fonts=fonts)
-                made = compiler.compile(format=kind, sys_inputs=inputs, **options, **more)
-                break
+                return bytes(compiler.compile(format="pdf", sys_inputs=inputs, timestamp=stamp, **strict))
             except typst.TypstError:
-                if not more and fonts:
-                    raise
-    pages = made if isinstance(made, list) else [made]
-    return [page for page in pages if page]
+                continue
+        plain = _compiler(name, system_fonts=True).compile(format="pdf", sys_inputs=inputs, timestamp=stamp)
+        return bytes(plain)
 
 
 def page_data(certificate: Certificate) -> dict[str, Any]:

@@ -56,7 +56,7 @@ _TYPES = re.compile(r"\s+tipe\b.*$", re.IGNORECASE)
 def render(citizen: Citizen, *, at: datetime | None = None) -> bytes:
     """The sheet of one person as PDF, as of now."""
     at = at or timezone.now()
-    return pdf.compile_pages("record", page_data(citizen, at), "pdf", made_at=at)[0]
+    return pdf.compile_pages("record", page_data(citizen, at), made_at=at)
 
 
 def page_data(citizen: Citizen, at: datetime) -> dict[str, Any]:
