@@ -136,7 +136,9 @@ def killable(process_env: dict[str, str], simulator: Server, tmp_path: Path) -> 
     """A Celery worker on this test's database, woken as the portal wakes it; calling the fixture kills all of it."""
     server = Redis(tmp_path / "redis", tmp_path, tmp_path / "redis.log")
     server.start()
-    env = process_env | {"PCARE_BASE_URL": simulator.base_url, "PCARE_LEASE_SECONDS": "1", "REDIS_URL": server.url}
+    # It waits for its answer longer than the test needs to kill it, on a crowded machine too.
+    patience = {"PCARE_LEASE_SECONDS": "1", "PCARE_READ_TIMEOUT": "90"}
+    env = process_env | patience | {"PCARE_BASE_URL": simulator.base_url, "REDIS_URL": server.url}
     command = [sys.executable, "-m", "celery", "-A", "victori.celery:app", "worker", "-c", "1", "--without-mingle"]
     wake = "import django; django.setup(); from core import sweeper; sweeper.wake()"
     with (tmp_path / "worker.log").open("wb") as log:

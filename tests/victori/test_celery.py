@@ -45,7 +45,7 @@ def test_the_clock_does_not_load_the_portal():
     assert done.stdout.strip() == "False", done.stderr
 
 
-@pytest.mark.timeout(90)
+@pytest.mark.timeout(240)
 def test_a_worker_returns_to_work_after_redis_was_restarted(tmp_path, process_env, django_db_blocker):
     from victori.embedded import Redis
 
