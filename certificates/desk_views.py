@@ -2,18 +2,24 @@
 
 from uuid import UUID
 
+from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404, render
+from django.shortcuts import get_object_or_404, redirect, render
+from django.views.decorators.cache import never_cache
 
 from accounts.access import staff_required
-from certificates import keys, pdf, record, services
+from certificates import keys, pdf, queries, record, revoking, services
 from certificates.assemble import NotCertifiable, why_not
+from certificates.forms import RevokeForm
+from certificates.models import Certificate
 from certificates.views import pdf_response
 from core.readlog import log_read
 from registration.models import Citizen
 from stock.workplace import StaffRequest
+from vaccination.eligibility import dose_label
 from vaccination.models import Immunization
 from vaccination.people import citizen_or_404
+from vaccination.views.doses import dose_or_404
 
 NO_PROOF = {
     "not-completed": "Dosis ini tidak diberikan atau salah catat.",
@@ -46,3 +52,31 @@ def print_certificate(request: HttpRequest, dose: UUID) -> HttpResponse:
         return render(request, "certificates/desk_none.html", {"text": NO_PROOF[refused.reason]}, status=410)
     except keys.NoSigningKey as error:
         return render(request, "certificates/desk_none.html", {"text": str(error)}, status=503)
+
+
+@staff_required("dose.correct")
+@never_cache
+def revoke_certificate(request: StaffRequest, dose: UUID) -> HttpResponse:
+    """End the proof of one dose given here: the page says what that means and asks for reason, note and a yes."""
+    row = dose_or_404(request, dose)
+    form = RevokeForm(request.POST or None)
+    if request.method == "POST" and form.is_valid():
+        data = form.cleaned_data
+        try:
+            revoking.revoke(row.pk, reason=data["reason"], note=data["note"], actor=request.user)
+        except revoking.NothingToRevoke:
+            form.add_error(None, "Dosis ini belum mempunyai sertifikat.")
+        else:
+            messages.success(request, "Sertifikat dicabut. Warga diberi tahu; dosisnya tetap tercatat.")
+            return redirect("desk:citizen", public_id=row.citizen.public_id)
+    elif request.method != "POST":
+        log_read(user=request.user, citizen_id=row.citizen_id, purpose="certificate", note="Buka halaman pencabutan")
+    context = {
+        "row": row,
+        "citizen": row.citizen,
+        "form": form,
+        "label": dose_label(row.programme_id, row.dose_code),
+        "state": queries.certificate_state(row),
+        "may_revoke": row.certificates.exclude(status=Certificate.Status.REVOKED).exists() or form.is_bound,
+    }
+    return render(request, "certificates/revoke.html", context)

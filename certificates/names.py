@@ -39,7 +39,19 @@ _CYRILLIC = {
     "Х": "KH", "Ц": "TS", "Ч": "CH", "Џ": "DZ", "Ш": "SH", "Щ": "SHCH", "Ъ": "IE", "Ы": "Y", "Ь": "", "Э": "E",
     "Ю": "IU", "Я": "IA",
 }  # fmt: skip
-_TABLE = {**_LATIN, **_CYRILLIC}
+# Section 6.C of the same: short vowels, sukun and tatweel are not written, so they have no entry.
+_ARABIC = {
+    "ء": "XE", "آ": "XAA", "أ": "XAE", "ؤ": "U", "إ": "I", "ئ": "XI", "ا": "A", "ب": "B", "ة": "XTA", "ت": "T",
+    "ث": "XTH", "ج": "J", "ح": "XH", "خ": "XKH", "د": "D", "ذ": "XDH", "ر": "R", "ز": "Z", "س": "S", "ش": "XSH",
+    "ص": "XSS", "ض": "XDZ", "ط": "XTT", "ظ": "XZZ", "ع": "E", "غ": "G", "ف": "F", "ق": "Q", "ك": "K", "ل": "L",
+    "م": "M", "ن": "N", "ه": "H", "و": "W", "ى": "XAY", "ي": "Y", "ٱ": "XXA", "ٹ": "XXT", "ټ": "XRT", "پ": "P",
+    "ځ": "XKE", "څ": "XXH", "چ": "XC", "ڈ": "XXD", "ډ": "XDR", "ڑ": "XXR", "ړ": "XRR", "ږ": "XRX", "ژ": "XJ",
+    "ښ": "XXS", "ک": "XKK", "ګ": "XXK", "ڭ": "XNG", "گ": "XGG", "ں": "XNN", "ڼ": "XXN", "ھ": "XDO", "ۀ": "XYH",
+    "ہ": "XXG", "ۂ": "XGE", "ۃ": "XTG", "ی": "XYA", "ۍ": "XXY", "ې": "Y", "ے": "XYB", "ۓ": "XBE",
+}  # fmt: skip
+_SHADDA = "\u0651"  # says that the letter before it is doubled
+_TEH_MARBUTA, _TEH_MARBUTA_AT_THE_END = "\u0629", "XAH"
+_TABLE = {**_LATIN, **_CYRILLIC, **_ARABIC}
 _SEPARATORS = re.compile(r"[\s\-‐‑–—_/,<]+")
 
 
@@ -57,9 +69,16 @@ def transliterate(text: str) -> str:
     """The text in A to Z with single `<` between parts, at most 80 characters; letters without a rule are dropped."""
     words = []
     for word in _SEPARATORS.split(unicodedata.normalize("NFC", text)):
-        letters = "".join(_letter(character) for character in word)
+        letters: list[str] = []
+        for position, character in enumerate(word, 1):
+            if character == _SHADDA:
+                letters += letters[-1:]
+            elif character == _TEH_MARBUTA and position == len(word):
+                letters.append(_TEH_MARBUTA_AT_THE_END)
+            elif letter := _letter(character):
+                letters.append(letter)
         if letters:
-            words.append(letters)
+            words.append("".join(letters))
     return "<".join(words)[:MAX_LENGTH].rstrip("<")
 
 

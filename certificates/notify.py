@@ -1,4 +1,4 @@
-"""Telling the citizen that the certificate is there. The message holds the only copy of the link."""
+"""Telling the citizen that the certificate is there, or gone. The first message holds the only copy of the link."""
 
 from django.conf import settings
 from django.urls import reverse
@@ -30,4 +30,34 @@ def certificate_ready(certificate: Certificate, token: str) -> None:
         language=language,
         parameters=(address,),
         dedupe_key=f"certificate_ready:{certificate.pk}",
+    )
+
+
+def certificate_revoked(certificate: Certificate, *, renewable: bool) -> None:
+    """Queue the news in the caller's transaction, once for each certificate; nobody's name is in it."""
+    citizen = certificate.immunization.citizen
+    phone = notification_phone(citizen)
+    if phone is None:
+        return
+    language = citizen.account.language if citizen.account else settings.LANGUAGE_CODE
+    with translation.override(language):
+        address = settings.PUBLIC_BASE_URL.rstrip("/") + reverse("certificates:list")
+        if renewable:
+            text = _(
+                "Kode sertifikat vaksinasi dari Dinas Kesehatan Kota Semarang sudah dicabut dan tidak berlaku lagi. "
+                "Kode baru dibuat saat Anda membuka sertifikatnya: %(address)s"
+            )
+        else:
+            text = _(
+                "Satu sertifikat vaksinasi dari Dinas Kesehatan Kota Semarang sudah dicabut dan tidak berlaku lagi. "
+                "Dosisnya tetap tercatat: %(address)s Tanyakan alasannya ke puskesmas tempat vaksinasi."
+            )
+        text %= {"address": address}
+    messaging.send(
+        kind="certificate_revoked",
+        to=phone,
+        text=text,
+        language=language,
+        parameters=(address,),
+        dedupe_key=f"certificate_revoked:{certificate.pk}:{int(renewable)}",
     )

@@ -70,16 +70,19 @@ NO_CERTIFICATE = {
     "not-counted": lambda: _("Tidak ada sertifikat: dosis ini belum dihitung. Tanyakan ke puskesmas."),
 }
 
+# Where a WHO certificate was asked for and can be written, the page has an HC1 code all the same.
 WITHOUT_EU_CODE = {
-    "not-covid": lambda: _("Kode Uni Eropa hanya ada untuk vaksin COVID-19."),
+    "not-covid": lambda: _("Sertifikat Uni Eropa hanya ada untuk vaksin COVID-19."),
     "no-eu-code": lambda: _(
-        "Vaksin ini tidak mempunyai kode produk Uni Eropa, jadi kode HC1 tidak diterbitkan. "
-        "SMART Health Card ini tetap membuktikan vaksinasi Anda."
+        "Vaksin ini tidak mempunyai kode produk Uni Eropa, jadi sertifikat Uni Eropa tidak diterbitkan. "
+        "Kode di halaman ini tetap membuktikan vaksinasi Anda."
     ),
     "name-script": lambda: _(
-        "Nama tidak dapat ditulis dengan huruf Latin menurut aturan ICAO, jadi kode HC1 tidak ada."
+        "Nama tidak dapat ditulis dengan huruf Latin menurut aturan ICAO, jadi sertifikat Uni Eropa tidak diterbitkan."
     ),
-    "birth-year": lambda: _("Tahun lahir di luar batas kode Uni Eropa (1900–2099), jadi kode HC1 tidak ada."),
+    "birth-year": lambda: _(
+        "Tahun lahir di luar batas sertifikat Uni Eropa (1900–2099), jadi sertifikat itu tidak diterbitkan."
+    ),
 }
 
 

@@ -97,6 +97,11 @@ def bundle(facts: DoseFacts, *, local_system: str) -> dict[str, Any]:
     human_name: dict[str, Any] = {"family": name.surname}
     if name.given:
         human_name["given"] = name.given.split()
+    optional: dict[str, Any] = {}  # FHIR knows no empty text: what is not known is left out
+    if facts.lot_number:
+        optional["lotNumber"] = facts.lot_number
+    if facts.facility_name:
+        optional["performer"] = [{"actor": {"display": facts.facility_name}}]
     return {
         "resourceType": "Bundle",
         "type": "collection",
@@ -117,8 +122,7 @@ def bundle(facts: DoseFacts, *, local_system: str) -> dict[str, Any]:
                     "vaccineCode": {"coding": vaccine_coding(facts, local_system)},
                     "patient": {"reference": "resource:0"},
                     "occurrenceDateTime": facts.occurred_on.isoformat(),
-                    "lotNumber": facts.lot_number,
-                    "performer": [{"actor": {"display": facts.facility_name}}],
+                    **optional,
                 },
             },
         ],

@@ -10,6 +10,7 @@ urlpatterns = [
         desk_views.print_certificate,
         name="desk-certificate",
     ),
+    path("petugas/sertifikat/<uuid:dose>/cabut/", desk_views.revoke_certificate, name="desk-certificate-revoke"),
     path("petugas/warga/<uuid:public_id>/catatan-vaksinasi.pdf", desk_views.print_record, name="desk-record"),
     path("verifikasi/kunci.json", verify_views.data, name="verify-data"),
     path("dinkes/daftar-kunci/", include("certificates.urls_trust")),

@@ -21,6 +21,7 @@ KINDS = {
     "schedule_closed": "Jadwal ditutup",
     "place_offered": "Tawaran tempat",
     "certificate_ready": "Sertifikat siap",
+    "certificate_revoked": "Sertifikat dicabut",
 }
 
 

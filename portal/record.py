@@ -24,6 +24,7 @@ from vaccination.models import Immunization
 
 DONE, NOW, NEXT, STOP = "done", "now", "next", "stop"
 CORRECTED = _("Catatan penggantinya ada di halaman ini. Sertifikat lama tidak berlaku lagi.")
+REVOKED = _("Kodenya tidak berlaku lagi; dosisnya tetap tercatat. Tanyakan alasannya ke puskesmas tempat vaksinasi.")
 TOLD = _("Dicatat dari keterangan atau kartu; tidak dikirim ulang ke PCare.")
 
 
@@ -107,6 +108,8 @@ def journey(
     steps = [Step(DONE, _("Diberikan"), row.occurred_at)]
     if certificate.issued_at:
         steps.append(Step(DONE, _("Sertifikat siap"), certificate.issued_at))
+        if certificate.kind == "stop":
+            steps.append(Step(STOP, certificate.text, certificate.revoked_at, REVOKED))
     elif certificate.url:
         steps.append(Step(NOW, _("Sertifikat dibuat saat Anda membukanya")))
     else:

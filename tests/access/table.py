@@ -121,6 +121,7 @@ TABLE: dict[str, Row] = {
     "petugas/sertifikat/<uuid:dose>/sertifikat-vaksinasi.pdf": Row(
         OWN_PERSON, "petugas/sertifikat/{dose.uuid}/sertifikat-vaksinasi.pdf"
     ),
+    "petugas/sertifikat/<uuid:dose>/cabut/": Row(OWN_PERSON, "petugas/sertifikat/{dose.uuid}/cabut/"),
     "petugas/warga/<uuid:public_id>/catatan-vaksinasi.pdf": Row(
         OWN_PERSON, "petugas/warga/{vaccinated.public_id}/catatan-vaksinasi.pdf"
     ),

@@ -42,6 +42,12 @@ def test_single_name_leaves_the_given_name_fields_empty():
         ("d'Červenková Panklová", "DCERVENKOVA<PANKLOVA"),
         ("Ångström Æ Ø", "AANGSTROEM<AE<OE"),
         ("Щукин", "SHCHUKIN"),
+        ("ھارتوں", "XDOARTWXNN"),
+        ("عبّاس", "EBBAS"),
+        ("عَبْدُ اللهِ", "EBD<ALLH"),
+        ("فاطمة الزهراء", "FAXTTMXAH<ALZHRAXE"),
+        ("شيرين آل قرشي", "XSHYRYN<XAAL<QRXSHY"),
+        ("حياةالدين", "XHYAXTAALDYN"),
         ("李明", ""),
         ("1234", ""),
         ("A. B.  C", "A<B<C"),
@@ -49,6 +55,10 @@ def test_single_name_leaves_the_given_name_fields_empty():
 )
 def test_transliteration_follows_icao_9303(written, letters):
     assert transliterate(written) == letters
+
+
+def test_a_long_arabic_name_is_cut_to_80_letters():
+    assert len(transliterate("شخص " * 40)) <= 80
 
 
 def test_long_names_stay_within_80_characters():
