@@ -23,7 +23,7 @@ from victori.embedded import ServerError
 from victori.installation import ROOT
 
 # In this order: what grows the tables comes last.
-MEASURES = ("confirm", "journey", "pages", "poll", "crowd", "waiting", "rush", "growth", "pcare")
+MEASURES = ("confirm", "journey", "pages", "poll", "crowd", "waiting", "rush", "growth", "certificates", "pcare")
 DEFAULT_JSON = ROOT / "build" / "bench.json"
 
 

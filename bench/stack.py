@@ -142,6 +142,7 @@ class Stack:
             "SECRET_KEY": secrets.token_urlsafe(50),
             "FIELD_KEY": key[0],
             "INDEX_KEY": key[1],
+            "SIGNING_KEY_PASSPHRASE": secrets.token_urlsafe(24),
             "DEBUG": "0",
             "PCARE_BASE_URL": "",
         }

@@ -129,9 +129,12 @@ def issue_all(processes: int, order: Order, report: Callable[[int], None]) -> in
 
 
 def _batches() -> Iterator[list[int]]:
-    """Ids of what is missing, in order; doses recorded meanwhile come last."""
+    """Ids of all doses entitled to a certificate, in order; doses recorded meanwhile come last.
+
+    What is missing of them is asked batch by batch: the same question with a LIMIT may read all certificates each time.
+    """
     last = 0
-    while ids := list(missing().filter(pk__gt=last).order_by("pk").values_list("pk", flat=True)[:BATCH]):
+    while ids := list(certifiable().filter(pk__gt=last).order_by("pk").values_list("pk", flat=True)[:BATCH]):
         yield ids
         last = ids[-1]
 

@@ -99,7 +99,7 @@ def signed(
         eu_reason=codes.eu_reason,
         hc1_key_id=codes.hc1_key,
         shc_key_id=codes.shc_key,
-        facts=_as_json(facts),
+        facts=facts_as_json(facts),
         issued_at=now,
         expires_at=codes.expires_at,
     )
@@ -159,7 +159,7 @@ def dose_label(immunization: Immunization) -> str:
     return label or immunization.dose_code
 
 
-def _as_json(facts: DoseFacts) -> dict[str, Any]:
+def facts_as_json(facts: DoseFacts) -> dict[str, Any]:
     return vars(facts) | {
         "birth_date": facts.birth_date.isoformat(),
         "occurred_on": facts.occurred_on.isoformat(),

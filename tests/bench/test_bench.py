@@ -17,7 +17,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 # Figures that are counts of what must not happen, whatever the size of the run.
 ZERO = {"crowd_errors", "crowd_doubled", "waiting_errors", "rush_over"}
 EXPECTED = {
-    "confirm": {"confirm_spread", "confirm_spread_own", "confirm_hot", "confirm_hot_own"},
+    "confirm": {f"confirm_{how}{beside}" for how in ("spread", "hot") for beside in ("", "_fast", "_own")},
     "journey": {"journey"},
     "pages": {"page_gunicorn", "page_nginx"},
     "poll": {"poll"},
@@ -25,6 +25,10 @@ EXPECTED = {
     "waiting": {"waiting_errors", "waiting_p95", "waiting_memory"},
     "rush": {"rush_sold", "rush_over", "rush_bots"},
     "growth": {"growth_statement", "growth_http"},
+    "certificates": {
+        *("certificate_issue_hc1", "certificate_issue_shc", "certificate_verify_hc1", "certificate_verify_shc"),
+        *("certificate_qr", "certificate_page", "certificate_click", "certificate_bulk"),
+    },
     "pcare": {"pcare_rate", "pcare_memory", "pcare_claim"},
 }
 
