@@ -69,17 +69,23 @@ def compile_pages(name: str, data: dict[str, Any], *, made_at: datetime) -> byte
     PDF/A refuses a letter its font does not have (a Chinese name, say): then the fonts of the machine are tried, and
     where they lack it too a plain PDF is better than none.
     """
-    inputs, stamp = {"data": json.dumps(data, ensure_ascii=False)}, int(made_at.timestamp())
-    strict: dict[str, Any] = {"pdf_standards": STANDARDS}
     with _compiling:
-        for fonts in (False, True):
+        try:
+            return _set(name, data, made_at, pdf_standards=STANDARDS)
+        except typst.TypstError:
             try:
-                compiler = _compiler(name, system_fonts=fonts)
-                return bytes(compiler.compile(format="pdf", sys_inputs=inputs, timestamp=stamp, **strict))
+                return _set(name, data, made_at, system_fonts=True, pdf_standards=STANDARDS)
             except typst.TypstError:
-                continue
-        plain = _compiler(name, system_fonts=True).compile(format="pdf", sys_inputs=inputs, timestamp=stamp)
-        return bytes(plain)
+                return _set(name, data, made_at, system_fonts=True)
+
+
+def _set(
+    name: str, data: dict[str, Any], made_at: datetime, *, system_fonts: bool = False, **standards: list[str]
+) -> bytes:
+    compiler: Any = _compiler(name, system_fonts=system_fonts)
+    inputs = {"data": json.dumps(data, ensure_ascii=False)}
+    made: bytes = compiler.compile(format="pdf", sys_inputs=inputs, timestamp=int(made_at.timestamp()), **standards)
+    return made
 
 
 def page_data(certificate: Certificate) -> dict[str, Any]:
