@@ -10,7 +10,7 @@ from bench.stack import Stack
 
 SLOTS = 2_000
 CONNECTIONS = 16
-LEAN, OWN = "pgbench, lean statement", "pgbench, the portal's statement"
+LEAN, FAST, OWN = "pgbench, lean statement", "pgbench, lean, prepared", "pgbench, the portal's statement"
 
 
 def label(answer: Answer) -> str:
@@ -58,13 +58,13 @@ class Confirms:
 
 
 def run(stack: Stack, scale: Scale) -> list[Figure]:
-    """Two figures judged (spread, hot) against the lean statement, each with the portal's own statement beside it."""
+    """Two figures judged (spread, hot) against the lean statement; beside it the same prepared, and the portal's."""
     rounds, seconds, per_round = scale.rounds, scale.seconds, scale.pick(5_000, 60)
     slots = people.make_slots(scale.pick(SLOTS, 40), scale.pick(80, 30))
     # A session of its own per round: the numbers of its places end at 32,767.
     hot = people.make_slots(2 * rounds, scale.pick(25_000, 2_000), first_day=60)
     limit = limits.Pgbench(stack.folder, stack.sockets)
-    limits.lean_places(scale.pick(SLOTS, 40), scale.pick(120, 100))
+    limits.lean_places(scale.pick(SLOTS, 40), scale.pick(300, 100))
     count = scale.pick(200_000, 5_000)
     first = people.make_many_citizens(count)
     # Whoever confirms has looked at the day before, so the processes know it: four confirms of each day go ahead.
@@ -91,16 +91,17 @@ def run(stack: Stack, scale: Scale) -> list[Figure]:
         def lean(given: Any = asked) -> float:
             return limit.lean(len(given) if given else 0, seconds)
 
-        found = alternate({"lean": lean, "http": http, "own": own}, rounds)
+        def fast(given: Any = asked) -> float:
+            return limit.lean(len(given) if given else 0, seconds, "prepared")
+
+        found = alternate({"lean": lean, "http": http, "fast": fast, "own": own}, rounds)
         figure = against(name, what, found["http"], found["lean"], LEAN, asked=0.12, aim=0.25, **confirms.details())
-        figure.details["own_statement_rounds"] = found["own"]
-        figures += [figure, _beside(figure, found)]
+        figures += [figure, _beside(figure, found, "fast", FAST), _beside(figure, found, "own", OWN)]
         say(f"  {name}: {figure.value:.3f} of the limit, {confirms.details()}")
     return figures
 
 
-def _beside(figure: Figure, found: dict[str, list[float]]) -> Figure:
-    """The same bookings against the very statement the portal sends; not judged, so asked 0."""
-    return against(
-        f"{figure.key}_own", f"{figure.what} (beside it)", found["http"], found["own"], OWN, asked=0.0
-    )  # fmt: skip
+def _beside(figure: Figure, found: dict[str, list[float]], name: str, limit: str) -> Figure:
+    """The same bookings against another limit; not judged, so asked 0."""
+    what = f"{figure.what} (beside it)"
+    return against(f"{figure.key}_{name}", what, found["http"], found[name], limit, asked=0.0)
