@@ -1,7 +1,9 @@
 """The profiles behind one face: what a dose still lacks, how many requests it takes, delivering it, a cheap probe."""
 
 import os
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import lru_cache
 
 import httpx
@@ -59,10 +61,12 @@ def probe(client: Client) -> tuple[ErrorClass | None, int | None]:
     return classify(reply), reply.retry_after
 
 
-def client_for(account: Account, before_request: Callable[[], None] = lambda: None) -> Client:
-    """A client that signs as `account`, on this process's shared connection pool."""
+def client_for(
+    account: Account, before_request: Callable[[], None] = lambda: None, http: httpx.Client | None = None
+) -> Client:
+    """A client that signs as `account`, on `http` or else on this process's shared connection pool."""
     options = conf.options()
-    pool = _pool(options, os.getpid())
+    pool = http or _pool(options, os.getpid())
     if isinstance(account, SatusehatAccount):
         return FhirClient(
             conf.base_url("satusehat"),
@@ -84,6 +88,26 @@ def client_for(account: Account, before_request: Callable[[], None] = lambda: No
         application_code=account.application_code,
     )
     return PCareClient(conf.base_url(), credentials, options, before_request=before_request, http=pool)
+
+
+@contextmanager
+def connection() -> Iterator[httpx.Client]:
+    """A kept connection for one thread: looking for a free one in a shared pool costs more, the more it holds."""
+    idle = _idle(conf.options(), os.getpid())
+    try:
+        http = idle.pop()  # the one used last, so that a quiet hour needs few
+    except IndexError:
+        http = open_pool(conf.options())
+    try:
+        yield http
+    finally:
+        idle.append(http)
+
+
+@lru_cache(maxsize=2)
+def _idle(options: Options, process_id: int) -> deque[httpx.Client]:
+    # Bounded; pushing and popping need no lock. Those that fall out close when they are collected.
+    return deque(maxlen=64)
 
 
 @lru_cache(maxsize=2)

@@ -9,14 +9,15 @@ from uuid import UUID
 from django.apps import apps
 from django.utils import timezone
 
-from pcare_bridge import accounts, channels, conf, rules
+from pcare_bridge import accounts, channels, conf, reading, rules
 from pcare_bridge.facts import AdverseFacts, Answer, DoseFacts, Job, ScreeningFacts, Symptom
 from pcare_bridge.models import Account, Delivery, FacilityAccount, SatusehatAccount
+from pcare_bridge.reading import Batch
 from programmes.models import Questionnaire, Vaccine
 from regions.models import Facility
 from registration.models import Citizen
 from vaccination.flow import SYMPTOMS
-from vaccination.models import AdverseEvent, Immunization, Screening, Visit
+from vaccination.models import AdverseEvent, Immunization, Visit
 
 logger = logging.getLogger(__name__)
 
@@ -59,19 +60,20 @@ class Reference:
 
 
 class Known:
-    """What many doses at once say beside their own rows, read in two queries instead of three for each."""
+    """What many doses at once say beside their own rows; a batch read for it brings most of it along."""
 
-    def __init__(self, immunizations: Iterable[Immunization], reference: Reference | None = None) -> None:
+    def __init__(
+        self, immunizations: Iterable[Immunization], reference: Reference | None = None, read: Batch | None = None
+    ) -> None:
         doses = list(immunizations)
         self.reference = reference or Reference()
-        self.screenings: dict[int, Screening] = {}
-        visits = [dose.visit_id for dose in doses if dose.visit_id]
-        proceeding = Screening.objects.filter(visit_id__in=visits, outcome=Screening.Outcome.PROCEED)
-        for screening in proceeding.order_by("decided_at") if visits else ():
-            self.screenings[screening.visit_id] = screening  # the last one decided stands
+        if read is None:
+            self.screenings = reading.screenings([dose.visit_id for dose in doses if dose.visit_id])
+        else:
+            self.screenings, doses = read.screenings, read.eventful
         self.events: dict[int, list[AdverseEvent]] = {}
         rows = [version for dose in doses for version in versions(dose)]
-        for event in AdverseEvent.objects.filter(immunization_id__in=rows) if rows else ():
+        for event in reading.events(rows) if rows else ():
             self.events.setdefault(event.immunization_id, []).append(event)
 
 
@@ -82,12 +84,11 @@ def job_for(delivery: Delivery, account: Account, in_doubt: bool) -> Job:
 
 def jobs_for(wanted: Sequence[tuple[Delivery, Account, bool]], reference: Reference) -> dict[UUID, Job]:
     """`job_for` many deliveries by their id, in a handful of queries; raises when one of them is not readable."""
-    doses = Immunization.objects.select_related("citizen__account", "visit").in_bulk(
-        [delivery.immunization_id for delivery, _, _ in wanted]
-    )
+    read = reading.batch([delivery.immunization_id for delivery, _, _ in wanted])
+    doses = read.doses
     for dose in doses.values():
         reference.complete(dose)
-    known = Known(doses.values(), reference)
+    known = Known(doses.values(), reference, read)
     return {
         delivery.pk: _job(delivery, doses[delivery.immunization_id], account, in_doubt, known)
         for delivery, account, in_doubt in wanted

@@ -23,6 +23,7 @@ from pcare_bridge.facts import Job
 from pcare_bridge.gather import Reference, job_for, jobs_for
 from pcare_bridge.models import Account, Delivery, DeliveryQuerySet, Upstream
 from pcare_bridge.outcome import Outcome
+from pcare_bridge.reading import Accounts
 from pcare_bridge.settling import Result
 
 logger = logging.getLogger(__name__)
@@ -65,11 +66,12 @@ def send_due(seconds: float = 40.0, service: str = "") -> int:
     answered: SimpleQueue[Result] = SimpleQueue()
     finished = pending = 0
     ledger, reference = settling.Ledger(upstream.pk), Reference()
+    held = Accounts(service)
     with ThreadPoolExecutor(width, thread_name_prefix="pcare") as pool:
         while True:
             claimed: list[Work] = []
             if time.monotonic() < until and pending <= width // 2:
-                claimed = _claim(upstream.pk, width - pending, service)
+                claimed = _claim(upstream.pk, width - pending, service, held)
             unsendable = _prepare(claimed, reference)
             for work in claimed:
                 if work.job is not None:
@@ -123,7 +125,7 @@ def has_work(service: str = "pcare") -> bool:
     )
 
 
-def _claim(upstream_id: int, room: int, service: str = "pcare") -> list[Work]:
+def _claim(upstream_id: int, room: int, service: str = "pcare", held: Accounts | None = None) -> list[Work]:
     """Lease up to `room` due rows within the shared limit of requests in flight; locks the upstream row briefly.
 
     Those whose deadline is nearest go first, whatever came first.
@@ -137,7 +139,7 @@ def _claim(upstream_id: int, room: int, service: str = "pcare") -> list[Work]:
         rows = claiming.claim(service, room)
         # Row by row, so that what one of them must look up first moves those behind it.
         slots = [health.reserve_slots(upstream, channels.requests_needed(row)) for row in rows]
-    found = accounts.by_facility(service, {row.facility_id for row in rows}) if rows else {}
+    found = (held or Accounts(service)).of({row.facility_id for row in rows}) if rows else {}
     last_start = time.monotonic() + conf.lease_usable_seconds()
     return [
         Work(row, found.get(row.facility_id), row.outcome_unknown, reserved, last_start)
@@ -205,9 +207,10 @@ def _send(work: Work, answered: SimpleQueue[Result]) -> None:
     try:
         assert work.account is not None
         assert work.job is not None
-        client = client_for(work.account, _wait_for(work.slots, work.last_start))
-        calls = client.calls
-        outcome = channels.deliver(work.delivery.profile, client, work.job)
+        with channels.connection() as http:
+            client = client_for(work.account, _wait_for(work.slots, work.last_start), http)
+            calls = client.calls
+            outcome = channels.deliver(work.delivery.profile, client, work.job)
     except BaseException as error:
         logger.exception("delivery failed", extra={"delivery_id": str(work.delivery.pk)})
         outcome = Outcome(ERROR_CLASSES["unexpected"], in_doubt=True, message=type(error).__name__)

@@ -1,0 +1,78 @@
+"""What holds when two things happen at once: the fence of a batch, an account changed during a run, a late plan."""
+
+from datetime import timedelta
+
+import pytest
+from django.utils import timezone
+
+from core import outbox
+from pcare_bridge import health, sending, settling
+from pcare_bridge.client import Call
+from pcare_bridge.models import Delivery, DeliveryAttempt, FacilityAccount
+from pcare_bridge.outcome import Outcome
+from pcare_bridge.reading import Accounts
+from pcare_bridge.simulator.server import Server
+from tests.pcare_bridge.doses import make_dose, make_facility
+from tests.pcare_bridge.running import run, upstream_rows, violations
+
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("exchange")]
+CREATED = Call("POST", "vaksinasi", 201, 201, "CREATED", 5, 0)
+
+
+def test_an_answer_that_comes_after_another_worker_took_over_changes_nothing(simulator: Server) -> None:
+    make_dose(make_facility())
+    outbox.drain("pcare")
+    upstream = health.upstream()
+    assert upstream is not None
+    stale = sending._claim(upstream.pk, 1)[0]
+    Delivery.objects.update(lease_until=timezone.now() - timedelta(seconds=1))
+    fresh = sending._claim(upstream.pk, 1)[0]
+    late = settling.Result(stale.delivery, Outcome(number="LATE"), [CREATED], stale.account)
+    settling.Ledger(upstream.pk).settle_all([late])
+    row = Delivery.objects.get()
+    assert (row.state, row.upstream_number, row.lease_token) == ("in_flight", "", fresh.delivery.lease_token)
+    assert not DeliveryAttempt.objects.exists()
+
+    ours = settling.Result(fresh.delivery, Outcome(number="OURS"), [CREATED], fresh.account)
+    settling.Ledger(upstream.pk).settle_all([ours])
+    settling.Ledger(upstream.pk).settle_all([late])
+    row.refresh_from_db()
+    assert (row.state, row.upstream_number, row.attempt_log.count()) == ("sent", "OURS", 1)
+
+
+def test_a_dose_planned_while_its_account_was_resumed_does_not_stay_paused(simulator: Server) -> None:
+    facility = make_facility()
+    make_dose(facility)
+    outbox.drain("pcare")
+    # The plan read the account while it was paused, and its row became visible after the account was resumed.
+    Delivery.objects.update(state="paused", error_class="configuration")
+    assert not FacilityAccount.objects.exclude(pause_class="").exists()
+    assert sending.has_work("pcare"), "nobody else would wake the sender"
+    run()
+    assert Delivery.objects.get().state == "sent"
+    assert len(upstream_rows(simulator)) == 1
+    assert violations() == {}
+
+
+def test_a_dose_of_an_account_that_is_still_paused_stays_where_it_is(simulator: Server) -> None:
+    make_dose(make_facility())
+    outbox.drain("pcare")
+    Delivery.objects.update(state="paused")
+    later = timezone.now() + timedelta(hours=1)
+    FacilityAccount.objects.update(pause_class="configuration", paused_until=later)
+    assert not sending.has_work("pcare")
+    run()
+    assert Delivery.objects.get().state == "paused"
+    assert not upstream_rows(simulator)
+
+
+def test_an_account_changed_while_a_sender_runs_is_opened_anew(simulator: Server) -> None:
+    home = make_facility().pk
+    held = Accounts("pcare")
+    before = held.of([home])[home]
+    assert held.of([home])[home] is before, "no secret is opened twice"
+    FacilityAccount.objects.filter(facility_id=home).update(username="baru", is_active=False)
+    after = held.of([home])[home]
+    assert (after.username, after.is_active) == ("baru", False)
+    FacilityAccount.objects.filter(facility_id=home).delete()
+    assert held.of([home]) == {}
