@@ -8,6 +8,7 @@ import base64
 import json
 import os
 import sys
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -39,10 +40,15 @@ def _prepared(file: str) -> list[tuple[dict[str, str], bytes]]:
 def run(url: str, file: str, width: int) -> dict[str, float]:
     """Make the calls of one file; returns how many were written and the seconds it took."""
     requests = _prepared(file)
-    with open_pool(Options()) as pool, ThreadPoolExecutor(width) as threads:
+    own = threading.local()
+
+    def connect() -> None:
+        own.http = open_pool(Options())  # a shared pool looks through all its connections with each request
+
+    with ThreadPoolExecutor(width, initializer=connect) as threads:
 
         def post(one: tuple[dict[str, str], bytes]) -> int:
-            answer: httpx.Response = pool.post(url, headers=one[0], content=one[1])
+            answer: httpx.Response = own.http.post(url, headers=one[0], content=one[1])
             return answer.status_code
 
         begun, cpu = time.monotonic(), time.process_time()
