@@ -18,7 +18,7 @@ class NothingToRevoke(ValueError):
 
 
 def revoke(immunization_id: int, *, reason: str, note: str, actor: User) -> Revocation:
-    """Revoke every code of a dose, note it where the person can read it, and tell the person; all or nothing.
+    """Revoke every code of a dose, note it in the read log, and tell the person; all or nothing.
 
     Locks the row of the dose. Doing it twice changes nothing more and sends no second message. Raises NothingToRevoke,
     and ValueError for a reason that is not given by hand.

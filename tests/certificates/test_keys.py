@@ -7,6 +7,7 @@ import pytest
 from cryptography import x509
 from django.core.management import call_command
 from django.core.management.base import CommandError
+from django.urls import reverse
 from django.utils import timezone
 
 from certificates import keys, services
@@ -14,6 +15,7 @@ from certificates.assemble import NotCertifiable
 from certificates.models import Revocation, SigningKey
 from certificates.verifying import verify_text
 from tests.certificates.doses import make_dose
+from tests.registration.people import sign_in_citizen
 
 pytestmark = pytest.mark.django_db
 
@@ -91,3 +93,14 @@ def test_vaccine_without_eu_code_gets_a_who_certificate_where_asked(settings):
     assert certificate.eu_reason == "no-eu-code"
     result = verify_text(certificate.hc1)
     assert (result.format, result.verdict, result.facts["name"]) == ("who-dvc", "valid", "Suparti Uji")
+
+
+def test_a_who_certificate_is_called_one_and_nothing_else(client, settings):
+    settings.CERTIFICATES_WHO_DVC = True
+    dose = make_dose(vaccine="COV_INDOVAC")
+    sign_in_citizen(client, dose.citizen.account)
+    body = client.get(reverse("certificates:of_dose", args=[dose.uuid])).content.decode()
+    assert "Kode WHO (DVC)" in body
+    assert "Kode Uni Eropa" not in body
+    assert "jadi sertifikat Uni Eropa tidak diterbitkan" in body
+    assert "HC1 tidak" not in body

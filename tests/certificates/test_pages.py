@@ -138,17 +138,6 @@ def test_vaccine_without_eu_code_is_explained(client):
     assert 'id="hc1"' not in body
 
 
-def test_a_who_certificate_is_called_one_and_nothing_else(client, settings):
-    settings.CERTIFICATES_WHO_DVC = True
-    dose = make_dose(vaccine="COV_INDOVAC")
-    sign_in_citizen(client, dose.citizen.account)
-    body = client.get(reverse("certificates:of_dose", args=[dose.uuid])).content.decode()
-    assert "Kode WHO (DVC)" in body
-    assert "Kode Uni Eropa" not in body
-    assert "jadi sertifikat Uni Eropa tidak diterbitkan" in body
-    assert "HC1 tidak" not in body
-
-
 def test_english_page(client):
     dose = make_dose()
     sign_in_citizen(client, dose.citizen.account)

@@ -16,7 +16,7 @@ class Command(BaseCommand):
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
         parser.add_argument("uvci", help="nomor sertifikat (URN:UVCI:...)")
         parser.add_argument("--reason", required=True, choices=[reason.value for reason in revoking.BY_HAND])
-        parser.add_argument("--note", required=True, help="keterangan, dapat dibaca warga")
+        parser.add_argument("--note", required=True, help="keterangan untuk catatan pembacaan")
         parser.add_argument("--by", required=True, help="nama pengguna petugas yang memutuskan")
         parser.add_argument("--yes", action="store_true", help="sungguh mencabut")
 
