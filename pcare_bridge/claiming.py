@@ -12,10 +12,10 @@ from core.prepared import Prepared
 from pcare_bridge import accounts, conf
 from pcare_bridge.models import Delivery
 
-# Meant to walk the partial index delivery_by_deadline no further than the last row picked. The planner
-# takes that road, and never a scan for each row, when it does not mistake the open rows for few: hence one CASE, which it takes for every second
-# row, instead of conditions whose shares it multiplies; and what is stopped or paused as arrays, read once and not
-# joined with every row. The picked ids are an array too: not knowing how many, it might read the whole table.
+# The condition is one CASE because the planner takes it for every second row: separate conditions, whose shares it
+# multiplies, let it mistake ten thousand open rows for one and look at every account for each of them. So it walks
+# delivery_by_deadline, or at worst reads the open rows once. What is stopped or paused comes as arrays, read once; so
+# do the picked ids: a planner that cannot tell how many there are might read the whole table to join them.
 #
 # `outcome_unknown` is committed before the first byte leaves: whoever takes over from a killed worker reads back first.
 CLAIM = """
