@@ -1,6 +1,7 @@
 """Circuit breaker, throttle and pauses, kept in Postgres so that all workers share them (PROTOCOL 6, 7.3, 7.4)."""
 
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.conf import settings
 from django.db import transaction
@@ -122,7 +123,7 @@ def resume_expired(service: str) -> None:
 
 def strays(service: str) -> DeliveryQuerySet:
     """Paused deliveries of accounts that are not: planned in the very moment in which the account was resumed."""
-    running = ACCOUNT_MODELS[service].objects.filter(pause_class="").values("facility_id")
+    running: Any = ACCOUNT_MODELS[service].objects.filter(pause_class="").values("facility_id")
     rows: DeliveryQuerySet = Delivery.objects.filter(
         state=Delivery.PAUSED, profile__in=profiles_of(service), facility_id__in=running
     )
