@@ -2,8 +2,8 @@
 
 Two statements: the lean one of docs/adr/0001-place-rows.md (pick a place, mark it, insert the appointment; two tables
 with the indexes that guard them), and the very statement the portal sends, on the portal's tables, with its outbox row.
-The lean one runs both ways: in pgbench's usual protocol, which plans each statement anew as DESIGN's figures do, and
-prepared once per connection, the fastest PostgreSQL can do; the portal's own is prepared, as the portal does.
+The lean one runs both ways: in pgbench's usual protocol, which plans each statement anew, and prepared once per
+connection, the fastest PostgreSQL can do; the portal's own is prepared, as the portal does.
 """
 
 import os
