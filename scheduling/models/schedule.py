@@ -46,9 +46,15 @@ class ScheduleTemplate(models.Model):
     release_time = models.TimeField(
         "dibuka pukul", null=True, blank=True, db_comment="RULES L-4: 15.00 the day before."
     )
-    release_mode = models.CharField("cara membagi tempat", max_length=5, choices=Release, default=Release.FIRST_COME)
+    # Defaults of the database too: during a rollout the version before these columns goes on writing patterns.
+    release_mode = models.CharField(
+        "cara membagi tempat", max_length=5, choices=Release, default=Release.FIRST_COME, db_default=Release.FIRST_COME
+    )
     draw_hours_before = models.PositiveSmallIntegerField(
-        "pendaftaran undian ditutup (jam sebelum dibuka)", default=2, db_comment="Only for release by draw."
+        "pendaftaran undian ditutup (jam sebelum dibuka)",
+        default=2,
+        db_default=2,
+        db_comment="Only for release by draw.",
     )
     is_active = models.BooleanField("aktif", default=True)
 
@@ -100,9 +106,14 @@ class Schedule(models.Model):
     )
     release_at = models.DateTimeField("pendaftaran dibuka", null=True, blank=True, db_comment="NULL: open at once.")
     draw = models.ForeignKey(
-        "scheduling.Draw", on_delete=models.PROTECT, null=True, blank=True, related_name="schedules",
-        verbose_name="undian", db_comment="Who gives its online places; until then they lie in the pool draw.",
-    )  # fmt: skip
+        "scheduling.Draw",
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="schedules",
+        verbose_name="undian",
+        db_comment="Who gives its online places; until then they lie in the pool draw.",
+    )
     walk_in_percent = models.PositiveSmallIntegerField("bagian datang langsung (%)", default=20)
     walk_in_at = models.DateTimeField("sisa daring dibuka untuk datang langsung", null=True, blank=True)
     template = models.ForeignKey(
