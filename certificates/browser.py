@@ -36,6 +36,7 @@ def page_data() -> dict[str, Any]:
         "notes": words.note_sentences(),
         "signed_by": _("Ditandatangani oleh"),
         "compare": _("Cocokkan nama dan tanggal lahir dengan kartu identitas pemegangnya."),
+        "needs_network": _("Kode ini perlu diperiksa lewat internet. Sambungkan perangkat, lalu tekan Periksa lagi."),
         "forgotten": _("Diperiksa di perangkat ini; kode tidak dikirim ke mana pun dan sudah dilupakan."),
     }
 

@@ -35,9 +35,9 @@ def _worker(_request: HttpRequest) -> bytes:
     return render_to_string("certificates/sw.js", {"static_url": settings.STATIC_URL}).encode()
 
 
-# A second is enough to carry a crowd, and a key made by a rotation is in the data at once.
 page = Snapshot("verifikasi", _empty_page, max_age=1)
-verifier_data = Snapshot("verifikasi-kunci", _data, max_age=1, content_type="application/json")
+# Lists hold thousands of keys; a key made by a rotation is in the data before anybody carries a code of it around.
+verifier_data = Snapshot("verifikasi-kunci", _data, max_age=30, content_type="application/json")
 worker_script = Snapshot("verifikasi-sw", _worker, max_age=300, content_type="text/javascript; charset=utf-8")
 
 

@@ -53,11 +53,7 @@ def looks_like(text: str) -> bool:
 def verify(text: str, keys: KeyFinder, *, now: datetime) -> Outcome:
     """Check one credential at the moment `now`; never raises. A zip comes as text with one character per byte."""
     state = State(verdicts.DIVOC)
-    try:
-        _steps(text, keys, now, state)
-    except Refused as refused:
-        return state.outcome(refused.verdict)
-    return state.outcome(verdicts.VALID)
+    return state.judged(lambda: _steps(text, keys, now, state))
 
 
 def _steps(text: str, keys: KeyFinder, now: datetime, state: State) -> None:

@@ -61,11 +61,7 @@ def verify(
     # base45 never ends in a blank (its last digit is at most W), so blanks at the ends come from pasting.
     text = text.strip()
     state = State(verdicts.HCERT if text.startswith(PREFIX) else verdicts.UNKNOWN)
-    try:
-        _steps(text, keys, int(now.timestamp()), is_revoked, state)
-    except Refused as refused:
-        return state.outcome(refused.verdict)
-    return state.outcome(verdicts.VALID)
+    return state.judged(lambda: _steps(text, keys, int(now.timestamp()), is_revoked, state))
 
 
 def _steps(text: str, keys: KeyFinder, now: int, is_revoked: Callable[[Revocable], bool], state: State) -> None:

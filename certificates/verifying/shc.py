@@ -34,11 +34,7 @@ def verify(
 ) -> Outcome:
     """Check one card at the moment `now`; never raises, whatever the text holds."""
     state = State(verdicts.SHC)
-    try:
-        _steps(text, keys, now.timestamp(), is_revoked, state)
-    except Refused as refused:
-        return state.outcome(refused.verdict)
-    return state.outcome(verdicts.VALID)
+    return state.judged(lambda: _steps(text, keys, now.timestamp(), is_revoked, state))
 
 
 def _steps(text: str, keys: KeyFinder, now: float, is_revoked: Callable[[hcert.Revocable], bool], state: State) -> None:

@@ -33,11 +33,7 @@ def looks_like(text: str) -> bool:
 def verify(text: str, keys: KeyFinder, *, now: datetime) -> Outcome:
     """Check one seal at the moment `now`; never raises."""
     state = State(verdicts.VDS_NC)
-    try:
-        _steps(text, keys, now, state)
-    except Refused as refused:
-        return state.outcome(refused.verdict)
-    return state.outcome(verdicts.VALID)
+    return state.judged(lambda: _steps(text, keys, now, state))
 
 
 def _steps(text: str, keys: KeyFinder, now: datetime, state: State) -> None:

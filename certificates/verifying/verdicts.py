@@ -6,6 +6,7 @@ the partners' API use the same.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -132,3 +133,11 @@ class State:
             return Outcome(self.format, verdict, trust=self.trust if self.trust == UNLISTED else NO_TRUST)
         facts = self.facts if verdict in _SHOWN else {}
         return Outcome(self.format, verdict, facts, self.issuer, self.trust, self.list_name, self.notes)
+
+    def judged(self, steps: Callable[[], None]) -> Outcome:
+        """The answer of the steps of one format, which fill this state; the first that refuses names the verdict."""
+        try:
+            steps()
+        except Refused as refused:
+            return self.outcome(refused.verdict)
+        return self.outcome(VALID)

@@ -20,6 +20,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 def visitor(browser, live_server, redis_client):
     contexts = []
     verify_views.page.clear()
+    verify_views.verifier_data.clear()
     for document in wellknown.PAGES.values():
         document.clear()
 
@@ -201,3 +202,18 @@ def test_code_is_read_from_a_picture_and_from_a_file(visitor, tmp_path):
         person.page.locator("#verdict[data-verdict]").wait_for()
         assert (kind, person.page.locator("#verdict").get_attribute("data-verdict")) == (kind, "valid")
     person.look()
+
+
+def test_code_that_needs_the_server_stays_in_the_box_without_a_network(visitor):
+    authority.ensure()
+    person = visitor()
+    person.page.add_init_script("delete window.DecompressionStream")
+    person.visit("/verifikasi/")
+    person.context.set_offline(True)
+    person.page.fill("textarea", "HC1:UJI")
+    person.page.get_by_role("button", name="Periksa", exact=True).click()
+    assert "lewat internet" in person.page.locator("[data-scan-status]").inner_text()
+    assert person.page.input_value("textarea") == "HC1:UJI"
+    person.context.set_offline(False)
+    person.press("Periksa", exact=True)
+    assert person.heading == "Hasil pemeriksaan"

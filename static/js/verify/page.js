@@ -68,25 +68,29 @@ async function keepForOffline() {
 
 async function judge(text) {
   const found = await check(text);
-  if (!found) {
+  if (found) {
+    show(found, page);
+    box.value = "";
+  } else {
     answered = true;
     form.requestSubmit();
-    return;
   }
-  show(found, page);
-  box.value = "";
 }
 
 form.addEventListener("submit", (event) => {
-  if (answered || !check || !box.value.trim()) return;
-  event.preventDefault();
-  judge(box.value);
+  if (!box.value.trim()) return;
+  if (check && !answered) {
+    event.preventDefault();
+    judge(box.value);
+  } else if (!navigator.onLine) {
+    event.preventDefault(); // the code stays in the box
+    answered = false;
+    form.querySelector("[data-scan-status]").textContent = page.needs_network;
+  }
 });
 
-startScanning(form, page, (content) => {
-  if (typeof content === "string") box.value = content;
-  else if (check) return void judge(String.fromCharCode(...content));
-  else box.value = new TextDecoder("latin1").decode(content);
+startScanning(form, page, (text) => {
+  box.value = text;
   form.requestSubmit();
 });
 

@@ -1,9 +1,11 @@
 /* Codes from the camera, a picture or a file. Browsers without a reader of QR codes get ours. */
 
+import { toBase64 } from "./bytes.js";
+
 const LOOK_EVERY = 200; // milliseconds
 const OURS = /^(HC1:|shc:\/)/; // first: a page often carries other codes as well
 
-/* `found` gets a text, or the bytes of a file that is none. */
+/* `found` gets the text of a code. */
 export function startScanning(form, page, found) {
   const status = form.querySelector("[data-scan-status]"), video = form.querySelector("[data-scan-video]");
   const button = form.querySelector("[data-scan-camera]"), file = document.getElementById("scan-file");
@@ -17,10 +19,10 @@ export function startScanning(form, page, found) {
     video.classList.add("visually-hidden");
   }
 
-  function give(content) {
+  function give(text) {
     stop();
     say("found");
-    found(content);
+    found(text);
   }
 
   async function look() {
@@ -70,10 +72,10 @@ export function startScanning(form, page, found) {
   }, () => { /* pasting still works */ });
 }
 
-/* Text of a `.smart-health-card` or text file; bytes of a zip. */
+/* Text of a `.smart-health-card` or text file; a zip (DIVOC) in the form in which its codes are printed. */
 async function contentOf(file) {
   const bytes = new Uint8Array(await file.slice(0, 200_000).arrayBuffer());
-  return bytes[0] === 0x50 && bytes[1] === 0x4b ? bytes : new TextDecoder().decode(bytes);
+  return bytes[0] === 0x50 && bytes[1] === 0x4b ? `B64:${toBase64(bytes)}` : new TextDecoder().decode(bytes);
 }
 
 async function detectorFor(page) {
