@@ -3,6 +3,8 @@
 import base64
 import hashlib
 import json
+import sys
+from array import array
 from collections.abc import Iterator
 from hmac import HMAC, compare_digest
 from typing import Any
@@ -41,40 +43,37 @@ def split_authorization(value: str) -> tuple[str, str, str] | None:
     return (username, password, application) if colon and second_colon else None
 
 
+# Six bits as base64 writes them, in the letters of this alphabet.
+_LETTERS = bytes.maketrans(b"+/", b"+-")
+
+
 class _BitSink:
     """Collects codes lowest bit first and gives them out as six-bit characters."""
 
     def __init__(self) -> None:
-        self.filled = 0
-        self.value = 0
-        self.out = bytearray()
+        self.bits: list[str] = []
 
     def put(self, value: int, width: int) -> None:
-        for _ in range(width):
-            self.value = (self.value << 1) | (value & 1)
-            value >>= 1
-            self.filled += 1
-            if self.filled == 6:
-                self.flush()
-
-    def flush(self) -> None:
-        self.out.append(URI_SAFE[self.value])
-        self.value = self.filled = 0
+        self.bits.append(format(value, f"0{width}b")[::-1])
 
     def finish(self) -> str:
+        bits = "".join(self.bits)
         # One more character is written even when the last one is just full; readers of the original expect it.
-        self.value <<= 6 - self.filled
-        self.flush()
-        return self.out.decode("ascii")
+        characters = len(bits) // 6 + 1
+        whole = bits.ljust(-(-characters // 4) * 24, "0")
+        raw = int(whole, 2).to_bytes(len(whole) // 8, "big")
+        return base64.b64encode(raw)[:characters].translate(_LETTERS).decode("ascii")
 
 
 def pack(text: str) -> str:
     """LZString `compressToEncodedURIComponent` over UTF-16 code units."""
     raw = text.encode("utf-16-be", "surrogatepass")
-    units = [raw[at] << 8 | raw[at + 1] for at in range(0, len(raw), 2)]
+    units = array("H", raw)
+    if sys.byteorder == "little":
+        units.byteswap()
     sink = _BitSink()
-    codes: dict[tuple[int, int], int] = {}
-    fresh: set[int] = set()  # units whose literal was not written yet
+    codes: dict[int, int] = {}  # a code and the unit behind it, to the code of both
+    fresh: dict[int, int] = {}  # codes whose unit was not written yet
     known: dict[int, int] = {}
     width, budget, next_code = 2, 2, 3
 
@@ -86,34 +85,32 @@ def pack(text: str) -> str:
             width += 1
 
     def emit(code: int) -> None:
-        unit = unit_of.get(code)
-        if unit is not None and unit in fresh:
+        unit = fresh.pop(code, None)
+        if unit is None:
+            sink.put(code, width)
+        else:
             sink.put(0 if unit < 256 else 1, width)
             sink.put(unit, 8 if unit < 256 else 16)
-            fresh.discard(unit)
             spend()
-        else:
-            sink.put(code, width)
         spend()
 
-    unit_of: dict[int, int] = {}
-    current: int | None = None
+    current = 0  # no code is 0
     for unit in units:
+        # One look-up for most units of a long text: it was made fast because lists of a day hold 100 persons a page.
+        longer = codes.get(current << 16 | unit) if current else None
+        if longer is not None:
+            current = longer
+            continue
         if unit not in known:
             known[unit] = next_code
-            unit_of[next_code] = unit
-            fresh.add(unit)
+            fresh[next_code] = unit
             next_code += 1
-        if current is None:
-            current = known[unit]
-        elif (current, unit) in codes:
-            current = codes[current, unit]
-        else:
+        if current:
             emit(current)
-            codes[current, unit] = next_code
+            codes[current << 16 | unit] = next_code
             next_code += 1
-            current = known[unit]
-    if current is not None:
+        current = known[unit]
+    if current:
         emit(current)
     sink.put(2, width)
     return sink.finish()

@@ -88,10 +88,9 @@ class Fhir:
     def _search(self, kind: str, wanted: dict[str, str]) -> Answer:
         found = []
         with self.registry.lock:
-            for row in self.registry.tables[kind].values():
-                marks = [f"{item.get('system')}|{item.get('value')}" for item in row.get("identifier", [])]
-                if "identifier" in wanted and wanted["identifier"] not in marks:
-                    continue
+            every = self.registry.tables[kind].values()
+            rows = self.registry.marked(kind, wanted["identifier"]) if "identifier" in wanted else every
+            for row in rows:
                 if "patient" in wanted and row.get("patient", {}).get("reference") != f"Patient/{wanted['patient']}":
                     continue
                 if "date" in wanted and not str(row.get("occurrenceDateTime", "")).startswith(wanted["date"]):
@@ -154,11 +153,7 @@ class Fhir:
         return wrong
 
     def _twin(self, kind: str, body: dict[str, Any]) -> bool:
-        mine = {(item["system"], item["value"]) for item in body["identifier"]}
-        return any(
-            mine & {(item["system"], item["value"]) for item in row["identifier"]}
-            for row in self.registry.tables[kind].values()
-        )
+        return any(self.registry.marked(kind, f"{item['system']}|{item['value']}") for item in body["identifier"])
 
 
 def ihs_number(kind: str, nik: str) -> str:

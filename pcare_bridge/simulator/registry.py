@@ -28,6 +28,8 @@ class Registry:
         self.by_sender: dict[str, str] = {}
         self.by_nik: dict[str, dict[str, None]] = {}
         self.by_card: dict[str, str] = {}  # of the table peserta: card number to NIK
+        # Of a table and one mark of its rows (see `_marks`): their numbers in order of arrival.
+        self._marked: dict[tuple[str, str], dict[str, None]] = {}
         self._sealer = AESGCM(hashlib.sha256(f"journal {journal_key}".encode()).digest())
         self._journal = journal
         if journal is not None and journal.exists():
@@ -55,6 +57,7 @@ class Registry:
             table[number] = entry["row"]
         if entry["table"] == "vaksinasi":
             self._index(number, before, entry["row"])
+        self._mark(entry["table"], number, before, entry["row"])
         if entry["table"] == "peserta" and entry["row"] is not None and "noKartu" in entry["row"]:
             self.by_card[entry["row"]["noKartu"]] = number
         if "counter" in entry:
@@ -69,6 +72,18 @@ class Registry:
             if after["idPengirim"]:
                 self.by_sender[after["idPengirim"]] = number
             self.by_nik.setdefault(after["nik"], {})[number] = None
+
+    def _mark(self, table: str, number: str, before: dict[str, Any] | None, after: dict[str, Any] | None) -> None:
+        old, new = _marks(table, before), _marks(table, after)
+        for mark in old - new:
+            self._marked[table, mark].pop(number, None)
+        for mark in new - old:
+            self._marked.setdefault((table, mark), {})[number] = None
+
+    def marked(self, table: str, mark: str) -> list[dict[str, Any]]:
+        """The rows of a table that carry a mark, in order of arrival."""
+        with self.lock:
+            return [self.tables[table][number] for number in self._marked.get((table, mark), ())]
 
     def put(self, table: str, number: str, row: dict[str, Any] | None, counter: str = "") -> None:
         """Store, replace or (row None) remove one row; in the journal before the caller answers."""
@@ -108,5 +123,24 @@ class Registry:
             self.by_sender.clear()
             self.by_nik.clear()
             self.by_card.clear()
+            self._marked.clear()
             if self._journal is not None:
                 self._journal.unlink(missing_ok=True)
+
+
+def of_day(provider: str, day: str) -> str:
+    """The mark of a registration: whose, and of which day."""
+    return f"{provider} {day}"
+
+
+def _marks(table: str, row: dict[str, Any] | None) -> set[str]:
+    """By what rows of a table are looked up; without it each look-up would read the whole table."""
+    if row is None:
+        return set()
+    if table == "pendaftaran":
+        return {of_day(row["providerPelayanan"]["kdProvider"], row["tglDaftar"])}
+    if table == "kunjungan":
+        return {row["noKartu"]}
+    if table in ("Encounter", "Immunization", "Observation"):
+        return {f"{item.get('system')}|{item.get('value')}" for item in row.get("identifier", [])}
+    return set()

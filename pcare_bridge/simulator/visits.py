@@ -6,7 +6,7 @@ from typing import Any
 
 from pcare_bridge.simulator.answers import NO_CONTENT, Answer, Refused, page
 from pcare_bridge.simulator.catalogues import CARE, POLI
-from pcare_bridge.simulator.registry import Registry
+from pcare_bridge.simulator.registry import Registry, of_day
 from pcare_bridge.simulator.vaccination import knows, parse_day, today
 from pcare_bridge.simulator.weather import Settings
 
@@ -71,8 +71,8 @@ def register(registry: Registry, settings: Settings, body: dict[str, Any], calle
             wrong.append(("noKartu", "peserta tidak ditemukan"))
         if wrong:
             raise Refused(*wrong)
-        for row in _registered(registry, caller) if settings.guards_doubles else []:
-            if all(row[name] == body[name] for name in ("noKartu", "tglDaftar", "kdPoli")):
+        for row in _registered(registry, caller, body["tglDaftar"]) if settings.guards_doubles else []:
+            if all(row[name] == body[name] for name in ("noKartu", "kdPoli")):
                 raise Refused(("noKartu", "sudah terdaftar di poli ini pada tanggal tersebut"))
         counter = f"U{caller}{body['tglDaftar']}{body['kdPoli']}"
         number = f"A{registry.next(counter)}"
@@ -108,22 +108,22 @@ def _wrong_day(body: dict[str, Any], name: str, settings: Settings) -> list[tupl
     return []
 
 
-def _registered(registry: Registry, provider: str) -> list[dict[str, Any]]:
-    with registry.lock:
-        rows = list(registry.tables["pendaftaran"].values())
-    return [row for row in rows if row["providerPelayanan"]["kdProvider"] == provider]
+def _registered(registry: Registry, provider: str, day: str) -> list[dict[str, Any]]:
+    return registry.marked("pendaftaran", of_day(provider, day))
 
 
 def registrations(registry: Registry, settings: Settings, day: str, start: int, limit: int, caller: str) -> Answer:
     """GET pendaftaran/tglDaftar/{day}/{start}/{limit}: of the facility that asks."""
-    rows = [_item(registry, settings, row) for row in _registered(registry, caller) if row["tglDaftar"] == day]
-    return page(rows, start, limit, settings)
+    answer = page(_registered(registry, caller, day), start, min(limit, settings.longest_page), settings)
+    if answer.response:
+        answer.response["list"] = [_item(registry, settings, row) for row in answer.response["list"]]
+    return answer
 
 
 def registration(registry: Registry, settings: Settings, number: str, day: str, caller: str) -> Answer:
     """GET pendaftaran/noUrut/{noUrut}/tglDaftar/{tgl}."""
-    for row in _registered(registry, caller):
-        if row["noUrut"] == number and row["tglDaftar"] == day:
+    for row in _registered(registry, caller, day):
+        if row["noUrut"] == number:
             return Answer(200, _item(registry, settings, row))
     return NO_CONTENT
 
@@ -144,9 +144,8 @@ def _item(registry: Registry, settings: Settings, row: dict[str, Any]) -> dict[s
 def unregister(registry: Registry, card: str, day: str, number: str, clinic: str, caller: str) -> Answer:
     """DELETE pendaftaran/peserta/…: numbers are given per facility, so only the caller's own are found."""
     with registry.lock:
-        for row in _registered(registry, caller):
-            mine = (row["noKartu"], row["tglDaftar"], row["noUrut"]) == (card, day, number)
-            if mine and clinic in ("", row["kdPoli"]):
+        for row in _registered(registry, caller, day):
+            if (row["noKartu"], row["noUrut"]) == (card, number) and clinic in ("", row["kdPoli"]):
                 registry.put("pendaftaran", f"{caller}|{day}|{row['kdPoli']}|{number}", None)
                 return Answer(200)
     return NO_CONTENT
@@ -156,12 +155,10 @@ def visit(registry: Registry, settings: Settings, body: dict[str, Any], caller: 
     """POST kunjungan and kunjungan/v1; answers an array."""
     _check_visit(body, settings)
     with registry.lock:
-        registered = [
-            row
-            for row in _registered(registry, caller)
-            if all(row[name] == body[name] for name in ("noKartu", "tglDaftar", "kdPoli"))
-        ]
-        if not registered:
+        if not any(
+            (row["noKartu"], row["kdPoli"]) == (body["noKartu"], body["kdPoli"])
+            for row in _registered(registry, caller, body["tglDaftar"])
+        ):
             raise Refused(("noKartu", "belum terdaftar pada tanggal dan poli ini"))
         counter = f"Y{caller}{today():%m%y}"
         number = f"{caller}{today():%m%y}Y{registry.next(counter):06d}"
@@ -197,8 +194,7 @@ def remove_visit(registry: Registry, number: str, caller: str) -> Answer:
 
 def visits_of(registry: Registry, settings: Settings, card: str) -> Answer:
     """GET kunjungan/peserta/{noKartu}: the member's visits, at whatever facility."""
-    with registry.lock:
-        rows = [row for row in registry.tables["kunjungan"].values() if row["noKartu"] == card]
+    rows = registry.marked("kunjungan", card)
     return page(rows, 0, len(rows), settings)
 
 

@@ -28,6 +28,7 @@ class Settings:
     known_nik: str = "any"  # or "listed": only participants that were added
     echo_sender: bool = True
     nested_registrations: bool = True  # person and clinic of a registration as objects, or flat
+    longest_page: int = 1000  # rows a page of registrations holds at most, whatever was asked for
     guards_doubles: bool = True  # off: a write sent twice stands twice, so that only reading back can prevent it
 
     def change(self, changes: dict[str, Any]) -> None:
