@@ -29,6 +29,9 @@ CLAIM_LIMIT, LEASE_SECONDS = 20, 120
 DRAIN_SECONDS = 3.0
 # A provider takes a fifth of a second per message: so many are asked at once.
 AT_ONCE = 8
+# A channel that did not answer is left alone by this process for so long; then one message tries it for all.
+REST_SECONDS = 30.0
+_rests_until: dict[str, float] = {}  # by channel, monotonic
 
 
 @dataclass(frozen=True)
@@ -66,9 +69,7 @@ def send(
     """
     if not connection.in_atomic_block:
         raise transaction.TransactionManagementError("send() belongs in the transaction of the fact it tells")
-    message = _written(
-        Letter(kind, to, text, subject, language, parameters, expires_at, dedupe_key, urgent)
-    )  # fmt: skip
+    message = _written(Letter(kind, to, text, subject, language, parameters, expires_at, dedupe_key, urgent))
     try:
         with transaction.atomic():
             message.save(force_insert=True)
@@ -122,15 +123,22 @@ def drain() -> int:
     """Send due messages, urgent ones first, and empty useless ones; returns how many rows it settled.
 
     Goes on for DRAIN_SECONDS while more are due; who waits for a code is first in every round. A provider that does not
-    answer costs one time-out per round: its other messages go back to the queue untried.
+    answer costs one time-out in REST_SECONDS: its messages stay in the queue untried, urgent ones go by the next
+    channel, and the other channels go on.
     """
     done, end = empty_expired(), time.monotonic() + DRAIN_SECONDS
+    done += sum(_pass_on_urgent(channel) for channel in _resting())
     while True:
-        rows = Message.objects.all().claim(CLAIM_LIMIT, LEASE_SECONDS, order_by=("priority", "available_at", "pk"))
-        settled = _settle_round(rows)
-        done += settled
-        if len(rows) < CLAIM_LIMIT or not settled or time.monotonic() > end:
+        due = Message.objects.exclude(channel__in=_resting())
+        rows = due.claim(CLAIM_LIMIT, LEASE_SECONDS, order_by=("priority", "available_at", "pk"))
+        done += _settle_round(rows)
+        if len(rows) < CLAIM_LIMIT or time.monotonic() > end:
             return done
+
+
+def forget_rests() -> None:
+    """Ask every channel again at once; tests call it."""
+    _rests_until.clear()
 
 
 def empty_expired() -> int:
@@ -156,26 +164,52 @@ Answer = str | Exception
 
 
 def _settle_round(rows: Sequence[Message]) -> int:
-    """Deliver claimed messages: the first of a channel alone, and when it is reached the others several at once."""
+    """Deliver claimed messages, channel by channel."""
     now, done = timezone.now(), 0
     useless = [message for message in rows if message.expires_at < now]
     done += sum(_recorded(message, _expire) for message in useless)
     for channel in dict.fromkeys(message.channel for message in rows):
-        due = [message for message in rows if message.channel == channel and message.expires_at >= now]
-        if not due:
-            continue
-        first, *others = due
-        answer = _ask(first)
-        done += _recorded(first, _record, answer)
-        if isinstance(answer, adapters.Unreachable):
-            # One time-out is enough: the rest goes back untried.
-            for message in others:
-                _recorded(message, _give_back, str(answer))
-            continue
-        with ThreadPoolExecutor(AT_ONCE) as pool:
-            answers = list(pool.map(_ask, others))
-        done += sum(_recorded(message, _record, said) for message, said in zip(others, answers, strict=True))
+        done += _settle_channel(
+            channel, [message for message in rows if message.channel == channel and message.expires_at >= now]
+        )
     return done
+
+
+def _settle_channel(channel: str, due: Sequence[Message]) -> int:
+    """The first alone, when it was answered the others several at once; the channel rests when none of them was."""
+    done = 0
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        asked = 0
+        while asked < len(due):
+            together = due[asked : asked + (AT_ONCE if asked else 1)]
+            asked += len(together)
+            answers = list(pool.map(_ask, together))
+            done += sum(_recorded(message, _record, said) for message, said in zip(together, answers, strict=True))
+            if all(isinstance(said, adapters.Unreachable) for said in answers):
+                _rests_until[channel] = time.monotonic() + REST_SECONDS
+                logger.warning("channel rests", extra={"channel": channel, "error": str(answers[0])})
+                for message in due[asked:]:
+                    _recorded(message, _give_back, str(answers[0]))
+                return done + _pass_on_urgent(channel)
+    return done
+
+
+def _resting() -> list[str]:
+    return [channel for channel, until in list(_rests_until.items()) if time.monotonic() < until]
+
+
+def _pass_on_urgent(channel: str) -> int:
+    """Who waits for a code does not wait for a provider: the next channel that is not resting takes it.
+
+    One that was accepted without an answer arrives twice, with the same code.
+    """
+    order = settings.MESSAGE_CHANNELS
+    resting = _resting()
+    later = [one for one in order[order.index(channel) + 1 :] if one not in resting] if channel in order else []
+    if not later:
+        return 0
+    waiting = Message.objects.filter(channel=channel, priority=0, state=Message.WAITING)
+    return waiting.update(channel=later[0], attempts=0, available_at=timezone.now())
 
 
 def _ask(message: Message) -> Answer:
@@ -215,8 +249,7 @@ def _expire(message: Message) -> int:
 
 
 def _give_back(message: Message, error: str) -> int:
-    soon = timezone.now() + timedelta(seconds=PAUSES_SECONDS[0])
-    message.retry_at(soon, error, attempts=message.attempts - 1)
+    message.retry_at(message.available_at, error, attempts=message.attempts - 1)
     return 0
 
 

@@ -25,6 +25,11 @@ PHONE = "+6289900001234"
 SECRET = "EAAG-rahasia-token"
 
 
+@pytest.fixture(autouse=True)
+def no_channel_rests():
+    services.forget_rests()
+
+
 @pytest.fixture
 def provider():
     with local.running() as running:
@@ -58,6 +63,8 @@ def write(**fields):
 
 
 def due_now():
+    """As if every pause were over."""
+    services.forget_rests()
     Message.objects.update(available_at=timezone.now())
 
 
@@ -182,15 +189,60 @@ def test_a_gateway_gets_its_own_field_names_as_json_or_form(settings, sms):
     assert parse_qs(sms.received[1]["body"].decode())["msisdn"] == ["6289900001234"]
 
 
-def test_a_slow_provider_costs_one_timeout_a_round_and_no_message(monkeypatch, sms):
+def test_a_silent_provider_costs_one_timeout_while_it_rests_and_no_message(monkeypatch, sms):
     monkeypatch.setattr(http, "TIMEOUT", httpx.Timeout(0.3))
     sms.delay = 1.0
     for _turn in range(5):
         write()
-    services.drain()
+    for _turn in range(3):
+        Message.objects.update(available_at=timezone.now())
+        services.drain()
     assert len(sms.received) == 1
     assert Message.objects.filter(state=Message.WAITING).count() == 5
     assert sorted(Message.objects.values_list("attempts", flat=True)) == [0, 0, 0, 0, 1]
+    sms.delay = 0.0
+    due_now()
+    assert services.drain() == 5
+
+
+def test_behind_a_silent_provider_the_other_channels_go_on(monkeypatch, sms):
+    monkeypatch.setattr(http, "TIMEOUT", httpx.Timeout(0.3))
+    sms.delay = 1.0
+    for _turn in range(services.CLAIM_LIMIT + 5):
+        write()
+    letter = write(to="warga@contoh.invalid")
+    services.drain()
+    letter.refresh_from_db()
+    assert letter.state == Message.SENT
+    assert len(sms.received) == 1
+
+
+def test_a_provider_that_falls_silent_in_the_middle_keeps_the_rest_untried(sms):
+    sms.answers = [(200, {"id": "1"})] * 3 + [(503, {})]
+    for _turn in range(20):
+        write()
+    services.drain()
+    # One alone, eight of which two still arrive, eight in vain; the last three are not sent into the dark.
+    assert len(sms.received) == 17
+    assert Message.objects.filter(state=Message.SENT).count() == 3
+    assert Message.objects.filter(state=Message.WAITING, attempts=0).count() == 3
+
+
+def test_who_waits_for_a_code_gets_it_by_the_next_channel_when_one_is_silent(monkeypatch, settings, whatsapp):
+    settings.MESSAGE_CHANNELS = ["whatsapp", "sms"]
+    with local.running() as gateway:
+        settings.SMS_URL = f"{gateway.url}/sms"
+        monkeypatch.setattr(http, "TIMEOUT", httpx.Timeout(0.3))
+        whatsapp.delay = 1.0
+        reminder = write(text="besok")
+        write(text="kode 1", urgent=True)
+        assert services.drain() == 1, "passed on, so the next sweep comes at once"
+        write(text="kode 2", urgent=True)
+        services.drain()
+        assert [json.loads(one["body"])["message"] for one in gateway.received] == ["kode 1", "kode 2"]
+    assert len(whatsapp.received) == 1
+    reminder.refresh_from_db()
+    assert (reminder.state, reminder.channel, reminder.attempts) == (Message.WAITING, "whatsapp", 0)
 
 
 def test_a_provider_that_is_down_loses_nothing(settings, sms):
