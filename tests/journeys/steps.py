@@ -74,7 +74,7 @@ def _book_from_here(citizen: Visitor, who: str) -> str:
     citizen.press("Lanjut", exact=True)
     assert who in citizen.text
     citizen.press("Pesan tempat ini")
-    assert citizen.heading == "Janji sudah tercatat"
+    citizen.arrives("Janji sudah tercatat")
     return ticket_code(citizen)
 
 
@@ -88,7 +88,7 @@ def citizen_opens_record(citizen: Visitor, who: str) -> None:
     citizen.visit("/keluarga/")
     citizen.page.locator("main").get_by_role("link", name=who, exact=True).first.click()
     citizen.look()
-    assert citizen.heading == who
+    citizen.arrives(who)
 
 
 def anybody_verifies(stranger: Visitor, proof: str) -> None:
@@ -146,7 +146,7 @@ def nurse_injects(nurse: Visitor, vaccine: str) -> None:
     nurse.page.locator("label", has=nurse.page.locator('[name="choice"]')).filter(has_text=vaccine).first.click()
     nurse.page.locator('[name="lot_confirmed"]').check(force=True)
     nurse.press("Catat penyuntikan")
-    assert nurse.heading == "Dosis tercatat"
+    nurse.arrives("Dosis tercatat")
 
 
 # --- PCare and figures -----------------------------------------------------------------------------------------------

@@ -38,7 +38,7 @@ def test_a_parent_books_for_a_child_then_moves_and_cancels(visitor, screen, scri
     parent.follow("Pindahkan", exact=True)
     parent.page.locator('button[name="sesi"]').first.click()
     parent.look()
-    assert parent.heading == "Janji sudah dipindahkan"
+    parent.arrives("Janji sudah dipindahkan")
 
     # Then: the code is the same and the place another
     assert steps.ticket_code(parent) == code

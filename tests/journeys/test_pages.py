@@ -32,7 +32,7 @@ def test_a_missing_page_says_what_to_do(visitor):
     answer = reader.page.goto(f"{reader.url}/tidak-ada/")
     assert answer.status == 404
     reader.look()
-    assert reader.heading == "Halaman tidak ditemukan"
+    reader.arrives("Halaman tidak ditemukan")
 
 
 @pytest.mark.parametrize("username", STAFF)

@@ -111,7 +111,7 @@ def test_from_the_front_page_to_a_ticket_under_300_kilobytes(visitor, fetch, scr
     citizen.press("Pesan tempat ini")
 
     # Then: there is a ticket, and all of it was small
-    assert citizen.heading == "Janji sudah tercatat"
+    citizen.arrives("Janji sudah tercatat")
     assert steps.ticket_code(citizen)
     with capsys.disabled():
         kind = "with" if scripts else "without"
@@ -162,7 +162,7 @@ def test_a_family_of_three_gets_three_tickets_in_one_go(visitor, fetch, screen, 
     parent.press("Pesan 3 tempat ini")
 
     # Then: three tickets on one page, and going back and pressing again makes no more
-    assert parent.heading == "3 janji sudah tercatat"
+    parent.arrives("3 janji sudah tercatat")
     codes = parent.page.locator(".ticket__code").all_inner_texts()
     assert len(set(codes)) == 3
     parent.page.go_back()
@@ -180,7 +180,7 @@ def test_a_family_of_three_gets_three_tickets_in_one_go(visitor, fetch, screen, 
     parent.follow("Pindahkan semua")
     parent.page.locator('button[name="sesi"]').first.click()
     parent.look()
-    assert parent.heading == "Semua janji sudah dipindahkan"
+    parent.arrives("Semua janji sudah dipindahkan")
     parent.follow("Batalkan semua")
     parent.press("Ya, batalkan semua")
     assert "Tiket keluarga" not in parent.text

@@ -56,11 +56,11 @@ def test_a_cancelled_place_is_offered_to_who_waits_and_accepted_in_one_tap(visit
     # Then: within seconds it is offered to her and to nobody else, and one tap books it
     eventually(lambda: _offered(seeker), "the place is offered", seconds=15)
     seeker.follow("Lihat dan jawab")
-    assert seeker.heading == "Ada tempat untuk Anda"
+    seeker.arrives("Ada tempat untuk Anda")
     holder.visit(f"/jadwal/{schedule}/")
     assert "Penuh" in holder.text
     seeker.press("Terima tempat ini")
-    assert seeker.heading == "Janji sudah tercatat"
+    seeker.arrives("Janji sudah tercatat")
     seeker.visit("/janji/")
     assert "Urutan ke" not in seeker.text
 

@@ -79,6 +79,10 @@ class Visitor:
         """The page's question or title."""
         return self.page.locator("h1").first.inner_text()
 
+    def arrives(self, heading: str) -> None:
+        """The page that was reached has this title; else its words say what happened instead."""
+        assert self.heading == heading, f"{self.page.url}: {self.text}"
+
     @property
     def text(self) -> str:
         """All words of the page."""

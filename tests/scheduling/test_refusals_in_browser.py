@@ -99,10 +99,10 @@ def test_an_expired_hold_is_explained_and_held_again_with_the_answers_kept(signe
     picture(visitor, f"expired-{'js' if scripts else 'nojs'}")
     visitor.press("Tahan tempat lagi")
 
-    assert visitor.heading == "Periksa sebelum memesan"
+    visitor.arrives("Periksa sebelum memesan")
     assert "Satu tempat ditahan untuk Anda" in visitor.text
     visitor.press("Pesan tempat ini")
-    assert visitor.heading == "Janji sudah tercatat"
+    visitor.arrives("Janji sudah tercatat")
 
 
 @pytest.mark.parametrize("screen", SCREENS)
