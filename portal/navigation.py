@@ -71,7 +71,6 @@ STAFF = (
     ("/dinkes/daftar-kunci/", "Kunci asing", "partner.manage"),
     ("/dinkes/pesan/", "Pesan", "messages.view"),
 )
-STAFF_PATHS = tuple((path, label) for path, label, _capability in STAFF)
 CITIZEN_SECTIONS = ("/keluarga/", "/janji/", "/antrean/", "/sertifikat/", "/masuk/")
 STAFF_SECTIONS = ("/petugas/", "/dinkes/")
 

@@ -228,11 +228,6 @@ class DoseRule(models.Model):
     def __str__(self) -> str:
         return f"{self.dose_label} {self.vaccine_id}"
 
-    @property
-    def needs_verification(self) -> bool:
-        """True if any value of the row still waits for a second source."""
-        return bool(self.unverified_fields or self.to_verify)
-
 
 class Questionnaire(models.Model):
     """A versioned screening form (RULES SC-4); a completed answer stores which version it answered."""
@@ -267,11 +262,6 @@ class Questionnaire(models.Model):
 
     def __str__(self) -> str:
         return f"{self.title} ({self.version})"
-
-    @property
-    def local_title(self) -> str:
-        """The title in the active language."""
-        return self.title_en if self.title_en and get_language() == "en" else self.title
 
 
 class Question(models.Model):

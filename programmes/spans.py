@@ -69,8 +69,3 @@ def age_in_months(birth_date: date, on_date: date) -> int:
     """Completed calendar months, counted so that it agrees with `Span.after` (clamped month ends)."""
     months = (on_date.year - birth_date.year) * 12 + on_date.month - birth_date.month
     return months - (Span(months=months).after(birth_date) > on_date)
-
-
-def age_in_years(birth_date: date, on_date: date) -> int:
-    """Completed years on `on_date` (RULES G-2: the service date, not the booking date)."""
-    return age_in_months(birth_date, on_date) // 12

@@ -2,7 +2,6 @@
 
 from django.db.models import Case, IntegerField, Value, When
 
-from core.crypto import blind_index
 from registration.models import Citizen, CitizenAccount
 
 
@@ -30,8 +29,3 @@ def notification_phone(citizen: Citizen) -> str | None:
     if citizen.account:
         return citizen.account.phone
     return citizen.contact_phone or None
-
-
-def account_of_phone(e164: str) -> CitizenAccount | None:
-    """The account of a phone in E.164, or None."""
-    return CitizenAccount.objects.filter(phone_index=blind_index(e164, "phone")).first()

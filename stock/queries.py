@@ -82,17 +82,6 @@ def usable_lots(facility_id: int, vaccine_code: str | None, at: datetime) -> lis
     )
 
 
-def propose_lot(facility_id: int, vaccine_code: str, at: datetime) -> LotOnShelf | None:
-    """The lot to use first, or None when nothing usable is left."""
-    return next(iter(usable_lots(facility_id, vaccine_code, at)), None)
-
-
-def usable_doses(facility_id: int, vaccine_code: str, on: date) -> int:
-    """Doses of one vaccine a facility could give on `on`; bookable places never exceed this."""
-    rows = usable_balances(on).filter(facility_id=facility_id, lot__vaccine_id=vaccine_code)
-    return rows.aggregate(doses=Sum("doses_on_hand"))["doses"] or 0
-
-
 # --- public ---------------------------------------------------------------------------------------------------------
 
 

@@ -234,37 +234,7 @@ def next_doses(citizen: Citizen, programme: str, days: int = 400) -> list[Option
     return list(first.values())
 
 
-# --- one person -----------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class DoseOnRecord:
-    """One dose as other apps show it."""
-
-    immunization_id: int
-    vaccine: str
-    dose_text: str
-    occurred_at: datetime
-    facility: str
-    lot_number: str
-    status: str
-
-
-def doses_of(citizen_id: int) -> list[DoseOnRecord]:
-    """Doses of one person, newest first, corrected ones included."""
-    rows = (
-        Immunization.objects.filter(citizen_id=citizen_id)
-        .select_related("vaccine", "facility")
-        .order_by("-occurred_at")
-    )
-    return [
-        DoseOnRecord(
-            row.pk, row.vaccine.short_name, dose_label(row.programme_id, row.dose_code, row.vaccine_id),
-            row.occurred_at,
-            row.place, row.lot_number, row.status,
-        )
-        for row in rows
-    ]  # fmt: skip
+# --- audit ------------------------------------------------------------------------------------------------------------
 
 
 def doses_without_stock() -> int:

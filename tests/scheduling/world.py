@@ -12,14 +12,15 @@ from programmes.models import Vaccine
 from regions.models import Facility
 from scheduling.models import Place, Slot
 from scheduling.publishing import publish_schedule
-from stock import queries
 from stock.deliveries import Delivery, receive_many
+from stock.models import StockBalance
 from stock.services import find_lot
 from tests.factories.reference import load_reference
 from tests.registration.people import make_citizen
 
 ADULT = date(1931, 5, 17)
 FAR_EXPIRY = date(2090, 1, 31)
+SPARE_LOT = "CADANGAN"
 
 
 def make_city():
@@ -30,10 +31,12 @@ def make_city():
 
 def ensure_stock(facility, vaccine, doses=100_000):
     """Doses on the shelf, through the real ledger, of a lot that every other lot comes before: places need them."""
-    if queries.usable_doses(facility.pk, vaccine.pk, FAR_EXPIRY) >= doses:
+    if StockBalance.objects.filter(
+        facility=facility, lot__vaccine=vaccine, lot__lot_number=SPARE_LOT, doses_on_hand__gte=doses
+    ).exists():
         return
     keeper, _new = User.objects.get_or_create(username="gudang", defaults={"full_name": "Gudang Uji"})
-    lot = find_lot(vaccine.pk, "CADANGAN", FAR_EXPIRY)
+    lot = find_lot(vaccine.pk, SPARE_LOT, FAR_EXPIRY)
     receive_many([Delivery(facility.pk, lot.pk, doses)], actor=keeper)
 
 
