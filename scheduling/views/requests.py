@@ -3,15 +3,12 @@
 from django.http import HttpRequest
 
 from registration.models import CitizenAccount
+from registration.session import CitizenRequest
+
+__all__ = ["CitizenRequest", "VisitorRequest"]
 
 
 class VisitorRequest(HttpRequest):
     """Anybody; signed in or not."""
 
     citizen_account: CitizenAccount | None
-
-
-class CitizenRequest(HttpRequest):
-    """A signed-in citizen (`citizen_required`)."""
-
-    citizen_account: CitizenAccount
