@@ -55,6 +55,9 @@ class Options:
     ca_file: str | None = None
 
 
+LEASE_OVER = "LeaseOver"  # what `Unreachable.kind` says when the caller's own time was over before the request left
+
+
 class Unreachable(Exception):
     """No answer. `sent` tells whether the request may have reached the service: then a write's outcome is unknown."""
 

@@ -69,6 +69,14 @@ _TABLE = [
         "sistem",
     ),
     ErrorClass(
+        "looking",
+        Handling.RETRY,
+        "Memeriksa kiriman sebelumnya",
+        "Jawaban kiriman sebelumnya hilang, jadi daftar PCare dibaca dulu supaya tidak tercatat ganda.",
+        "Tidak perlu apa-apa. Data dikirim sendiri begitu daftar itu selesai dibaca.",
+        "sistem",
+    ),
+    ErrorClass(
         "rate_limited",
         Handling.RETRY,
         "Diminta melambat",

@@ -17,7 +17,8 @@ def other_account(delivery: Delivery, account: Account, in_doubt: bool) -> Outco
     if not isinstance(account, FacilityAccount):
         return None
     began = delivery.references.get(BEGUN_BY)
-    stands = bool(delivery.upstream_number) or in_doubt or bool(delivery.references.keys() - {BEGUN_BY})
+    steps = (number for step, number in delivery.references.items() if step != BEGUN_BY)  # an empty one was forgotten
+    stands = bool(delivery.upstream_number) or in_doubt or any(steps)
     if began and began != account.username and stands:
         if not settings.PCARE_SAME_ACCOUNT:
             return None

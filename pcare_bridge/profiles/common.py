@@ -37,8 +37,7 @@ def attempt(call: Callable[[], Reply], number: str = "") -> Reply:
     try:
         return call()
     except Unreachable as error:
-        failed = ERROR_CLASSES["unreachable"]
-        raise Stop(Outcome(failed, number, in_doubt=error.sent, message=f"{failed.sentence} ({error.kind})")) from None
+        raise Stop(unanswered(error, number, in_doubt=error.sent)) from None
 
 
 def look(
@@ -51,13 +50,17 @@ def look(
     try:
         reply = call()
     except Unreachable as error:
-        failed = ERROR_CLASSES["unreachable"]
-        message = f"{failed.sentence} ({error.kind})"
-        raise Stop(Outcome(failed, in_doubt=in_doubt, message=message)) from None
+        raise Stop(unanswered(error, in_doubt=in_doubt)) from None
     error_class = classes(reply)
     if error_class is not None and not reply.not_found:
         raise Stop(failure(error_class, reply, in_doubt=in_doubt))
     return reply
+
+
+def unanswered(error: Unreachable, number: str = "", *, in_doubt: bool) -> Outcome:
+    """The outcome of a request without an answer."""
+    failed = ERROR_CLASSES["unreachable"]
+    return Outcome(failed, number, in_doubt=in_doubt, message=f"{failed.sentence} ({error.kind})")
 
 
 def failure(error: ErrorClass, reply: Reply, *, number: str = "", in_doubt: bool | None = None) -> Outcome:

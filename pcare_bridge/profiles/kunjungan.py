@@ -15,17 +15,15 @@ from pcare_bridge.errors import ERROR_CLASSES, classify
 from pcare_bridge.facts import DoseFacts, Job
 from pcare_bridge.outcome import Outcome
 from pcare_bridge.profiles.common import WIB, Standing, Stop, attempt, day, failure, look
+from pcare_bridge.profiles.registrations import PROGRESS, DayList, kept_place, value
 
 MEMBER = "peserta/nik/{nik}"
 REGISTRATIONS = "pendaftaran"
-OF_THE_DAY = "pendaftaran/tglDaftar/{day}/{start}/{limit}"
 REGISTRATION = "pendaftaran/peserta/{card}/tglDaftar/{day}/noUrut/{number}/kdPoli/{clinic}"
 VISITS = "kunjungan/v1"
 VISIT = "kunjungan/{number}"
 OF_MEMBER = "kunjungan/peserta/{card}"
 REQUESTS = 3
-
-PAGE, MAX_PAGES = 100, 50
 
 _REQUIRED = [
     ("nik", "NIK", lambda facts: facts.nik),
@@ -188,8 +186,16 @@ class _Try:
         return card, str(home.get("kdProvider") or "") if isinstance(home, dict) else ""
 
     def _register(self, card: str, home: str) -> str:
-        if self.job.in_doubt and (number := self._registration(card)):
-            return number
+        half_read = kept_place(self.job.references.get(PROGRESS, ""), self.day).last
+        if self.job.in_doubt or half_read:
+            number = self._registration(card)
+            if number:
+                return number
+        if half_read:
+            # The next try registers. If this one did and were killed, whoever takes over would go on reading behind
+            # the place that is still written down, and might never come upon the new registration.
+            message = "Tidak ada di daftar hari itu; kiriman berikutnya mendaftarkannya."
+            raise Stop(Outcome(ERROR_CLASSES["looking"], in_doubt=False, message=message))
         body = registration_body(self.facts, card, home)
         reply = attempt(lambda: self.client.post(REGISTRATIONS, body))
         error = classify(reply)
@@ -203,15 +209,22 @@ class _Try:
 
     def _registration(self, card: str) -> str:
         """The number of today's registration of this member in this clinic, or an empty text."""
-        for page in range(MAX_PAGES):
-            reply = look(partial(self.client.get, OF_THE_DAY, day=self.day, start=page * PAGE, limit=PAGE))
-            items = rows(reply.payload)
-            for item in items:
-                if (_text(item, "noKartu", "peserta"), _text(item, "kdPoli", "poli")) == (card, self.facts.clinic_code):
-                    return str(item.get("noUrut") or "")
-            if len(items) < PAGE:
-                break
-        return ""
+        wanted = card, self.facts.clinic_code
+
+        def is_ours(item: dict[str, Any]) -> bool:
+            return (value(item, "noKartu", "peserta"), value(item, "kdPoli", "poli")) == wanted
+
+        kept = (self.job.references | self.made).get(PROGRESS, "")
+        search = DayList(self.client, kept_place(kept, self.day))
+        try:
+            found = search.find(
+                lambda item: (value(item, "noKartu", "peserta"), value(item, "kdPoli", "poli")) == wanted
+            )
+        finally:
+            left_at = str(search.left_at or "")
+            if left_at or kept:
+                self.made[PROGRESS] = left_at
+        return str(found["noUrut"]) if found else ""
 
     def _store(self, card: str) -> Outcome:
         reply = attempt(lambda: self.client.post(VISITS, visit_body(self.facts, self.job.sender_id, card)))
@@ -271,10 +284,3 @@ class _Try:
 
     def _visits(self, card: str) -> list[dict[str, Any]]:
         return rows(look(partial(self.client.get, OF_MEMBER, card=card)).payload)
-
-
-def _text(item: dict[str, Any], name: str, inside: str) -> str:
-    """A value that some answers carry flat and others inside an object (PROTOCOL 9.2, nesting assumed)."""
-    nested = item.get(inside)
-    value = item.get(name) or (nested.get(name) if isinstance(nested, dict) else None)
-    return str(value or "")
