@@ -31,11 +31,12 @@ def told_entered(payload: dict[str, Any]) -> None:
 def settle_batch(payload: dict[str, Any]) -> None:
     """Tell the next people of a draw that ended, put the losers on the waiting list, and queue the following batch.
 
-    Locks the entries of the batch; runs in the transaction of its message, so a crash repeats none of it.
+    Locks the entries of the batch and waits for each: one passed over would never be told. Runs in the transaction of
+    its message, so a crash repeats none of it.
     """
     draw = Draw.objects.defer("seed").get(pk=payload["draw_id"])
     rows = DrawEntry.objects.filter(draw=draw, told_at__isnull=True).order_by("rank", "pk")
-    locked = rows.select_for_update(no_key=True, skip_locked=True, of=("self",))
+    locked = rows.select_for_update(no_key=True, of=("self",))
     batch = list(locked.prefetch_related("members__citizen__account")[:BATCH])
     waits = _join_waiting_list(draw, [entry for entry in batch if entry.outcome == DrawEntry.Outcome.LOST])
     letters: list[messaging.Letter] = []

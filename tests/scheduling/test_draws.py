@@ -1,7 +1,9 @@
 """Places by lot: equal odds, one person one number, a list that cannot change, and a result anybody can repeat."""
 
+import time
 import uuid
 from datetime import date, timedelta
+from threading import Event
 
 import pytest
 from django.db import IntegrityError, transaction
@@ -12,6 +14,7 @@ from messaging.models import Message
 from scheduling import errors, fair_order, places
 from scheduling.draws import audits as draw_audits
 from scheduling.draws import files as draw_files
+from scheduling.draws import notify as draw_notify
 from scheduling.draws import run as draw_run
 from scheduling.draws import services as draws
 from scheduling.draws import weights as draw_weights
@@ -258,6 +261,27 @@ def test_winners_have_appointments_losers_wait_in_drawn_order_and_all_are_told()
     text = Message.objects.filter(kind="draw_lost").first().body
     assert "belum dapat tempat" in text and "daftar tunggu" in text and "Tidak perlu mendaftar lagi" in text
     assert complaints() == {}
+    assert draw.entries.filter(told_at__isnull=True).count() == 0
+
+
+def test_a_number_that_somebody_has_locked_is_told_too(transactional_db):
+    draw = make_draw(places=1)
+    for _number in range(3):
+        enter(draw, make_adult(make_account()))
+    hold_draw(draw)
+    locked = Event()
+
+    def one(act):
+        if act == "settle":
+            assert locked.wait(10)
+            with transaction.atomic():
+                return draw_notify.settle_batch({"draw_id": draw.pk})
+        with transaction.atomic():
+            DrawEntry.objects.select_for_update().filter(draw=draw, outcome="lost").first()
+            locked.set()
+            return time.sleep(1)
+
+    assert at_once(one, ["hold", "settle"], threads=2) == [None, None]
     assert draw.entries.filter(told_at__isnull=True).count() == 0
 
 
