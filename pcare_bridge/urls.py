@@ -1,5 +1,5 @@
 from django.urls import path
 
-from pcare_bridge import views
+from pcare_bridge.views.status import status
 
-urlpatterns = [path("status/", views.status, name="status")]
+urlpatterns = [path("status/", status, name="status")]
