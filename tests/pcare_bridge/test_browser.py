@@ -9,9 +9,10 @@ from django.test import Client
 from django.utils import timezone
 
 from core import outbox
-from pcare_bridge import reconciling, sending, services, views
+from pcare_bridge import reconciling, sending, services
 from pcare_bridge.models import Delivery, FacilityAccount
 from pcare_bridge.simulator.server import Server
+from pcare_bridge.views import status
 from tests.journeys.visitor import DESKTOP, PHONE, Visitor
 from tests.pcare_bridge.doses import make_citizen, make_dose, make_facility
 from tests.staff import make_staff, sign_in_staff
@@ -23,7 +24,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 def bridge(settings: Any, simulator: Server) -> None:
     settings.PCARE_BASE_URL = simulator.base_url
     settings.PCARE_PER_SECOND = 0
-    views.PAGE.clear()
+    status.PAGE.clear()
 
 
 @pytest.fixture

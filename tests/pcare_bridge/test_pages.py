@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from core import outbox
 from core.models import ReadLog
-from pcare_bridge import demo, health, queries, sending, tasks, views
+from pcare_bridge import demo, health, queries, sending, tasks
 from pcare_bridge.errors import ERROR_CLASSES
 from pcare_bridge.models import (
     Delivery,
@@ -22,6 +22,7 @@ from pcare_bridge.models import (
     VaccineCode,
 )
 from pcare_bridge.simulator.server import Server
+from pcare_bridge.views import status
 from tests.pcare_bridge.doses import correct, make_citizen, make_dose, make_facility
 from tests.staff import make_staff, sign_in_staff
 
@@ -34,7 +35,7 @@ def bridge(settings: Any, simulator: Server) -> None:
     settings.PCARE_BASE_URL = simulator.base_url
     settings.PCARE_PER_SECOND = 0
     settings.PCARE_RETRY_PAUSES = [0.01]
-    views.PAGE.clear()
+    status.PAGE.clear()
     cache.clear()
 
 

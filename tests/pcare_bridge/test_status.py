@@ -10,10 +10,11 @@ from django.test import Client
 from django.utils import timezone
 
 from core import outbox
-from pcare_bridge import health, outlook, sending, views
+from pcare_bridge import health, outlook, sending
 from pcare_bridge.errors import ERROR_CLASSES
 from pcare_bridge.models import Incident, Upstream
 from pcare_bridge.simulator.server import Server
+from pcare_bridge.views import status
 from tests.pcare_bridge.doses import add_profiles, make_dose, make_facility
 from tests.staff import make_staff, sign_in_staff
 
@@ -24,7 +25,7 @@ pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("bridge")]
 def _fresh(settings: Any) -> None:
     """No page of another test; SATUSEHAT only where a test asks for it."""
     settings.SATUSEHAT_BASE_URL = settings.SATUSEHAT_OAUTH_URL = ""
-    views.PAGE.clear()
+    status.PAGE.clear()
     cache.clear()
 
 
@@ -55,13 +56,13 @@ def test_the_public_page_tells_up_down_since_when_and_how_many_wait(client: Clie
     assert page.status_code == 200
     assert "PCare belum dihubungi" in page.text
     health.note_success(health.upstream().pk)
-    views.PAGE.clear()
+    status.PAGE.clear()
     page = client.get("/status/")
     assert "PCare terhubung" in page.text
     assert "<strong>1</strong> <span>dosis menunggu PCare" in page.text
     assert not page.cookies
     go_down()
-    views.PAGE.clear()
+    status.PAGE.clear()
     text = client.get("/status/").text
     assert "PCare tidak menjawab" in text
     assert "masih berlangsung" in text
