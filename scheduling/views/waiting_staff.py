@@ -12,6 +12,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from accounts.access import StaffRequest, staff_required
 from scheduling import errors, flow
+from scheduling.models import WaitlistEntry
 from scheduling.people import People, channel_of, citizens_of, log_reads
 from scheduling.waiting import by_hand, offers, waitlist
 from scheduling.waiting.forms import SearchForm
@@ -61,23 +62,30 @@ def join(request: StaffRequest) -> HttpResponse:
 @require_POST
 @staff_required("waitlist.join")
 def answer(request: StaffRequest, public_id: UUID) -> HttpResponse:
-    """What the people said to an offer, or that they no longer wait; for one's own entries."""
+    """What the people said to the offer that was on the page, or that they no longer wait; for one's own entries.
+
+    The same answer twice is one answer, and says the same.
+    """
     entry = get_object_or_404(by_hand.entries_of(request.user), public_id=public_id)
     action = request.POST.get("aksi")
-    log_reads(request, by_hand.people_of(entry), "waitlist", f"daftar tunggu: {action}"[:200])
-    try:
-        offer = by_hand.open_offer(entry)
-        if action == "keluar":
-            waitlist.leave(entry.pk)
-            messages.success(request, "Sudah keluar dari daftar tunggu.")
-        elif offer is None:
-            messages.warning(request, "Tawaran ini sudah tidak berlaku. Warga tetap menunggu tawaran berikutnya.")
-        elif action == "terima":
-            made = offers.accept(offer.pk, uuid5(flow.request_key(request), str(offer.public_id)))
-            messages.success(request, by_hand.ticket_text(made))
-        elif action == "tolak":
-            offers.decline(offer.pk)
-            messages.success(request, "Tawaran ditolak. Warga tetap menunggu hari lain.")
-    except errors.BookingError as error:
-        messages.error(request, error.sentence)
+    if action in ("terima", "tolak", "keluar"):
+        log_reads(request, by_hand.people_of(entry), "waitlist", f"daftar tunggu: {action}")
+        try:
+            messages.success(request, _answered(entry, action, request.POST.get("tawaran", "")))
+        except errors.OfferOver:
+            messages.warning(request, "Tawaran ini sudah tidak berlaku. Keadaannya sekarang ada di bawah.")
+        except errors.BookingError as error:
+            messages.error(request, error.sentence)
     return redirect("schedules:waiting_desk")
+
+
+def _answered(entry: WaitlistEntry, action: str, offer_id: str) -> str:
+    """Do it, and what to tell. Raises BookingError."""
+    if action == "keluar":
+        waitlist.leave(entry.pk)
+        return "Sudah keluar dari daftar tunggu."
+    offer = by_hand.offer_of(entry, offer_id)
+    if action == "terima":
+        return by_hand.ticket_text(offers.accept(offer.pk, offer.public_id))
+    offers.decline(offer.pk)
+    return "Tawaran ditolak. Warga tetap menunggu hari lain."

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from django.db.models import Q, QuerySet
+from django.http import Http404
 from django.utils import timezone
 
 from accounts.models import User
@@ -51,9 +52,12 @@ def people_of(entry: WaitlistEntry) -> list[Citizen]:
     return [member.citizen for member in sorted(entry.members.all(), key=lambda member: member.pk)]
 
 
-def open_offer(entry: WaitlistEntry) -> Offer | None:
-    """The offer that can be answered now."""
-    return entry.offers.filter(state=Offer.State.OPEN, expires_at__gt=timezone.now()).first()
+def offer_of(entry: WaitlistEntry, public_id: str) -> Offer:
+    """The offer of this entry that a form names: its page may be older than the one open now. Raises Http404."""
+    for offer in entry.offers.all():
+        if str(offer.public_id) == public_id:
+            return offer
+    raise Http404
 
 
 def ticket_text(made: Sequence[Appointment]) -> str:

@@ -1,5 +1,6 @@
 """The desk and a kader put people on the waiting list, and answer for those whom no message reaches."""
 
+import re
 import uuid
 from datetime import time, timedelta
 
@@ -51,9 +52,12 @@ def form(*citizens, **changes):
     return people_form(*citizens) | wanted | changes
 
 
-def answer(client, action, **more):
+def answer(client, action, page=""):
+    """Press a button of the list, as it is now or was when `page` was shown; what the next page says."""
     entry = WaitlistEntry.objects.get()
-    return client.post(f"{LIST}{entry.public_id}/jawab/", {"aksi": action} | more, follow=True).content.decode()
+    named = re.search(r'name="tawaran" value="([^"]+)"', page or client.get(LIST).content.decode())
+    said = {"aksi": action} | ({"tawaran": named[1]} if named else {})
+    return client.post(f"{LIST}{entry.public_id}/jawab/", said, follow=True).content.decode()
 
 
 @pytest.mark.parametrize(("role", "channel"), [("kader", "kader"), ("vaksinator", "desk")])
@@ -122,13 +126,29 @@ def test_the_kader_answers_for_people_without_a_phone_and_has_a_day_for_it(kader
     assert offer.expires_at - timezone.now() > timedelta(hours=23)
     page = kader.get(LIST).content.decode()
     assert "Ada tempat" in page and slot.schedule.facility.name in page
-    key = str(uuid.uuid4())
-    said = answer(kader, "terima", kunci=key)
+    said = answer(kader, "terima", page)
     made = Appointment.objects.get(citizen__full_name="Mbah Karto")
     assert made.code in said and made.slot == slot
     assert made.code in kader.get(LIST).content.decode()
-    answer(kader, "terima", kunci=key)  # the button pressed twice
+    assert "Tempat diterima" in answer(kader, "terima", page)  # the button pressed twice
     assert Appointment.objects.filter(citizen=made.citizen).count() == 1
+
+
+def test_an_answer_from_an_old_page_is_not_taken_for_the_offer_that_is_open_now(kader):
+    _slot, [ticket] = full_slot(1, days=5)
+    _slot, [other] = full_slot(1, days=6)
+    kader.post(JOIN, form(make_adult()))
+    cancel(ticket.pk)
+    sweeps.tidy()
+    old = kader.get(LIST).content.decode()
+    answer(kader, "tolak", old)
+    cancel(other.pk)
+    sweeps.tidy()
+    assert Offer.objects.filter(state="open").exists()
+    assert "sudah tidak berlaku" in answer(kader, "terima", old)
+    assert Offer.objects.filter(state="open").exists() and not Appointment.objects.filter(status="booked").exists()
+    assert "Tempat diterima" in answer(kader, "terima")
+    assert kader.post(f"{LIST}{WaitlistEntry.objects.get().public_id}/jawab/", {"aksi": "terima"}).status_code == 404
 
 
 def test_people_with_a_phone_answer_within_the_usual_time(kader):
@@ -145,9 +165,10 @@ def test_declining_waits_on_and_leaving_ends(kader):
     kader.post(JOIN, form(make_adult()))
     cancel(ticket.pk)
     sweeps.tidy()
-    assert "tetap menunggu hari lain" in answer(kader, "tolak")
+    page = kader.get(LIST).content.decode()
+    assert "tetap menunggu hari lain" in answer(kader, "tolak", page)
     assert Offer.objects.get().state == "declined"
-    assert "sudah tidak berlaku" in answer(kader, "terima")
+    assert "sudah tidak berlaku" in answer(kader, "terima", page)
     assert "Sudah keluar" in answer(kader, "keluar")
     assert WaitlistEntry.objects.get().state == "left"
     assert "Keluar dari daftar" in kader.get(LIST).content.decode()
