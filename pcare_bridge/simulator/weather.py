@@ -3,6 +3,7 @@
 import hashlib
 import threading
 import time
+from collections import Counter
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
@@ -101,6 +102,7 @@ class Weather:
         self._faults: list[Fault] = []
         self._outage_until: float | None = None
         self.outage_since: float | None = None
+        self.struck: Counter[str] = Counter()  # requests hit, by kind of fault
         self.clearings = 0  # so that requests that hang can see that the weather is fine again
 
     def add(self, description: dict[str, Any]) -> None:
@@ -143,6 +145,7 @@ class Weather:
         with self._lock:
             struck = [fault for fault in self._faults if fault.hits(method, path, self._dice)]
             self._faults = [fault for fault in self._faults if fault.times != 0]
+            self.struck.update(fault.kind for fault in struck)
             return struck
 
     def describe(self) -> dict[str, Any]:

@@ -149,6 +149,22 @@ def storm(tmp_path_factory: pytest.TempPathFactory, settings: Any) -> Iterator[S
     storm.stop()
 
 
+def arrived() -> int:
+    return Delivery.objects.filter(state="sent").count()
+
+
+def see_progress(seconds: float) -> None:
+    """Give the workers that live the time to deliver something: a worker killed as it starts proves nothing."""
+    before, deadline = arrived(), time.monotonic() + seconds
+    while arrived() == before and time.monotonic() < deadline:
+        time.sleep(0.1)
+
+
+def take_news() -> None:
+    """News taken by a killed worker comes due when its lease of a minute is over; the test does not wait for it."""
+    OutboxMessage.objects.filter(state="in_flight").update(lease_until=timezone.now())
+
+
 @pytest.mark.timeout(3600 if FULL else 300)
 @pytest.mark.django_db(transaction=True)
 def test_all_faults_mixed_with_killed_workers_restarted_servers_and_three_outages(
@@ -159,6 +175,7 @@ def test_all_faults_mixed_with_killed_workers_restarted_servers_and_three_outage
     for kind, details in ALONE.items():
         weather.add({"kind": kind.split()[0], "probability": 0.012} | details)
     storm.begin()
+    kills = 40 if FULL else 5
     outages = {DOSES // 4, DOSES // 2, 3 * DOSES // 4}
     for number in range(DOSES):
         make_dose(facility)
@@ -167,26 +184,30 @@ def test_all_faults_mixed_with_killed_workers_restarted_servers_and_three_outage
             time.sleep(0.5)
         if number in (DOSES // 3, 2 * DOSES // 3):
             storm.restart_postgres()
-        if number % max(DOSES // 5, 1) == 0:
+        if number % (DOSES // 5) == 0:
             storm.empty_redis()
-        if number % max(DOSES // (60 if FULL else 5), 1) == 0:
-            time.sleep(1.0)
+        if number % (DOSES // kills) == 0:
+            see_progress(8)
             storm.kill_one(chance)
-    deadline = time.monotonic() + (3000 if FULL else 200)
-    calm_at = time.monotonic() + (120 if FULL else 9)
-    while Delivery.objects.filter(state="sent").count() < 3 * DOSES:
+            take_news()
+    # The weather holds while most are on their way, however slow this machine is; then everything must arrive.
+    deadline, calm_at, killed_at = time.monotonic() + (3000 if FULL else 200), 0.9 * 3 * DOSES, time.monotonic()
+    while (sent := arrived()) < 3 * DOSES:
         assert time.monotonic() < deadline, Counter(Delivery.objects.values_list("state", "error_class"))
         services.retry(Delivery.objects.filter(state="refused"), person)
-        time.sleep(3.0)
-        if time.monotonic() < calm_at:
+        take_news()
+        if sent >= calm_at:
+            weather.clear()
+        elif time.monotonic() - killed_at > 6:
             storm.kill_one(chance)
             storm.empty_redis()
             if storm.restarts < 3:
                 storm.restart_postgres()
-        else:
-            weather.clear()
-            # News taken by a killed worker comes due when its lease of a minute is over; the test does not wait for it.
-            OutboxMessage.objects.filter(state="in_flight").update(lease_until=timezone.now())
-    assert storm.kills >= 6
+            killed_at = time.monotonic()
+        time.sleep(1.0)
+    assert storm.kills >= kills
     assert storm.restarts >= 2
+    kinds = {kind.split()[0] for kind in ALONE}
+    assert set(weather.struck) == kinds if FULL else len(weather.struck) > len(kinds) / 2
+    assert sum(weather.struck.values()) > DOSES
     assert_each_dose_once(simulator, DOSES)
