@@ -8,26 +8,20 @@ from __future__ import annotations
 
 import multiprocessing
 import signal
-from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
+from itertools import islice
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 
 from django.db import connections, transaction
-from django.db.models import Exists, OuterRef, Prefetch, QuerySet
-from django.utils import timezone
 
-from certificates import keys, notify
-from certificates.assemble import certifiable, covid_doses
-from certificates.models import Certificate, Revocation, SignatureLog
-from certificates.services import signatures_of, signed
-from programmes.models import DoseRule
+from certificates import assemble, keys, notify, services
 from registration.models import Citizen
-from vaccination.models import Immunization
 
-BATCH = 500  # doses: a second of work, and at most this much is done again after a kill
+BATCH = 1_000  # doses: a third of a second of work, and at most two of these are done again after a kill
+AHEAD = 2  # batches with each process: one in hand and one waiting, so that nobody stands idle between two
 _FORK = multiprocessing.get_context("fork")
 
 
@@ -43,65 +37,30 @@ class Order:
     tell: bool = False
 
 
-def missing() -> QuerySet[Immunization]:
-    """Doses for which `services.issue` would sign: entitled to a certificate, without one that is valid today."""
-    of_dose = Certificate.objects.filter(immunization=OuterRef("pk"))
-    valid = of_dose.filter(status=Certificate.Status.VALID, expires_at__gt=timezone.now())
-    barred = Revocation.objects.filter(certificate__immunization=OuterRef("pk")).exclude(
-        reason__in=Revocation.RENEWABLE
-    )
-    return certifiable().filter(~Exists(valid), ~Exists(barred))
+def issue_batch(first: int, last: int, order: Order) -> int:
+    """Sign what is missing of the doses with these and the ids between, in one transaction; returns how many.
 
-
-def issue_batch(ids: Sequence[int], order: Order) -> int:
-    """Sign what is missing of these doses in one transaction; returns how many. Raises keys.NoSigningKey.
-
-    Locks the doses in the order of their ids. Pictures are made when somebody looks (`qr.pictures`).
+    Locks the doses that lack a certificate, in the order of their ids. Raises keys.NoSigningKey.
     """
     signer = cache(keys.signer)  # asked once a batch, so a key that retires meanwhile signs no other batch
     with transaction.atomic():
-        list(Immunization.objects.filter(pk__in=ids).select_for_update(no_key=True).order_by("pk").values_list("pk"))
+        lacking = services.missing().filter(pk__range=(first, last)).order_by("pk")
+        locked = set(lacking.select_for_update(no_key=True, of=("self",)).values_list("pk", flat=True))
         # A statement of its own: what others signed while we waited for the lock is seen only now.
-        doses = list(_with_all_they_need(missing().filter(pk__in=ids)))
-        expired = Certificate.objects.filter(immunization__in=doses, status=Certificate.Status.VALID)
-        expired.update(status=Certificate.Status.RENEWED)
-        labels, history = _labels(), _histories(doses)
-        made = [
-            signed(
-                dose,
-                label=labels.get((dose.programme_id, dose.dose_code)) or dose.dose_code,
-                signer=signer,
-                history=history[dose.citizen_id],
-            )
-            for dose in doses
-        ]
-        Certificate.objects.bulk_create(certificate for certificate, _token in made)
-        SignatureLog.objects.bulk_create(
-            line for certificate, _token in made for line in signatures_of(certificate, order.actor)
-        )
+        doses = assemble.read(services.missing().filter(pk__range=(first, last)))
+        made = services.sign([dose for dose in doses if dose.pk in locked], signer=signer)
+        rows = [new.row for new in made]
+        services.save_all(rows)
+        services.log_signatures(rows, order.actor)
         if order.tell:
-            for certificate, token in made:
-                notify.certificate_ready(certificate, token)
+            _tell(made)
     return len(made)
 
 
-def _with_all_they_need(doses: QuerySet[Immunization]) -> QuerySet[Immunization]:
-    # Identity number and address are not asked for, so they are not opened either.
-    citizens = Citizen.objects.only("full_name", "birth_date", "account")
-    return doses.order_by("pk").prefetch_related("vaccine", "facility", Prefetch("citizen", queryset=citizens))
-
-
-def _labels() -> dict[tuple[str, str], str]:
-    rules = DoseRule.objects.reverse().values_list("programme_id", "dose_code", "dose_label")
-    return {(programme, code): label for programme, code, label in rules}  # of several the first, as `dose_label`
-
-
-def _histories(doses: Sequence[Immunization]) -> dict[int, list[Immunization]]:
-    """By person, for those of whom a booster has to be counted."""
-    history: dict[int, list[Immunization]] = defaultdict(list)
-    for dose in covid_doses({dose.citizen_id for dose in doses if dose.dose_code.startswith("booster")}):
-        history[dose.citizen_id].append(dose)
-    return history
+def _tell(made: Sequence[services.New]) -> None:
+    needed = Citizen.objects.only("account", "contact_phone").select_related("account")
+    citizens = needed.in_bulk({new.citizen_id for new in made})
+    notify.certificates_ready((new.row.public_id, citizens[new.citizen_id], new.token) for new in made)
 
 
 # --- several processes ---------------------------------------------------------------------------------------------
@@ -112,14 +71,15 @@ def issue_all(processes: int, order: Order, report: Callable[[int], None]) -> in
     batches, count = _batches(), 0
     crew = _hire(processes, order)
     try:
-        busy = {pipe for pipe in crew if _hand_out(pipe, batches)}
-        while busy:
-            for pipe in wait(list(busy)):
-                assert isinstance(pipe, Connection)
-                count += _answer(pipe)
+        handed = dict.fromkeys(crew, 0)
+        for pipe in AHEAD * list(crew):
+            handed[pipe] += _hand_out(pipe, batches)
+        while busy := [pipe for pipe, number in handed.items() if number]:
+            for ready in wait(busy):
+                assert isinstance(ready, Connection)
+                count += _answer(ready)
                 report(count)
-                if not _hand_out(pipe, batches):
-                    busy.remove(pipe)
+                handed[ready] += _hand_out(ready, batches) - 1
     finally:
         for pipe in crew:
             pipe.close()  # whoever is in the middle of a batch ends it and goes home
@@ -128,15 +88,16 @@ def issue_all(processes: int, order: Order, report: Callable[[int], None]) -> in
     return count
 
 
-def _batches() -> Iterator[list[int]]:
-    """Ids of all doses entitled to a certificate, in order; doses recorded meanwhile come last.
+def _batches() -> Iterator[tuple[int, int]]:
+    """First and last id of each batch of doses that lack a certificate now, in order.
 
-    What is missing of them is asked batch by batch: the same question with a LIMIT may read all certificates each time.
+    One question for all of them, whose answer the database keeps: it outlives what is committed meanwhile, holds no
+    transaction open and no memory here.
     """
-    last = 0
-    while ids := list(certifiable().filter(pk__gt=last).order_by("pk").values_list("pk", flat=True)[:BATCH]):
-        yield ids
-        last = ids[-1]
+    lacking = services.missing().order_by("pk").values_list("pk", flat=True)
+    ids = lacking.iterator(chunk_size=BATCH)
+    while batch := list(islice(ids, BATCH)):
+        yield batch[0], batch[-1]
 
 
 def _hire(processes: int, order: Order) -> dict[Connection, BaseProcess]:
@@ -159,18 +120,19 @@ def _work(pipe: Connection, not_ours: list[Connection], order: Order) -> None:
         other.close()
     try:
         while True:
-            pipe.send(issue_batch(pipe.recv(), order))
+            first, last = pipe.recv()
+            pipe.send(issue_batch(first, last, order))
     except keys.NoSigningKey as error:
         pipe.send(str(error))
     except (EOFError, BrokenPipeError):
         pass
 
 
-def _hand_out(pipe: Connection, batches: Iterator[list[int]]) -> bool:
-    ids = next(batches, None)
-    if ids is None:
+def _hand_out(pipe: Connection, batches: Iterator[tuple[int, int]]) -> bool:
+    batch = next(batches, None)
+    if batch is None:
         return False
-    pipe.send(ids)
+    pipe.send(batch)
     return True
 
 

@@ -1,5 +1,8 @@
 """Telling the citizen that the certificate is there, or gone. The first message holds the only copy of the link."""
 
+from collections.abc import Iterable
+from uuid import UUID
+
 from django.conf import settings
 from django.urls import reverse
 from django.utils import translation
@@ -7,15 +10,20 @@ from django.utils.translation import gettext as _
 
 from certificates.models import Certificate
 from messaging import services as messaging
+from registration.models import Citizen
 from registration.queries import notification_phone
 
 
-def certificate_ready(certificate: Certificate, token: str) -> None:
-    """Queue the message in the caller's transaction; nothing happens for a person without a phone."""
-    citizen = certificate.immunization.citizen
+def certificates_ready(new: Iterable[tuple[UUID, Citizen, str]]) -> None:
+    """Queue the messages in the caller's transaction: public number, person and random part of the link of each."""
+    messaging.send_many(letter for one in new if (letter := _ready(*one)))
+
+
+def _ready(public_id: UUID, citizen: Citizen, token: str) -> messaging.Letter | None:
+    """What a person is told; nothing without a phone."""
     phone = notification_phone(citizen)
     if phone is None:
-        return
+        return None
     language = citizen.account.language if citizen.account else settings.LANGUAGE_CODE
     with translation.override(language):
         address = settings.PUBLIC_BASE_URL.rstrip("/") + reverse("certificates:link", args=[token])
@@ -23,13 +31,13 @@ def certificate_ready(certificate: Certificate, token: str) -> None:
             "Sertifikat vaksinasi dari Dinas Kesehatan Kota Semarang sudah terbit. Buka: %(address)s "
             "Saat dibuka, kami kirim kode ke nomor ini. Jangan berikan tautan atau kode kepada orang lain."
         ) % {"address": address}
-    messaging.send(
+    return messaging.Letter(
         kind="certificate_ready",
         to=phone,
         text=text,
         language=language,
         parameters=(address,),
-        dedupe_key=f"certificate_ready:{certificate.pk}",
+        dedupe_key=f"certificate_ready:{public_id}",
     )
 
 

@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence, Set
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
+from uuid import UUID, uuid4
 
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils import timezone
 
-from certificates import dcc, dvc, hcert, keys, notify, qr, shc
-from certificates.assemble import NotCertifiable, dose_facts, why_not
+from certificates import assemble, dcc, dvc, hcert, keys, notify, qr, shc
+from certificates.assemble import NotCertifiable, why_not
 from certificates.facts import DoseFacts
 from certificates.models import Certificate, Revocation, SignatureLog, SigningKey
 from certificates.uvci import new_uvci
+from core.copying import copy_rows
 from core.crypto import blind_index
-from programmes.models import DoseRule
 from vaccination.models import Immunization
 
 LINK_BYTES = 24  # 192 random bits: a link cannot be guessed, and still opens nothing without the code
@@ -35,33 +36,38 @@ def issue(immunization_id: int, *, actor: str = "worker") -> Certificate:
         existing = Certificate.objects.filter(immunization=immunization, status=Certificate.Status.VALID).first()
         if existing and existing.expires_at > timezone.now():
             return existing
-        if existing:
-            existing.status = Certificate.Status.RENEWED
-            existing.save(update_fields=["status"])
         if reason := why_not(immunization):
             raise NotCertifiable(reason)
         if _is_barred(immunization):
             raise NotCertifiable("revoked")
-        certificate, token = signed(immunization, label=dose_label(immunization), signer=keys.signer)
+        [new] = sign(assemble.read(assemble.certifiable().filter(pk=immunization_id)), signer=keys.signer)
+        certificate = Certificate(**new.row._asdict())
         certificate.hc1_svg, certificate.shc_svg = qr.pictures(certificate)
         certificate.save(force_insert=True)
-        SignatureLog.objects.bulk_create(signatures_of(certificate, actor))
-        notify.certificate_ready(certificate, token)
+        log_signatures([new.row], actor)
+        notify.certificates_ready([(new.row.public_id, immunization.citizen, new.token)])
         return certificate
 
 
 def _locked_dose(immunization_id: int) -> Immunization:
     return (
         Immunization.objects.select_for_update(no_key=True, of=("self",))
-        .select_related("vaccine", "citizen__account", "facility")
+        .select_related("citizen__account")
         .get(pk=immunization_id)
     )
 
 
 def _is_barred(immunization: Immunization) -> bool:
     """True when the dose's proof was revoked for a reason that lies in the dose, so no new one may follow."""
-    revoked = Revocation.objects.filter(certificate__immunization=immunization)
-    return revoked.exclude(reason__in=Revocation.RENEWABLE).exists()
+    return Revocation.objects.barring().filter(certificate__immunization=immunization).exists()
+
+
+def missing() -> QuerySet[Immunization]:
+    """Doses for which `issue` would sign: entitled to a certificate, without one that is valid today."""
+    of_dose = Certificate.objects.filter(immunization=OuterRef("pk"))
+    valid = of_dose.filter(status=Certificate.Status.VALID, expires_at__gt=timezone.now())
+    barred = Revocation.objects.barring().filter(certificate__immunization=OuterRef("pk"))
+    return assemble.certifiable().filter(~Exists(valid), ~Exists(barred))
 
 
 @dataclass(frozen=True)
@@ -76,22 +82,58 @@ class Codes:
     expires_at: datetime
 
 
-def signed(
-    immunization: Immunization,
-    *,
-    label: str,
-    signer: Callable[[str], keys.Signer],
-    history: Sequence[Immunization] | None = None,
-) -> tuple[Certificate, str]:
-    """A certificate that is not saved yet, without pictures, and the random part of its link.
+class NewRow(NamedTuple):
+    """A certificate before it is a row; the fields are columns of the table."""
 
-    Raises NotCertifiable. The caller holds the lock of the dose; `history` as in `assemble.dose_position`.
+    public_id: UUID
+    immunization_id: int
+    link_index: bytes
+    uvci: str
+    hc1: str
+    shc: str
+    eu_reason: str
+    hc1_key_id: str | None
+    shc_key_id: str
+    facts: dict[str, Any]
+    issued_at: datetime
+    expires_at: datetime
+
+
+class New(NamedTuple):
+    """A certificate that is signed and not saved yet, of whose dose it is, and the random part of its link."""
+
+    row: NewRow
+    citizen_id: int
+    token: str
+
+
+def sign(doses: Sequence[assemble.Dose], *, signer: Callable[[str], keys.Signer]) -> list[New]:
+    """Sign a certificate for each of these doses and let those they have expire; the new ones are not saved yet.
+
+    The caller holds the locks of the doses, knows that they are `missing`, and saves `row` and `log_signatures` in the
+    same transaction. Raises keys.NoSigningKey.
     """
-    facts = dose_facts(immunization, dose_label=label, history=history)
+    _let_expire({dose.pk for dose in doses})
+    return [_new(dose, facts, signer) for dose, facts in zip(doses, assemble.facts_of(doses), strict=True)]
+
+
+def _let_expire(doses: Set[int]) -> None:
+    """The certificates these doses have make place for new ones. The doses are asked for by range: mostly none has."""
+    if not doses:
+        return
+    valid = Certificate.objects.filter(status=Certificate.Status.VALID)
+    around = valid.filter(immunization__gte=min(doses), immunization__lte=max(doses), expires_at__lte=timezone.now())
+    old = [pk for pk, dose in around.values_list("pk", "immunization_id") if dose in doses]
+    if old:
+        valid.filter(pk__in=old).update(status=Certificate.Status.RENEWED)
+
+
+def _new(dose: assemble.Dose, facts: DoseFacts, signer: Callable[[str], keys.Signer]) -> New:
     uvci, now, token = new_uvci(), timezone.now(), secrets.token_urlsafe(LINK_BYTES)
     codes = make_codes(facts, uvci, now, signer=signer)
-    certificate = Certificate(
-        immunization=immunization,
+    row = NewRow(
+        public_id=uuid4(),
+        immunization_id=dose.pk,
         link_index=link_index(token),
         uvci=uvci,
         hc1=codes.hc1.text if codes.hc1 else "",
@@ -103,22 +145,24 @@ def signed(
         issued_at=now,
         expires_at=codes.expires_at,
     )
-    return certificate, token
+    return New(row, dose.citizen_id, token)
 
 
-def signatures_of(certificate: Certificate, actor: str) -> list[SignatureLog]:
-    """A line of the log for each signature of a certificate; both are saved in one transaction."""
-    return [
-        SignatureLog(
-            at=certificate.issued_at,
-            kid=kid,
-            uci_hash=hcert.revocation_hash(certificate.uvci.encode()),
-            immunization_id=certificate.immunization_id,
-            actor=actor,
-        )
-        for kid in (certificate.hc1_key_id, certificate.shc_key_id)
+def save_all(rows: Sequence[NewRow]) -> None:
+    """Save certificates without pictures, which are made when somebody looks (`qr.pictures`)."""
+    rest = (Certificate.Status.VALID.value, "", "")
+    copy_rows(Certificate, (*NewRow._fields, "status", "hc1_svg", "shc_svg"), [row + rest for row in rows])
+
+
+def log_signatures(rows: Iterable[NewRow], actor: str) -> None:
+    """Write a line of the log for each signature of these certificates."""
+    lines = [
+        (row.issued_at, kid, hcert.revocation_hash(row.uvci.encode()), row.immunization_id, actor)
+        for row in rows
+        for kid in (row.hc1_key_id, row.shc_key_id)
         if kid
     ]
+    copy_rows(SignatureLog, ("at", "kid", "uci_hash", "immunization_id", "actor"), lines)
 
 
 def make_codes(facts: DoseFacts, uvci: str, now: datetime, *, signer: Callable[[str], keys.Signer]) -> Codes:
@@ -147,16 +191,6 @@ def _hc1_content(facts: DoseFacts, uvci: str) -> tuple[str, dict[int, Any]] | No
 def link_index(token: str) -> bytes:
     """How the random part of a certificate link is stored and found."""
     return blind_index(token, "certificate-link")
-
-
-def dose_label(immunization: Immunization) -> str:
-    """The ministry's name of the dose ("booster 1"), or its code when no rule names it."""
-    label = (
-        DoseRule.objects.filter(programme_id=immunization.programme_id, dose_code=immunization.dose_code)
-        .values_list("dose_label", flat=True)
-        .first()
-    )
-    return label or immunization.dose_code
 
 
 def facts_as_json(facts: DoseFacts) -> dict[str, Any]:

@@ -266,7 +266,7 @@ def bulk(scale: Scale) -> Figure:
         begun = time.perf_counter()
         count = bulk_issue.issue_all(CORES, order, lambda _done: None)
         seconds = time.perf_counter() - begun
-        if count != each or bulk_issue.missing().exists():
+        if count != each or services.missing().exists():
             wrong.append(f"{count} of {each} issued")
         return each / seconds
 

@@ -1,21 +1,24 @@
 """Certificates in bulk follow the rules of single ones, whoever was there first."""
 
 import json
+import threading
+import time
 from datetime import timedelta
 from io import StringIO
 
 import pytest
 from django.core.management import call_command
-from django.db import connection
+from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from certificates import bulk, checks, keys, qr, services
+from certificates import authority, bulk, checks, keys, qr, services
 from certificates.assemble import NotCertifiable
 from certificates.models import Certificate, Revocation, SignatureLog
 from certificates.trust.stored import StoredKeys
 from certificates.verifying import hcert, shc
 from messaging.models import Message
+from registration.models import Citizen
 from tests.certificates.doses import make_dose, make_vaccine
 from tests.registration.people import make_account, make_citizen
 from vaccination.models import Immunization
@@ -24,8 +27,8 @@ pytestmark = pytest.mark.django_db
 EVERYBODY = bulk.Order()
 
 
-def all_ids():
-    return list(Immunization.objects.order_by("pk").values_list("pk", flat=True))
+def issue_all_at_once(order=EVERYBODY):
+    return bulk.issue_batch(1, 2**62, order)
 
 
 def expire(certificate):
@@ -57,7 +60,7 @@ def doses_of_every_kind():
 
 def test_what_is_missing_is_what_single_issuing_would_sign():
     kinds = doses_of_every_kind()
-    missing = set(bulk.missing().values_list("pk", flat=True))
+    missing = set(services.missing().values_list("pk", flat=True))
     assert {name for name, (dose, _) in kinds.items() if dose.pk in missing} == {
         name for name, (_, wanted) in kinds.items() if wanted
     }
@@ -73,8 +76,8 @@ def test_what_is_missing_is_what_single_issuing_would_sign():
 def test_a_batch_signs_each_missing_dose_once_and_logs_every_signature():
     kinds = doses_of_every_kind()
     before = SignatureLog.objects.count()
-    assert bulk.issue_batch(all_ids(), EVERYBODY) == 4
-    assert bulk.issue_batch(all_ids(), EVERYBODY) == 0
+    assert issue_all_at_once() == 4
+    assert issue_all_at_once() == 0
     for name in ("plain", "no EU code", "expired", "passed around", "has one"):
         assert kinds[name][0].certificates.filter(status="valid").count() == 1, name
     assert kinds["expired"][0].certificates.filter(status="renewed").count() == 1
@@ -91,7 +94,7 @@ def test_a_batch_signs_each_missing_dose_once_and_logs_every_signature():
 
 def test_both_codes_verify_and_pictures_come_with_the_first_look():
     dose = make_dose()
-    bulk.issue_batch([dose.pk], EVERYBODY)
+    issue_all_at_once()
     certificate = dose.certificates.get()
     found = StoredKeys()
     assert hcert.verify(certificate.hc1, found, now=timezone.now()).verdict == "valid"
@@ -108,7 +111,7 @@ def test_bulk_and_single_say_the_same_of_boosters_and_names_of_doses():
     doses = [make_dose(citizen, vaccine=v, dose_code=c, days_ago=90 - n) for n, (v, c) in enumerate(steps)]
     doses += [make_dose(alone, vaccine="COV_JANSSEN", days_ago=90)]
     doses += [make_dose(alone, vaccine="COV_PFIZER", dose_code="booster1", days_ago=9)]
-    bulk.issue_batch(all_ids(), EVERYBODY)
+    issue_all_at_once()
     for dose in doses:
         in_bulk = dose.certificates.get()
         expire(in_bulk)
@@ -117,11 +120,56 @@ def test_bulk_and_single_say_the_same_of_boosters_and_names_of_doses():
     assert [dose.certificates.first().facts["dose_number"] for dose in doses] == [1, 2, 3, 1, 2]
 
 
+def test_what_a_name_holds_is_stored_as_it_is():
+    names = ["Siti\tNur\\haliza", "Abdul\nMa'ruf\r", '"Tono" \\N', "Nurul \u2013 Ḥasan \\."]
+    for name in names:  # the form lets none of these through; what is in the table all the same must not break a batch
+        Citizen.objects.filter(pk=make_dose().citizen_id).update(full_name=name)
+    issue_all_at_once()
+    rows = Certificate.objects.order_by("immunization").values_list("facts__name", "shc")
+    assert [name for name, _ in rows] == names
+    assert {shc.verify(code, StoredKeys(), now=timezone.now()).verdict for _, code in rows} == {"valid"}
+
+
+@pytest.mark.django_db(transaction=True)
+def test_bulk_waits_for_a_single_issue_and_then_leaves_its_dose_alone():
+    first, second = make_dose(), make_dose()
+    authority.ensure()
+    counted = []
+
+    def go():
+        try:
+            counted.append(issue_all_at_once())
+        finally:
+            connection.close()
+
+    thread = threading.Thread(target=go)
+    with transaction.atomic():
+        services.issue(first.pk)
+        thread.start()
+        assert somebody_waits_for_us()
+    thread.join()
+    assert counted == [1]
+    assert first.certificates.count() == second.certificates.count() == 1
+
+
+def somebody_waits_for_us():
+    """Whether another connection is seen waiting for a row of ours within some seconds."""
+    asked = "SELECT count(*) FROM pg_locks WHERE NOT granted AND pg_backend_pid() = ANY(pg_blocking_pids(pid))"
+    for _ in range(100):
+        with connection.cursor() as cursor:
+            cursor.execute(asked)
+            if cursor.fetchone()[0]:
+                return True
+        time.sleep(0.05)
+    return False
+
+
 def test_a_batch_asks_as_often_for_forty_doses_as_for_two():
     def asked(count):
-        ids = [make_dose().pk for _ in range(count)]
+        for _ in range(count):
+            make_dose()
         with CaptureQueriesContext(connection) as queries:
-            bulk.issue_batch(ids, EVERYBODY)
+            assert issue_all_at_once() == count
         return len(queries)
 
     asked(1)  # makes the keys
@@ -130,9 +178,9 @@ def test_a_batch_asks_as_often_for_forty_doses_as_for_two():
 
 def test_people_are_told_only_when_asked_for():
     silent, told = make_dose(), make_dose()
-    bulk.issue_batch([silent.pk], EVERYBODY)
+    bulk.issue_batch(silent.pk, silent.pk, EVERYBODY)
     assert not Message.objects.filter(kind="certificate_ready").exists()
-    bulk.issue_batch([told.pk], bulk.Order(tell=True))
+    assert bulk.issue_batch(silent.pk, told.pk, bulk.Order(tell=True)) == 1
     assert Message.objects.filter(kind="certificate_ready").count() == 1
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
-from certificates import bulk
+from certificates import bulk, services
 from core.formats import number
 
 LINE_SECONDS = 5  # between two lines of progress
@@ -28,7 +28,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         if options["processes"] < 1:
             raise CommandError("--processes paling sedikit 1.")
-        total = bulk.missing().count()
+        total = services.missing().count()
         self._say(f"{number(total)} dosis belum punya sertifikat.")
         begun = told = time.monotonic()
 
