@@ -10,7 +10,7 @@ from django.db import connection
 from django.utils import timezone
 
 from certificates import authority, hcert, keys, services
-from certificates.assemble import NotCertifiable, dose_position
+from certificates.assemble import NotCertifiable, facts_of, read
 from certificates.models import Certificate, Revocation, SignatureLog, SigningKey
 from certificates.queries import certificate_state, for_immunization
 from certificates.verifying import verify_text
@@ -23,6 +23,11 @@ from vaccination.models import Immunization
 from vaccination.services import withdraw_dose
 
 pytestmark = pytest.mark.django_db
+
+
+def position(dose):
+    [facts] = facts_of(read(Immunization.objects.filter(pk=dose.pk)))
+    return facts.dose_number, facts.series_doses
 
 
 def violations(identifier):
@@ -156,20 +161,20 @@ def test_boosters_are_counted_as_the_eu_does():
     make_dose(citizen, dose_code="primary1", days_ago=300)
     make_dose(citizen, dose_code="primary2", days_ago=200, dose_number=2)
     booster = make_dose(citizen, dose_code="booster1", days_ago=10)
-    assert dose_position(booster) == (3, 3)
+    assert position(booster) == (3, 3)
     second = make_dose(citizen, dose_code="booster2", days_ago=1)
-    assert dose_position(second) == (4, 4)
+    assert position(second) == (4, 4)
 
 
 def test_booster_after_a_one_dose_series_is_two_of_one():
     citizen = make_citizen()
     make_vaccine("COV_JANSSEN", primary_doses=1)
     make_dose(citizen, vaccine="COV_JANSSEN", days_ago=200)
-    assert dose_position(make_dose(citizen, dose_code="booster1")) == (2, 1)
+    assert position(make_dose(citizen, dose_code="booster1")) == (2, 1)
 
 
 def test_booster_of_somebody_vaccinated_elsewhere_counts_the_series_too():
-    assert dose_position(make_dose(dose_code="booster1")) == (3, 3)
+    assert position(make_dose(dose_code="booster1")) == (3, 3)
 
 
 def test_expired_certificate_is_renewed_on_the_next_look():
@@ -237,6 +242,12 @@ def test_audit_sees_a_revoked_certificate_without_revocation():
 def test_audit_sees_a_certificate_nobody_logged():
     services.issue(make_dose().pk)
     SignatureLog.objects.all().delete()
+    assert violations("I8") == 1
+
+
+def test_audit_sees_one_code_of_two_that_nobody_logged():
+    certificate = services.issue(make_dose().pk)
+    SignatureLog.objects.filter(kid=certificate.hc1_key_id).delete()
     assert violations("I8") == 1
 
 
