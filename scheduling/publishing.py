@@ -1,7 +1,7 @@
 """Publish, close, shrink and reopen schedules. Lock order: schedule, appointments, places in number order."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, time, timedelta
 
 from django.db import IntegrityError, transaction
@@ -16,6 +16,7 @@ from scheduling.draws import services as draws
 from scheduling.models import Displaced, Place, Schedule, ScheduleTemplate, Slot
 
 MAX_RANGE_DAYS = 92
+PUBLISHED_ALREADY = "sudah ada"
 
 
 @dataclass(frozen=True)
@@ -129,7 +130,7 @@ def publish_from_template(template: ScheduleTemplate, first: date, last: date, u
         try:
             result.created.append(_publish_day(template, planned, user))
         except IntegrityError:  # somebody else published the same day meanwhile
-            result.skipped.append(planned)
+            result.skipped.append(replace(planned, obstacle=PUBLISHED_ALREADY))
     return result
 
 
@@ -213,15 +214,18 @@ def _planned(template: ScheduleTemplate, day: date, existing: set[date]) -> Plan
     if template.release_time:
         release_at = at(day - timedelta(days=template.release_days_before), template.release_time)
     draw_closes_at = None
-    if release_at and template.release_mode == ScheduleTemplate.Release.DRAW:
-        draw_closes_at = release_at - timedelta(hours=template.draw_hours_before)
     obstacle = ""
     if day in existing:
-        obstacle = "sudah ada"
+        obstacle = PUBLISHED_ALREADY
     elif not sessions or sessions[-1][1] <= timezone.now():
         obstacle = "sudah lewat"
-    elif draw_closes_at and draw_closes_at <= timezone.now():
-        obstacle = "waktu undian sudah lewat"
+    elif template.release_mode == ScheduleTemplate.Release.DRAW:
+        # Never first come, first served for want of an hour: what was said of the day would not hold.
+        if release_at is None or release_at >= sessions[0][0]:
+            obstacle = "sisa tempat undian tidak dibuka sebelum pelayanan"
+        else:
+            draw_closes_at = release_at - timedelta(hours=template.draw_hours_before)
+            obstacle = "waktu undian sudah lewat" if draw_closes_at <= timezone.now() else ""
     places = len(sessions) * template.places_per_slot
     return PlannedDay(day, places, sum(shares), release_at, obstacle, draw_closes_at)
 

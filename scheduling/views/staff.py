@@ -270,9 +270,9 @@ def publish(request: StaffRequest, template_id: int) -> HttpResponse:
         first, last = form.cleaned_data["dari"], form.cleaned_data["sampai"]
         if request.method == "POST":
             done = publishing.publish_from_template(template, first, last, request.user)
-            messages.success(
-                request, f"{len(done.created)} jadwal terbit, {len(done.skipped)} dilewati karena sudah ada atau lewat."
-            )
+            reasons = ", ".join(sorted({row.obstacle for row in done.skipped}))
+            skipped = f", {len(done.skipped)} dilewati ({reasons})" if done.skipped else ""
+            messages.success(request, f"{len(done.created)} jadwal terbit{skipped}.")
             link = reverse("schedules:dinkes_list")
             return HttpResponseRedirect(f"{link}?fasilitas={template.facility_id}")
         planned = publishing.plan(template, first, last)

@@ -116,8 +116,21 @@ def test_a_day_whose_draw_could_not_be_held_any_more_is_not_published(admin):
     with time_machine.travel(at(timezone.localdate(), time(13)), tick=True):
         fields = {"dari": tomorrow, "sampai": tomorrow + timedelta(days=1)}
         assert "waktu undian sudah lewat" in admin.get(saved.url, fields).content.decode()
-        admin.post(saved.url, fields)
+        done = admin.post(saved.url, fields, follow=True).content.decode()
+    assert "1 jadwal terbit, 1 dilewati (waktu undian sudah lewat)" in done
     assert [one.date for one in Schedule.objects.all()] == [tomorrow + timedelta(days=1)]
+
+
+@pytest.mark.parametrize("changes", [{"release_time": None}, {"release_time": time(9), "release_days_before": 0}])
+def test_a_pattern_by_draw_without_an_hour_before_the_day_opens_nothing_to_the_quickest(admin, changes):
+    """The form asks for the hour; a pattern may also come from the superuser's pages."""
+    poncol = Facility.objects.get(code="pkm-poncol")
+    saved = admin.post(reverse("schedules:new_template"), PATTERN | DRAWN | {"facility": poncol.pk})
+    ScheduleTemplate.objects.update(**changes)
+    monday = timezone.localdate() + timedelta(days=14 - timezone.localdate().weekday())
+    done = admin.post(saved.url, {"dari": monday, "sampai": monday}, follow=True).content.decode()
+    assert "0 jadwal terbit, 1 dilewati (sisa tempat undian tidak dibuka sebelum pelayanan)" in done
+    assert not Schedule.objects.exists()
 
 
 @pytest.mark.parametrize(
