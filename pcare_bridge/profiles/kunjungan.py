@@ -217,9 +217,7 @@ class _Try:
         kept = (self.job.references | self.made).get(PROGRESS, "")
         search = DayList(self.client, kept_place(kept, self.day))
         try:
-            found = search.find(
-                lambda item: (value(item, "noKartu", "peserta"), value(item, "kdPoli", "poli")) == wanted
-            )
+            found = search.find(is_ours)
         finally:
             left_at = str(search.left_at or "")
             if left_at or kept:
