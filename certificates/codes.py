@@ -102,9 +102,9 @@ ROUTINE_ICD11 = {
 }
 
 
+_BRANDS = {codes.product: codes.brand for codes in reversed(COVID_VACCINES.values()) if codes.product}
+
+
 def brand_of(product: str) -> str:
     """The brand name people know for an EU product code; the code itself when it is none of ours."""
-    for codes in COVID_VACCINES.values():
-        if codes.product == product:
-            return codes.brand
-    return product
+    return _BRANDS.get(product, product)

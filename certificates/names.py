@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from dataclasses import dataclass
 from functools import lru_cache
+from typing import NamedTuple
 
 MAX_LENGTH = 80
 
@@ -53,10 +53,15 @@ _SHADDA = "\u0651"  # says that the letter before it is doubled
 _TEH_MARBUTA, _TEH_MARBUTA_AT_THE_END = "\u0629", "XAH"
 _TABLE = {**_LATIN, **_CYRILLIC, **_ARABIC}
 _SEPARATORS = re.compile(r"[\s\-‐‑–—_/,<]+")
+_ASCII = {
+    code: " " if _SEPARATORS.match(chr(code)) else chr(code).upper() if chr(code).isalpha() else None
+    for code in range(128)
+}
+# "dr.Budi" without a space is common on paper forms.
+_GLUED_TITLE = re.compile(r"(?i)^(prof|dr|drg|drs|dra|ir|hj|kh|h)\.(?=\w{3,})")
 
 
-@dataclass(frozen=True)
-class PersonName:
+class PersonName(NamedTuple):
     """Surname and given names, as written and transliterated; absent parts are empty."""
 
     surname: str
@@ -67,6 +72,8 @@ class PersonName:
 
 def transliterate(text: str) -> str:
     """The text in A to Z with single `<` between parts, at most 80 characters; letters without a rule are dropped."""
+    if text.isascii():  # as most names are: there is nothing to look up
+        return "<".join(text.translate(_ASCII).split())[:MAX_LENGTH].rstrip("<")
     words = []
     for word in _SEPARATORS.split(unicodedata.normalize("NFC", text)):
         letters: list[str] = []
@@ -97,24 +104,25 @@ def _is_degree(word: str) -> bool:
 
 def without_titles(name: str) -> str:
     """The name without academic, religious and polite titles; unchanged when nothing would be left."""
-    words = name.split(",")[0].split()
+    return " ".join(_bare_words(name))
+
+
+def _bare_words(name: str) -> list[str]:
+    words = name.partition(",")[0].split()
     while len(words) > 1 and words[0].rstrip(".").lower() in _TITLES_BEFORE:
         words.pop(0)
-    # "dr.Budi" without a space is common on paper forms.
-    if words:
-        glued = re.match(r"(?i)^(prof|dr|drg|drs|dra|ir|hj|kh|h)\.(?=\w{3,})", words[0])
-        if glued:
-            words[0] = words[0][glued.end() :]
+    if words and "." in words[0] and (glued := _GLUED_TITLE.match(words[0])):
+        words[0] = words[0][glued.end() :]
     while len(words) > 1 and _is_degree(words[-1]):
         words.pop()
-    return " ".join(words) or " ".join(name.split())
+    return words or name.split()
 
 
 # Each of a dose's codes asks for the same name.
 @lru_cache(maxsize=64)
 def person_name(full_name: str) -> PersonName:
     """Split and transliterate; a single name goes to the surname fields and the given-name fields stay empty."""
-    words = without_titles(full_name).split()
+    words = _bare_words(full_name)
     start = max(len(words) - 1, 0)
     for position in range(1, len(words)):
         if words[position].rstrip(".").lower() in _KINSHIP:
@@ -125,8 +133,8 @@ def person_name(full_name: str) -> PersonName:
             start -= 1
     given, surname = " ".join(words[:start]), " ".join(words[start:])
     return PersonName(
-        surname=surname[:MAX_LENGTH].rstrip(),
-        given=given[:MAX_LENGTH].rstrip(),
+        surname[:MAX_LENGTH].rstrip(),
+        given[:MAX_LENGTH].rstrip(),
         surname_standard=transliterate(surname),
         given_standard=transliterate(given),
     )

@@ -9,11 +9,12 @@ import base64
 import hashlib
 import json
 import re
-import zlib
 from collections.abc import Callable, Mapping
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
+import deflate
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from certificates import codes, hcert
@@ -22,7 +23,8 @@ from certificates.names import person_name
 from certificates.trust.keys import SHC_KEYS, TrustedKey
 
 PREFIX = "shc:/"
-_to_json = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False).encode
+# What is written is built here and holds no circles; looking for them takes a quarter of the time.
+_to_json = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False, check_circular=False).encode
 HEALTH_CARD = "https://smarthealth.cards#health-card"
 CVX = "http://hl7.org/fhir/sid/cvx"
 ICD11 = "http://id.who.int/icd/release/11/mms"
@@ -33,7 +35,7 @@ class BadKeySet(ValueError):
     """A key set that breaks the rules of SMART Health Cards (verdict name `bad-jwks`)."""
 
 
-def b64url(data: bytes) -> str:
+def b64url(data: bytes | bytearray) -> str:
     return base64.urlsafe_b64encode(data).rstrip(b"=").decode("ascii")
 
 
@@ -161,12 +163,16 @@ def issue(
             },
         },
     }
-    header = _minified({"zip": "DEF", "alg": "ES256", "kid": kid})
-    deflater = zlib.compressobj(9, zlib.DEFLATED, -15)
-    payload = deflater.compress(_minified(claims)) + deflater.flush()
-    signed = f"{b64url(header)}.{b64url(payload)}"
+    payload = deflate.deflate_compress(_minified(claims), hcert.LEVEL)
+    signed = f"{_header(kid)}.{b64url(payload)}"
     signature = sign(signed.encode("ascii"))
     return hcert.Signed(f"{signed}.{b64url(signature)}", signature)
+
+
+@lru_cache(maxsize=16)
+def _header(kid: str) -> str:
+    """The header: the same for every card of a key."""
+    return b64url(_minified({"zip": "DEF", "alg": "ES256", "kid": kid}))
 
 
 def qr_digits(jws: str) -> str:

@@ -12,10 +12,10 @@ from certificates.trust.keys import PublicKey
 ES256, ES384, ES512, PS256, EDDSA = "ES256", "ES384", "ES512", "PS256", "EdDSA"
 MIN_RSA_BITS, MAX_RSA_BITS = 2048, 8192  # the upper bound keeps one verification cheap
 
-_CURVES: dict[str, tuple[type[ec.EllipticCurve], int, hashes.HashAlgorithm]] = {
-    ES256: (ec.SECP256R1, 32, hashes.SHA256()),
-    ES384: (ec.SECP384R1, 48, hashes.SHA384()),
-    ES512: (ec.SECP521R1, 66, hashes.SHA512()),
+_CURVES: dict[str, tuple[type[ec.EllipticCurve], int, ec.ECDSA]] = {
+    ES256: (ec.SECP256R1, 32, ec.ECDSA(hashes.SHA256())),
+    ES384: (ec.SECP384R1, 48, ec.ECDSA(hashes.SHA384())),
+    ES512: (ec.SECP521R1, 66, ec.ECDSA(hashes.SHA512())),
 }
 
 
@@ -42,9 +42,9 @@ def holds(public: PublicKey, algorithm: str, signature: bytes, data: bytes) -> b
 
 
 def _ecdsa(public: ec.EllipticCurvePublicKey, algorithm: str, signature: bytes, data: bytes) -> bool:
-    curve, size, digest = _CURVES[algorithm]
+    curve, size, ecdsa = _CURVES[algorithm]
     if not isinstance(public.curve, curve) or len(signature) != 2 * size:
         return False
     r, s = int.from_bytes(signature[:size], "big"), int.from_bytes(signature[size:], "big")
-    public.verify(encode_dss_signature(r, s), data, ec.ECDSA(digest))
+    public.verify(encode_dss_signature(r, s), data, ecdsa)
     return True

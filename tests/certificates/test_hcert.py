@@ -14,7 +14,9 @@ import base45
 import cbor2
 import pytest
 import zxingcpp
+from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, UnidentifiedImageError
@@ -67,6 +69,22 @@ def verdict(text, *keys, now=NOW, **more):
 
 def pack(message):
     return "HC1:" + base45.b45encode(zlib.compress(message)).decode()
+
+
+def test_a_code_of_ours_is_written_as_the_specification_has_it_and_packed_as_well_as_zlib_would():
+    text = signed().text
+    packed = base45.b45decode(text.removeprefix("HC1:"))
+    message = zlib.decompress(packed)
+    tag = cbor2.loads(message)
+    protected, unprotected, payload, signature = tag.value
+    assert packed[:2] == b"\x78\xda"  # level 9; some readers look at the first byte
+    assert len(packed) < len(zlib.compress(message, 9)) + 4  # bytes
+    assert message == cbor2.dumps(cbor2.CBORTag(18, [protected, {}, payload, signature]))
+    assert cbor2.loads(protected) == {1: -7, 4: KID} and not unprotected
+    to_be_signed = cbor2.dumps(["Signature1", protected, b"", payload])
+    assert hcert.to_be_signed(protected, payload) == to_be_signed
+    der = encode_dss_signature(int.from_bytes(signature[:32], "big"), int.from_bytes(signature[32:], "big"))
+    KEY.public_key().verify(der, to_be_signed, ec.ECDSA(hashes.SHA256()))
 
 
 def test_each_published_case_gives_its_verdict(shared_dir):

@@ -1,6 +1,8 @@
 """Names on certificates: titles off, single names alone, letters by ICAO 9303; and the random identifier."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from certificates import uvci
 from certificates.names import person_name, transliterate, without_titles
@@ -55,6 +57,12 @@ def test_single_name_leaves_the_given_name_fields_empty():
 )
 def test_transliteration_follows_icao_9303(written, letters):
     assert transliterate(written) == letters
+
+
+@given(st.text(alphabet=st.characters(max_codepoint=127), max_size=100))
+def test_plain_letters_on_their_short_way_come_out_as_on_the_long_one(written):
+    vowel_mark = "\u064b"  # has no rule: it adds nothing but the long way
+    assert transliterate(written) == transliterate(f"{written} {vowel_mark}")
 
 
 def test_a_long_arabic_name_is_cut_to_80_letters():
