@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import cbor2
+import deflate
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 from django.test import Client
@@ -71,7 +72,7 @@ def spoilt_hc1(text: str) -> dict[str, str]:
 
     def made(head: dict[int, Any], body: bytes, sealed: bytes) -> str:
         message = cbor2.CBORTag(hcert.COSE_SIGN1_TAG, [cbor2.dumps(head), unprotected, body, sealed])
-        return hcert.PREFIX + base45.encode(zlib.compress(cbor2.dumps(message), 9))
+        return hcert.PREFIX + base45.encode(deflate.zlib_compress(cbor2.dumps(message), hcert.LEVEL))
 
     def by_stranger(head: dict[int, Any]) -> str:
         return made(head, payload, hcert.sign_es256(STRANGER, hcert.to_be_signed(cbor2.dumps(head), payload)))
