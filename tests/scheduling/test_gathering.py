@@ -1,6 +1,6 @@
 """A family that waits is not passed over for ever: places that come free one by one are gathered for it for a while."""
 
-from datetime import time, timedelta
+from datetime import timedelta
 
 import pytest
 import time_machine
@@ -8,22 +8,13 @@ from django.utils import timezone
 
 from scheduling import errors, sweeps
 from scheduling.models import Place, WaitlistEntry
-from scheduling.publishing import at
 from scheduling.services import cancel
 from scheduling.waiting import offers, waitlist
 from tests.registration.people import make_account, make_citizen, sign_in_citizen
 from tests.scheduling.test_offers import full_slot, offer_of, sound, wait
-from tests.scheduling.world import booked, make_adult, make_city, make_slot
+from tests.scheduling.world import booked, make_adult, make_slot
 
-pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture(autouse=True)
-def _by_day():
-    make_city()
-    offers.forget()
-    with time_machine.travel(at(timezone.localdate(), time(10)), tick=True):
-        yield
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("by_day")]
 
 
 def later(minutes):

@@ -1,9 +1,8 @@
 """A dose seeks the next one: the interval of the rules, the place where it was given, an offer with a long deadline."""
 
-from datetime import time, timedelta
+from datetime import timedelta
 
 import pytest
-import time_machine
 from django.utils import timezone
 
 from core import outbox
@@ -11,28 +10,19 @@ from messaging.models import Message
 from registration.models import Citizen
 from scheduling import sweeps
 from scheduling.models import Appointment, Offer, Place, WaitlistEntry
-from scheduling.publishing import at
 from scheduling.waiting import offers, waitlist
 from tests.registration.people import make_account
-from tests.scheduling.world import booked, make_adult, make_city, make_schedule, make_slot
+from tests.scheduling.world import booked, make_adult, make_schedule, make_slot
 from tests.staff import make_staff
 from tests.stock.shelf import facility, stocked
 from tests.vaccination import desk
 from vaccination.past_doses import record_past_dose
 from vaccination.services import correct_dose, withdraw_dose
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("by_day")]
 
 # Eight weeks between the first and the second dose of this vaccine, at least (rules of the reference data).
 GAP = timedelta(days=56)
-
-
-@pytest.fixture(autouse=True)
-def _by_day():
-    make_city()
-    offers.forget()
-    with time_machine.travel(at(timezone.localdate(), time(10)), tick=True):
-        yield
 
 
 @pytest.fixture

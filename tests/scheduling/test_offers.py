@@ -19,15 +19,7 @@ from stock.models import StockBalance
 from tests.registration.people import make_account, make_citizen
 from tests.scheduling.world import ADULT, booked, make_adult, make_city, make_schedule, make_slot
 
-pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture(autouse=True)
-def _by_day():
-    """Ten in the morning: nobody sleeps."""
-    offers.forget()
-    with time_machine.travel(at(timezone.localdate(), time(10)), tick=True):
-        yield
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("by_day")]
 
 
 def wait(*citizens, days=30, **options):

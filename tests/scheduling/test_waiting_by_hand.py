@@ -2,10 +2,9 @@
 
 import re
 import uuid
-from datetime import time, timedelta
+from datetime import timedelta
 
 import pytest
-import time_machine
 from django.test import Client
 from django.utils import timezone
 
@@ -13,25 +12,15 @@ from core.models import ReadLog
 from regions.models import Facility
 from scheduling import sweeps
 from scheduling.models import Appointment, Offer, WaitlistEntry
-from scheduling.publishing import at
 from scheduling.services import cancel
-from scheduling.waiting import offers
 from tests.registration.people import make_account
 from tests.scheduling.test_draw_pages import people_form
 from tests.scheduling.test_offers import full_slot
-from tests.scheduling.world import booked, make_adult, make_city, make_slot
+from tests.scheduling.world import booked, make_adult, make_slot
 from tests.staff import make_staff, sign_in_staff
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("by_day")]
 LIST, JOIN = "/petugas/tunggu/", "/petugas/tunggu/baru/"
-
-
-@pytest.fixture(autouse=True)
-def _by_day():
-    make_city()
-    offers.forget()
-    with time_machine.travel(at(timezone.localdate(), time(10)), tick=True):
-        yield
 
 
 def worker(role):

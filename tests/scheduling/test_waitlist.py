@@ -2,7 +2,7 @@
 
 import re
 import uuid
-from datetime import time, timedelta
+from datetime import timedelta
 
 import pytest
 import time_machine
@@ -13,23 +13,14 @@ from regions.models import Facility
 from registration.models import Citizen
 from scheduling import errors, queries, sweeps
 from scheduling.models import Offer, Place, WaitlistEntry, WaitlistMember
-from scheduling.publishing import at
 from scheduling.services import cancel
 from scheduling.waiting import offers, waitlist
 from tests.registration.people import make_account, make_citizen, sign_in_citizen
 from tests.scheduling.test_offers import full_slot, offer_of, wait
-from tests.scheduling.world import booked, make_adult, make_city, make_slot
+from tests.scheduling.world import booked, make_adult, make_slot
 from tests.staff import make_staff, sign_in_staff
 
-pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture(autouse=True)
-def _by_day():
-    make_city()
-    offers.forget()
-    with time_machine.travel(at(timezone.localdate(), time(10)), tick=True):
-        yield
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("by_day")]
 
 
 @pytest.fixture
