@@ -4,6 +4,7 @@ from typing import Any
 from uuid import UUID, uuid5
 
 from django.contrib import messages
+from django.core.paginator import Paginator
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.cache import never_cache
@@ -17,13 +18,17 @@ from scheduling.people import People, channel_of, citizens_of, log_reads
 from scheduling.waiting import by_hand, offers, waitlist
 from scheduling.waiting.forms import SearchForm
 
+PER_PAGE = 20
+
 
 @never_cache
 @require_safe
 @staff_required("waitlist.join")
 def entries(request: StaffRequest) -> HttpResponse:
     """The people this member of staff put on the list: where they stand, what was offered, what ended."""
-    return render(request, "scheduling/waiting_staff/list.html", {"rows": by_hand.rows_of(request.user)})
+    page = Paginator(by_hand.listed(request.user), PER_PAGE).get_page(request.GET.get("page"))
+    context = {"rows": by_hand.rows_of(list(page)), "page_obj": page}
+    return render(request, "scheduling/waiting_staff/list.html", context)
 
 
 @sensitive_post_parameters()

@@ -1,10 +1,11 @@
 """Entries that the desk or a kader made for people who may have no phone: what to tell them, and their answers."""
 
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
-from django.db.models import Q, QuerySet
+from django.db.models import Case, Q, QuerySet, When
 from django.http import Http404
 from django.utils import timezone
 
@@ -39,12 +40,30 @@ def entries_of(user: User) -> QuerySet[WaitlistEntry]:
     return WaitlistEntry.objects.filter(entered_by=user)
 
 
-def rows_of(user: User) -> list[Row]:
-    """Those that wait, the ones with an offer first, then those that ended within two weeks."""
+def listed(user: User) -> QuerySet[WaitlistEntry]:
+    """Those with an offer first, then those that wait, then those that ended within two weeks; the newest first."""
     recent = Q(ended_at__isnull=True) | Q(ended_at__gt=timezone.now() - SHOWN_AFTER_END)
+    turn = Case(
+        When(state=WaitlistEntry.State.OFFERED, then=0), When(state=WaitlistEntry.State.WAITING, then=1), default=2
+    )
     found = entries_of(user).filter(recent).select_related("programme", "vaccine", "facility__kecamatan", "kecamatan")
-    rows = [_row(entry) for entry in found.prefetch_related("members__citizen__account").order_by("-pk")]
-    return sorted(rows, key=lambda row: (row.standing is None, not (row.standing and row.standing.offer)))
+    return found.prefetch_related("members__citizen__account").order_by(turn, "-pk")
+
+
+def rows_of(entries: Sequence[WaitlistEntry]) -> list[Row]:
+    """What a page says of these entries; some queries for each that waits: show a page of them, not all."""
+    people = {entry.pk: people_of(entry) for entry in entries}
+    tickets = _tickets({one.pk for each in people.values() for one in each})
+    return [
+        Row(
+            entry=entry,
+            people=people[entry.pk],
+            standing=standing(entry) if entry.is_active else None,
+            has_phone=any(notification_phone(one) for one in people[entry.pk]),
+            tickets=[found for one in people[entry.pk] for found in tickets[one.pk, entry.programme_id]],
+        )
+        for entry in entries
+    ]
 
 
 def people_of(entry: WaitlistEntry) -> list[Citizen]:
@@ -69,13 +88,10 @@ def ticket_text(made: Sequence[Appointment]) -> str:
     return f"Tempat diterima di {made[0].schedule.facility.name}. Catat untuk warganya. " + "; ".join(lines) + " WIB."
 
 
-def _row(entry: WaitlistEntry) -> Row:
-    people = people_of(entry)
-    booked = Appointment.objects.filter(citizen__in=people, programme=entry.programme_id, status__in=Appointment.ACTIVE)
-    return Row(
-        entry=entry,
-        people=people,
-        standing=standing(entry) if entry.is_active else None,
-        has_phone=any(notification_phone(one) for one in people),
-        tickets=list(booked.select_related("citizen", "slot", "schedule__facility").order_by("slot__starts_at")),
-    )
+def _tickets(citizen_ids: Collection[int]) -> dict[tuple[int, str], list[Appointment]]:
+    """Active appointments by person and programme."""
+    found = defaultdict(list)
+    booked = Appointment.objects.filter(citizen__in=citizen_ids, status__in=Appointment.ACTIVE)
+    for one in booked.select_related("citizen", "slot", "schedule__facility").order_by("slot__starts_at"):
+        found[one.citizen_id, one.programme_id].append(one)
+    return found

@@ -13,6 +13,7 @@ from regions.models import Facility
 from scheduling import sweeps
 from scheduling.models import Appointment, Offer, WaitlistEntry
 from scheduling.services import cancel
+from scheduling.waiting import waitlist
 from tests.registration.people import make_account
 from tests.scheduling.test_draw_pages import people_form
 from tests.scheduling.test_offers import full_slot
@@ -161,6 +162,23 @@ def test_declining_waits_on_and_leaving_ends(kader):
     assert "Sudah keluar" in answer(kader, "keluar")
     assert WaitlistEntry.objects.get().state == "left"
     assert "Keluar dari daftar" in kader.get(LIST).content.decode()
+
+
+def test_a_long_list_comes_in_pages_with_the_offers_first(kader):
+    _slot, [ticket] = full_slot(1, days=5)
+    kader.post(JOIN, form(make_adult(full_name="Mbah Karto")))
+    cancel(ticket.pk)
+    sweeps.tidy()
+    user = WaitlistEntry.objects.get().entered_by
+    today = timezone.localdate()
+    for number in range(25):
+        waitlist.join(
+            citizens=[make_adult(full_name=f"Warga {chr(65 + number)}")], programme="covid19", first=today, last=today,
+            user=user,
+        )  # fmt: skip
+    first, second = (kader.get(LIST, {"page": number}).content.decode() for number in (1, 2))
+    assert re.findall(r"<h2>(.*?)</h2>", first)[:2] == ["Mbah Karto", "Warga Y"]
+    assert len(re.findall("<h2>", first)) == 20 and re.findall(r"<h2>(.*?)</h2>", second)[-1] == "Warga A"
 
 
 def test_another_kader_neither_sees_nor_answers(kader):
