@@ -4,7 +4,8 @@ Reads only, at the same throttle as the deliveries. A reconciliation is a leased
 again, and its differences are replaced as a whole.
 """
 
-from collections.abc import Iterable
+import logging
+from collections.abc import Collection, Iterable
 from datetime import date, datetime, time, timedelta
 from time import sleep
 
@@ -13,6 +14,7 @@ from django.db.models import Count
 from django.utils import timezone
 
 from core import sweeper
+from core.leases import LeaseLost
 from pcare_bridge import accounts, channels, health, telling
 from pcare_bridge.gather import job_for
 from pcare_bridge.models import (
@@ -27,6 +29,8 @@ from pcare_bridge.models import (
 )
 from pcare_bridge.profiles.common import Standing, Stop
 from vaccination.models import Immunization
+
+logger = logging.getLogger(__name__)
 
 NIGHT = time(1, 30)  # local; after that the day before is compared
 LEASE_SECONDS = 900
@@ -45,10 +49,10 @@ _WORDS = {
 }  # fmt: skip
 
 
-def request(day: date, facility_id: int | None = None) -> int:
-    """Queue the comparison of one day, for a facility or for all; returns how many were queued."""
+def request(day: date, facilities: Collection[int] | None = None) -> int:
+    """Queue the comparison of one day, for these facilities or for all; returns how many were queued."""
     queued = 0
-    for place, profile in _wanted(facility_id):
+    for place, profile in _wanted(facilities):
         row, made = Reconciliation.objects.get_or_create(facility_id=place, profile=profile, day=day)
         if not made:
             again = Reconciliation.objects.filter(pk=row.pk, state__in=[Reconciliation.DONE, Reconciliation.FAILED])
@@ -67,11 +71,11 @@ def request_night(now: datetime | None = None) -> int:
     return request(yesterday)
 
 
-def _wanted(facility_id: int | None) -> Iterable[tuple[int, str]]:
+def _wanted(facilities: Collection[int] | None) -> Iterable[tuple[int, str]]:
     pcare = FacilityAccount.objects.filter(is_active=True)
     satusehat = SatusehatAccount.objects.filter(is_active=True)
-    if facility_id is not None:
-        pcare, satusehat = pcare.filter(facility_id=facility_id), satusehat.filter(facility_id=facility_id)
+    if facilities is not None:
+        pcare, satusehat = pcare.filter(facility_id__in=facilities), satusehat.filter(facility_id__in=facilities)
     for place, profiles in pcare.values_list("facility_id", "profiles"):
         for profile in profiles:
             yield place, profile
@@ -79,11 +83,18 @@ def _wanted(facility_id: int | None) -> Iterable[tuple[int, str]]:
         yield place, "satusehat"
 
 
-def work(limit: int = 500) -> int:
+def work(limit: int = 100_000) -> int:
     """Carry out waiting comparisons; returns how many were finished."""
     finished = 0
-    for row in Reconciliation.objects.claim(limit, seconds=LEASE_SECONDS):
-        finished += _compare(row)
+    for _ in range(limit):
+        # One by one: the lease of the last must not run out while the first is compared.
+        claimed = Reconciliation.objects.claim(1, seconds=LEASE_SECONDS)
+        if not claimed:
+            break
+        try:
+            finished += _compare(claimed[0])
+        except LeaseLost:
+            logger.warning("comparison taken over", extra={"reconciliation": claimed[0].pk})
     return finished
 
 
@@ -126,9 +137,10 @@ def _later(row: Reconciliation, why: str) -> bool:
     return False
 
 
-def _of_day(row: Reconciliation) -> tuple[datetime, datetime]:
+def _of_day(row: Reconciliation, field: str) -> dict[str, datetime]:
+    """Conditions for a time on that day; midnight belongs to the day it begins."""
     begin = timezone.make_aware(datetime.combine(row.day, time()))
-    return begin, begin + timedelta(days=1)
+    return {f"{field}__gte": begin, f"{field}__lt": begin + timedelta(days=1)}
 
 
 def _doses(row: Reconciliation) -> list[Delivery]:
@@ -137,14 +149,14 @@ def _doses(row: Reconciliation) -> list[Delivery]:
         facility_id=row.facility_id,
         profile=row.profile,
         immunization__status="completed",
-        immunization__occurred_at__range=_of_day(row),
+        **_of_day(row, "immunization__occurred_at"),
     ).exclude(operation=Delivery.Operation.WITHDRAW)
     return list(rows.exclude(state__in=[Delivery.SUPERSEDED, Delivery.WITHDRAWN]).order_by("created_at"))
 
 
 def _counts(row: Reconciliation) -> dict[str, int]:
     given = Immunization.objects.completed().filter(
-        facility_id=row.facility_id, is_primary_source=True, occurred_at__range=_of_day(row)
+        facility_id=row.facility_id, is_primary_source=True, **_of_day(row, "occurred_at")
     )
     pks = [delivery.pk for delivery in _doses(row)]
     states = dict(
@@ -190,7 +202,11 @@ def _wait_turn(upstream_id: int) -> None:
 
 
 def send_again(difference: Difference) -> bool:
-    """Queue a dose that is missing or different upstream once more; it reads back before it writes."""
+    """Queue a dose that is missing or different upstream once more; it reads back before it writes.
+
+    False when nothing can be done so, or when the dose was corrected since: the correction's own delivery sees to it,
+    and the old content must not follow it. Locks: the immunization, then its delivery, as planning does.
+    """
     now = timezone.now()
     changes: dict[str, object] = {
         "state": Delivery.WAITING,
@@ -204,6 +220,9 @@ def send_again(difference: Difference) -> bool:
     else:
         return False
     with transaction.atomic():
+        dose = Immunization.objects.select_for_update(no_key=True).get(pk=difference.delivery.immunization_id)
+        if dose.status != Immunization.Status.COMPLETED:
+            return False
         rows = Delivery.objects.filter(pk=difference.delivery_id, state=Delivery.SENT)
         sent_again = rows.update(finished_at=None, first_attempt_at=None, references={}, **changes)
         if sent_again:

@@ -14,7 +14,7 @@ from django.views.decorators.http import require_GET, require_POST
 from accounts.access import StaffRequest, staff_required
 from pcare_bridge import letter, reconciling
 from pcare_bridge.forms import DayForm
-from pcare_bridge.models import Difference, FacilityAccount, Reconciliation, SatusehatAccount
+from pcare_bridge.models import Difference, Reconciliation
 from regions.models import Facility
 
 
@@ -64,12 +64,8 @@ def run(request: StaffRequest) -> HttpResponse:
     if form.errors:
         messages.error(request, "Pilih tanggal yang sudah lewat atau hari ini.")
         return redirect("pcare:reconciliation")
-    mine = Facility.objects.visible_to(request.user)
-    have = set(FacilityAccount.objects.filter(facility__in=mine, is_active=True).values_list("facility_id", flat=True))
-    have |= set(
-        SatusehatAccount.objects.filter(facility__in=mine, is_active=True).values_list("facility_id", flat=True)
-    )
-    queued = sum(reconciling.request(wanted, facility_id) for facility_id in sorted(have))
+    mine = Facility.objects.visible_to(request.user).values_list("pk", flat=True)
+    queued = reconciling.request(wanted, list(mine))
     messages.success(request, f"{queued} pencocokan dijalankan. Muat ulang halaman ini untuk melihat hasilnya.")
     return redirect(f"{reverse('pcare:reconciliation')}?{urlencode({'tanggal': wanted.isoformat()})}")
 

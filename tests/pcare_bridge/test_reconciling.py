@@ -3,6 +3,7 @@
 import io
 import json
 from datetime import datetime, time, timedelta
+from threading import Thread
 from typing import Any
 
 import pytest
@@ -16,8 +17,8 @@ from pcare_bridge import letter, reconciling, tasks
 from pcare_bridge.models import Delivery, Difference, Reconciliation
 from pcare_bridge.simulator.server import Server
 from regions.models import Facility
-from tests.pcare_bridge.doses import add_profiles, make_citizen, make_dose, make_facility
-from tests.pcare_bridge.running import run, upstream_rows, violations
+from tests.pcare_bridge.doses import add_profiles, correct, make_citizen, make_dose, make_facility
+from tests.pcare_bridge.running import in_thread, run, upstream_rows, violations, wait_until
 from tests.staff import make_staff, sign_in_staff
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("exchange")]
@@ -27,7 +28,7 @@ every = pytest.mark.parametrize("profile", list(TABLE))
 
 def compare(facility: Facility) -> dict[str, str]:
     """Compare today and tell the kind of difference by lot."""
-    reconciling.request(timezone.localdate(), facility.pk)
+    reconciling.request(timezone.localdate(), [facility.pk])
     reconciling.work()
     assert set(Reconciliation.objects.values_list("state", flat=True)) == {"done"}
     found = Difference.objects.select_related("delivery__immunization")
@@ -92,6 +93,52 @@ def test_what_is_missing_or_different_is_put_right_by_sending_it_again(simulator
     assert violations() == {}
 
 
+@every
+def test_a_difference_of_yesterday_does_not_undo_a_correction_of_today(simulator: Server, profile: str) -> None:
+    facility = make_facility()
+    add_profiles(facility, profile)
+    dose = make_dose(facility)
+    run()
+    spoil(simulator, profile, "UJI-01", **OTHER[profile])
+    assert list(compare(facility).values()) == ["different"]
+    correct(dose)
+    assert reconciling.send_again(Difference.objects.get()) is False, "corrected, and the correction is not sent yet"
+    run()
+    assert reconciling.send_again(Difference.objects.get()) is False
+    run()
+    assert "UJI-02" in str(upstream_rows(simulator, TABLE[profile]))
+    assert violations() == {}
+
+
+def test_each_dose_belongs_to_the_day_that_begins_at_its_midnight() -> None:
+    facility = make_facility()
+    midnight = timezone.make_aware(datetime.combine(timezone.localdate(), time()))
+    make_dose(facility, occurred_at=midnight)
+    for day in (timezone.localdate() - timedelta(days=1), timezone.localdate()):
+        reconciling.request(day)
+    reconciling.work()
+    assert [row.given for row in Reconciliation.objects.order_by("day")] == [0, 1]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_comparison_taken_over_by_another_leaves_its_result_to_that_one(
+    simulator: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_dose(make_facility())
+    run()
+    reconciling.request(timezone.localdate())
+    monkeypatch.setattr(reconciling, "LEASE_SECONDS", 0)
+    simulator.service.weather.add({"kind": "delay", "seconds": 1.0, "times": 1})
+    done: list[int] = []
+    slow = Thread(target=in_thread, args=(lambda: done.append(reconciling.work(limit=1)),))
+    slow.start()
+    wait_until(lambda: simulator.service.weather.struck["delay"])
+    assert reconciling.work(limit=1) == 1
+    slow.join(10)
+    assert done == [0]
+    assert Reconciliation.objects.get().state == "done"
+
+
 def test_a_dose_typed_in_at_pcare_before_ours_arrived_is_unexpected(simulator: Server) -> None:
     facility = make_facility()
     make_dose(facility)
@@ -107,7 +154,7 @@ def test_during_an_outage_it_waits_and_is_done_when_pcare_is_back(simulator: Ser
     make_dose(facility)
     run()
     simulator.service.weather.start_outage()
-    reconciling.request(timezone.localdate(), facility.pk)
+    reconciling.request(timezone.localdate(), [facility.pk])
     assert reconciling.work() == 0
     row = Reconciliation.objects.get()
     assert row.state == "waiting"

@@ -23,17 +23,16 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         day = options["date"] or timezone.localdate() - timedelta(days=1)
-        facility_id = None
+        facilities = None
         if options["facility"]:
             facility = Facility.objects.filter(code=options["facility"]).first()
             if facility is None:
                 raise CommandError("Fasilitas tidak dikenal.")
-            facility_id = facility.pk
-        reconciling.request(day, facility_id)
-        while reconciling.work(limit=20):
-            pass
+            facilities = [facility.pk]
+        reconciling.request(day, facilities)
+        reconciling.work()
         rows = Reconciliation.objects.filter(day=day)
-        rows = rows.filter(facility_id=facility_id) if facility_id else rows
+        rows = rows.filter(facility__in=facilities) if facilities else rows
         open_rows = rows.exclude(state=Reconciliation.DONE).count()
         kinds = dict(
             Difference.objects.filter(reconciliation__in=rows)
