@@ -142,7 +142,8 @@ def book_family(
     schedule = slot.schedule
     found = dict(options or {})
     for citizen in citizens:
-        option = found.setdefault(citizen.pk, eligibility.for_schedule(citizen, schedule))
+        option = found.get(citizen.pk) or eligibility.for_schedule(citizen, schedule)
+        found[citizen.pk] = option
         if not option.eligible:
             raise errors.NotEligible(option, schedule.date).about(citizen)
     keys = [booking.hold_key(citizen, schedule.programme_id) for citizen in citizens]
