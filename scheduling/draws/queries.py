@@ -11,7 +11,8 @@ from registration.models import CitizenAccount
 from scheduling import queries
 from scheduling.draws import run as draw_run
 from scheduling.draws import weights as draw_weights
-from scheduling.models import Appointment, Draw, DrawEntry, DrawMember, Place, Schedule, WaitlistEntry, WaitlistMember
+from scheduling.models import Draw, DrawEntry, DrawMember, Place, Schedule, WaitlistEntry
+from scheduling.waiting import waitlist
 
 SETTLING, WAITS, KEEPS, NOWHERE = "settling", "waits", "keeps", "nowhere"
 SHOWN_AFTER = timedelta(days=90)
@@ -128,11 +129,7 @@ def _after(entry: DrawEntry, members: Sequence[DrawMember]) -> str:
     if WaitlistEntry.objects.filter(client_uuid=entry.client_uuid, state__in=WaitlistEntry.ACTIVE).exists():
         return WAITS
     people = {member.citizen_id for member in members}
-    theirs = {"citizen__in": people, "programme": entry.draw.programme_id}
-    served = set(WaitlistMember.objects.filter(is_active=True, **theirs).values_list("citizen_id", flat=True))
-    booked = Appointment.objects.filter(status__in=Appointment.ACTIVE, **theirs)
-    served |= set(booked.values_list("citizen_id", flat=True))
-    return KEEPS if served == people else NOWHERE
+    return KEEPS if waitlist.waiting_or_booked(people, entry.draw.programme_id) == people else NOWHERE
 
 
 def counts(draw: Draw) -> dict[str, list[tuple[str, int, int]]]:

@@ -20,7 +20,7 @@ from scheduling.waiting.statements import END_OPEN_OFFER, END_PAST
 
 __all__ = [
     "Seeker", "Standing", "end_past", "join", "join_many", "leave", "move_entries", "settle_booked", "standing",
-    "waiting_for",
+    "waiting_for", "waiting_or_booked",
 ]  # fmt: skip
 
 BATCH = 2000
@@ -102,7 +102,7 @@ def join_many(seekers: Sequence[Seeker], *, programme: str, source: str) -> set[
     """
     keys = [one.client_uuid for one in seekers]
     joined = set(WaitlistEntry.objects.filter(client_uuid__in=keys).values_list("client_uuid", flat=True))
-    taken = _waiting_or_booked({citizen.pk for one in seekers for citizen in one.citizens}, programme)
+    taken = waiting_or_booked({citizen.pk for one in seekers for citizen in one.citizens}, programme)
     entries, members = [], []
     for one in seekers:
         people = {citizen.pk for citizen in one.citizens}
@@ -121,6 +121,14 @@ def join_many(seekers: Sequence[Seeker], *, programme: str, source: str) -> set[
     WaitlistMember.objects.bulk_create(sorted(members, key=lambda member: member.citizen_id))
     transaction.on_commit(sweeper.wake, robust=True)
     return joined | {entry.client_uuid for entry in entries}
+
+
+def waiting_or_booked(citizen_ids: Collection[int], programme: str) -> set[int]:
+    """Which of these people wait for a place in this programme, or have one. Two queries."""
+    wanted = {"citizen__in": citizen_ids, "programme": programme}
+    waiting = WaitlistMember.objects.filter(is_active=True, **wanted)
+    booked = Appointment.objects.filter(status__in=Appointment.ACTIVE, **wanted)
+    return set(waiting.values_list("citizen_id", flat=True)) | set(booked.values_list("citizen_id", flat=True))
 
 
 @transaction.atomic
@@ -214,13 +222,6 @@ def _active_ids(citizen_ids: Iterable[int], programme: str) -> list[int]:
 def _has_appointment(citizen_id: int, programme: str) -> bool:
     rows = Appointment.objects.filter(citizen=citizen_id, programme=programme, status__in=Appointment.ACTIVE)
     return rows.exists()
-
-
-def _waiting_or_booked(citizen_ids: Collection[int], programme: str) -> set[int]:
-    wanted = {"citizen__in": citizen_ids, "programme": programme}
-    waiting = WaitlistMember.objects.filter(is_active=True, **wanted)
-    booked = Appointment.objects.filter(status__in=Appointment.ACTIVE, **wanted)
-    return set(waiting.values_list("citizen_id", flat=True)) | set(booked.values_list("citizen_id", flat=True))
 
 
 def _first_answer(key: UUID, citizens: Sequence[Citizen]) -> WaitlistEntry | None:
