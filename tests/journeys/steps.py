@@ -64,7 +64,8 @@ def citizen_books_session(citizen: Visitor, schedule: str, *, who: str) -> str:
 
 
 def _book_from_here(citizen: Visitor, who: str) -> str:
-    citizen.page.locator("main").get_by_role("link", name=re.compile("^Pesan")).first.click()
+    # The last session of the day: the first is the one that is on, and may end between two of these steps.
+    citizen.page.locator("main").get_by_role("link", name=re.compile("^Pesan pukul")).last.click()
     citizen.look()
     if citizen.page.locator("main").get_by_role("link", name=who).count():  # not asked in a family of one
         citizen.follow(who)

@@ -52,13 +52,13 @@ def code_for(phone: str, fetch: Callable[[str], str]) -> str:
 
 
 def choose_session(citizen: Visitor, vaccine: str) -> None:
-    """By the menu to the schedules of one vaccine, the first of them, its first session."""
+    """By the menu to the schedules of one vaccine, the first of them, its last session: the first may end meanwhile."""
     citizen.follow("Jadwal", exact=True)
     citizen.fill(vaksin=vaccine)
     citizen.press("Tampilkan")
     citizen.page.locator("main .card--link a").first.click()
     citizen.look()
-    citizen.page.locator("main").get_by_role("link", name=re.compile("^Pesan")).first.click()
+    citizen.page.locator("main").get_by_role("link", name=re.compile("^Pesan pukul")).last.click()
     citizen.look()
 
 
