@@ -104,8 +104,8 @@ def _progress(draw: Draw, outcomes: dict[str, int]) -> tuple[str, int, int] | No
         return "Nomor sudah dilayani", draw.list_count - left, draw.list_count
     if draw.is_pending or not (left := draw_notify.untold(draw)):
         return None
-    people = draw.entries.count()
-    return "Nomor sudah diberi tahu", max(0, people - left), people
+    numbers = draw.entries.count()
+    return "Nomor sudah diberi tahu", max(0, numbers - left), numbers
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
