@@ -31,19 +31,24 @@ def test_a_fresh_snapshot_is_built_once_for_a_crowd():
     assert len(builds) == 1
 
 
-def test_while_one_rebuilds_the_others_get_the_previous_one():
+def renewed_when_told():
+    """A snapshot of b"lama", old at once, whose renewal b"baru" says that it began and waits for a word to end."""
     now_building, release = threading.Event(), threading.Event()
-    bodies = iter([b"lama", b"baru"])
 
     def build(request):
-        body = next(bodies)
-        if body == b"baru":
-            now_building.set()
-            release.wait(5)
-        return body
+        if not snapshot._pages:
+            return b"lama"
+        now_building.set()
+        release.wait(5)
+        return b"baru"
 
     snapshot = Snapshot("t", build, max_age=0)
     snapshot_response(factory.get("/x/"), snapshot)
+    return snapshot, now_building, release
+
+
+def test_while_one_rebuilds_the_others_get_the_previous_one():
+    snapshot, now_building, release = renewed_when_told()
     with ThreadPoolExecutor(1) as pool:
         rebuilding = pool.submit(snapshot_response, factory.get("/x/"), snapshot)
         now_building.wait(5)
@@ -92,18 +97,7 @@ def test_a_failing_build_is_not_remembered():
 
 def test_who_comes_after_a_quiet_hour_gets_no_old_page_while_another_rebuilds(monkeypatch):
     monkeypatch.setattr(snapshots, "STALE_SECONDS", 0.0)
-    now_building, release = threading.Event(), threading.Event()
-    bodies = iter([b"lama", b"baru", b"baru"])
-
-    def build(request):
-        body = next(bodies)
-        if body == b"baru":
-            now_building.set()
-            release.wait(5)
-        return body
-
-    snapshot = Snapshot("t", build, max_age=0)
-    snapshot_response(factory.get("/x/"), snapshot)
+    snapshot, now_building, release = renewed_when_told()
     with ThreadPoolExecutor(2) as pool:
         rebuilding = pool.submit(snapshot_response, factory.get("/x/"), snapshot)
         now_building.wait(5)
