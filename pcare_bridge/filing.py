@@ -247,10 +247,11 @@ def _take(pk: uuid.UUID, row: dict[str, str], by: User) -> str | None:
         if (delivery.error_class, delivery.error_message) == ("file_refused", message[:500]):
             return ""
         delivery.state, delivery.error_class, delivery.error_message = Delivery.REFUSED, "file_refused", message[:500]
+        # Somebody may have uploaded the file once more: whoever sends this dose next looks before writing.
+        delivery.outcome_unknown = True
     delivery.finished_at = timezone.now()
     delivery.save()
-    if result == ACCEPTED:
-        settling.release_after(delivery)
+    settling.release_after(delivery)  # a correction or withdrawal made meanwhile
     outcome = "reported" if result == ACCEPTED else "file_refused"
     DeliveryAttempt.objects.create(
         delivery=delivery, outcome=outcome, message=f"Hasil berkas: {result} {message}"[:300], actor=by

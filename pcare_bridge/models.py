@@ -266,7 +266,13 @@ class Delivery(LeasedRow):
     @property
     def is_upstream(self) -> bool:
         """Something of this row stands, or may stand, in PCare."""
-        return bool(self.upstream_number) or self.outcome_unknown or self.state in (self.SENT, self.IN_FLIGHT)
+        begun = self.outcome_unknown or self.is_in_file or self.state in (self.SENT, self.IN_FLIGHT)
+        return bool(self.upstream_number) or begun
+
+    @property
+    def is_in_file(self) -> bool:
+        """It left in a file with full numbers, which somebody may upload at any time, and has no result yet."""
+        return self.state == self.REFUSED and self.error_class == "in_file"
 
     def pause(self, **changes: Any) -> None:
         """Give the row back without spending an attempt; it waits until its account is resumed. Raises LeaseLost."""

@@ -147,12 +147,13 @@ def _deliver(immunization: Immunization, profile: str, prior: Delivery | None) -
 
 def _follow(new: Delivery, prior: Delivery) -> None:
     """Queue `new` behind `prior` of the same dose, taking its place when nothing of it is under way."""
+    is_under_way = prior.state == Delivery.IN_FLIGHT or prior.is_in_file
     withdraws = new.operation == Delivery.Operation.WITHDRAW
     new.sender_id, new.previous = prior.sender_id, prior
     new.upstream_number, new.outcome_unknown = prior.upstream_number, prior.outcome_unknown
     new.references = kept_references(prior, new)
-    if prior.state == Delivery.IN_FLIGHT:
-        new.state = Delivery.HELD  # its worker releases us when it has its answer
+    if is_under_way:
+        new.state = Delivery.HELD  # its worker releases us when it has its answer, and the file's result does
     elif prior.state == Delivery.HELD:
         new.state, new.previous = Delivery.HELD, prior.previous
     else:
@@ -160,7 +161,7 @@ def _follow(new: Delivery, prior: Delivery) -> None:
     if not withdraws:
         begun = prior.is_upstream or prior.state in _SETTLED or prior.operation == Delivery.Operation.UPDATE
         new.operation = Delivery.Operation.UPDATE if begun else Delivery.Operation.CREATE
-    if prior.state not in (*_SETTLED, Delivery.IN_FLIGHT):
+    if not is_under_way and prior.state not in _SETTLED:
         _supersede(prior)
     new.save(force_insert=True)
     transaction.on_commit(sweeper.wake, robust=True)

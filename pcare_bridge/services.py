@@ -60,7 +60,7 @@ def _send_again(deliveries: DeliveryQuerySet, by: User) -> list[UUID]:
     for at in range(0, len(rows), BATCH):
         some = Delivery.objects.filter(pk__in=rows[at : at + BATCH])
         # Somebody may have uploaded the file all the same: look before writing.
-        some.filter(error_class__in=("in_file", "file_refused")).update(outcome_unknown=True)
+        some.filter(error_class="in_file").update(outcome_unknown=True)
         some.update(state=Delivery.WAITING, available_at=now, attempts=0, first_attempt_at=None, finished_at=None)
     _log(rows, "retry", "Kirim ulang diminta", by)
     transaction.on_commit(sweeper.wake, robust=True)

@@ -144,19 +144,55 @@ def test_a_file_that_is_not_used_is_given_back_to_the_queue_and_looked_for_first
     assert violations() == {}
 
 
-def test_a_dose_corrected_while_in_a_file_follows_the_number_of_the_result(staff: User, simulator: Server) -> None:
+def uploaded_by_hand(staff: User, simulator: Server) -> tuple[Delivery, FileBatch, dict[str, str]]:
+    """One dose that left in a file and was uploaded: it stands upstream, and its result line says so."""
     (delivery,) = waiting(1)
     run()
-    Delivery.objects.update(state="waiting", upstream_number="")
     number = upstream_rows(simulator)[0]["noVaksinasi"]
+    Delivery.objects.update(state="waiting", upstream_number="")
     batch = full_batch(staff)
     (line,) = lines(filing.export(batch, "csv", staff))
-    rows = [line | {"hasil": "BERHASIL", "nomor": number}]
-    filing.take_results(batch, rows, staff)
-    correct(delivery.immunization)
+    return delivery, batch, line | {"hasil": "BERHASIL", "nomor": number}
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+@pytest.mark.parametrize("withdraw", [False, True])
+def test_a_dose_corrected_or_withdrawn_while_in_a_file_follows_the_number_of_the_result(
+    staff: User, simulator: Server, when: str, withdraw: bool
+) -> None:
+    delivery, batch, line = uploaded_by_hand(staff, simulator)
+    writes = sum(item.method != "GET" for item in simulator.service.arrivals)
+    if when == "before":
+        correct(delivery.immunization, withdraw=withdraw)
+        run(rounds=3)
+        assert sum(item.method != "GET" for item in simulator.service.arrivals) == writes, "the file comes first"
+    result = filing.take_results(batch, [line], staff)
+    assert (result.accepted, result.errors) == (1, [])
+    if when == "after":
+        correct(delivery.immunization, withdraw=withdraw)
     run()
-    (row,) = upstream_rows(simulator)
-    assert (row["noVaksinasi"], row["noBatch"]) == (number, "UJI-02")
+    found = [(row["noVaksinasi"], row["noBatch"]) for row in upstream_rows(simulator)]
+    assert found == ([] if withdraw else [(line["nomor"], "UJI-02")])
+    assert violations() == {}
+
+
+@pytest.mark.parametrize("how", ["refused", "not used"])
+def test_a_dose_corrected_while_in_a_file_goes_by_itself_when_the_file_did_not_bring_it(
+    staff: User, simulator: Server, how: str
+) -> None:
+    (delivery,) = waiting(1)
+    batch = full_batch(staff)
+    (line,) = lines(filing.export(batch, "csv", staff))
+    correct(delivery.immunization)
+    run(rounds=3)
+    assert upstream_rows(simulator) == []
+    if how == "refused":
+        filing.take_results(batch, [line | {"hasil": "GAGAL", "pesan": "batch salah"}], staff)
+    else:
+        services.retry(Delivery.objects.filter(error_class="in_file"), staff)
+    run()
+    assert [row["noBatch"] for row in upstream_rows(simulator)] == ["UJI-02"]
+    assert violations() == {}
 
 
 @pytest.mark.parametrize(
