@@ -66,7 +66,8 @@ def add_member(request: CitizenRequest) -> HttpResponse:
     wizard = AddWizard(request.citizen_account, request.POST)
     if request.method != "POST":
         if len(wizard.members) >= settings.FAMILY_LIMIT:  # told before five pages are filled in, not after
-            return HttpResponseRedirect(safe_next(request))
+            # To the page that says so: back in `next` it would look as if the link were dead.
+            return HttpResponseRedirect(reverse("registration:family"))
         return wizard.page(request, wizard.first)
     already = wizard.already_saved()
     if already:
