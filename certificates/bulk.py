@@ -7,6 +7,7 @@ ended the work before.
 from __future__ import annotations
 
 import multiprocessing
+import os
 import signal
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -22,6 +23,7 @@ from registration.models import Citizen
 
 BATCH = 1_000  # doses: a third of a second of work, and at most two of these are done again after a kill
 AHEAD = 2  # batches with each process: one in hand and one waiting, so that nobody stands idle between two
+CREW = (os.cpu_count() or 1) + 1  # processes: at any time one of them waits for the disk
 _FORK = multiprocessing.get_context("fork")
 
 

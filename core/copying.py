@@ -19,9 +19,7 @@ def copy_rows(model: type[models.Model], columns: Sequence[str], rows: Iterable[
     """
     if not connection.in_atomic_block:
         raise transaction.TransactionManagementError("copy_rows() belongs in the transaction of its facts")
-    lines = io.StringIO(
-        "".join(["\t".join([_TEXT.get(type(value), str)(value) for value in row]) + "\n" for row in rows])
-    )
+    lines = io.BytesIO("".join(map(_line, rows)).encode())
     names = sql.SQL(", ").join(map(sql.Identifier, columns))
     statement = sql.SQL("COPY {} ({}) FROM STDIN").format(sql.Identifier(model._meta.db_table), names)
     with connection.cursor() as cursor, connection.wrap_database_errors:
@@ -33,9 +31,9 @@ def _line(row: Sequence[Any]) -> str:
 
 
 def _escaped(text: str) -> str:
-    if not any(map(text.__contains__, "\\\t\n\r")):
-        return text
-    return text.replace("\\", "\\\\").replace("\t", "\\t").replace("\n", "\\n").replace("\r", "\\r")
+    if "\\" in text or "\t" in text or "\n" in text or "\r" in text:
+        return text.replace("\\", "\\\\").replace("\t", "\\t").replace("\n", "\\n").replace("\r", "\\r")
+    return text
 
 
 # How COPY's text format writes a value; of other types what `str` says is right: numbers, dates, times, UUIDs.

@@ -252,7 +252,7 @@ def bulk(scale: Scale) -> Figure:
     order, each, wrong = bulk_issue.Order(), scale.pick(6_000, 60), []
     codes = Codes(scale)
     made = {"shc": codes.cards, "dcc": codes.eu}
-    bulk_issue.issue_all(CORES, order, lambda _done: None)  # what other measures left behind
+    bulk_issue.issue_all(bulk_issue.CREW, order, lambda _done: None)  # what other measures left behind
 
     def single() -> float:
         begun, count = time.perf_counter(), scale.pick(4_000, 40)
@@ -264,7 +264,7 @@ def bulk(scale: Scale) -> Figure:
         first = people.make_many_citizens(each)
         make_doses(range(first, first + each))
         begun = time.perf_counter()
-        count = bulk_issue.issue_all(CORES, order, lambda _done: None)
+        count = bulk_issue.issue_all(bulk_issue.CREW, order, lambda _done: None)
         seconds = time.perf_counter() - begun
         if count != each or services.missing().exists():
             wrong.append(f"{count} of {each} issued")

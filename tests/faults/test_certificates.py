@@ -10,7 +10,7 @@ from tests.faults.conftest import FULL
 from tests.faults.town import Town, children_of, kill, wait_until
 from tests.faults.visitor import Visitor
 
-DOSES = 6_000 if FULL else 1_500
+DOSES = 60_000 if FULL else 15_000
 BULK = [sys.executable, "manage.py", "issue_certificates", "--all-missing"]
 VALID = "SELECT count(*) FROM certificates_certificate WHERE status = 'valid'"
 DOUBLES = "SELECT immunization_id FROM certificates_certificate GROUP BY 1 HAVING count(*) > 1"

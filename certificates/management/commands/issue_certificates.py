@@ -1,6 +1,5 @@
 """`manage.py issue_certificates --all-missing`: certificates of all doses that have none yet."""
 
-import os
 import time
 from argparse import ArgumentParser
 from datetime import timedelta
@@ -22,7 +21,7 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--all-missing", action="store_true", required=True, help="semua dosis tanpa sertifikat")
-        parser.add_argument("--processes", type=int, default=os.cpu_count() or 1, help="baku: jumlah inti prosesor")
+        parser.add_argument("--processes", type=int, default=bulk.CREW, help="baku: satu lebih dari inti prosesor")
         parser.add_argument("--notify", action="store_true", help="kirim juga pesan dengan tautan ke setiap orang")
 
     def handle(self, *args: Any, **options: Any) -> None:
