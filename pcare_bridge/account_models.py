@@ -1,5 +1,6 @@
 """By which accounts facilities deliver, and what is switched off. Part of `models`, which imports these."""
 
+from datetime import datetime, timedelta
 from typing import ClassVar
 
 from django.contrib.postgres.fields import ArrayField
@@ -7,8 +8,11 @@ from django.db import models
 from django.utils import timezone
 
 from core.fields import EncryptedTextField
+from pcare_bridge.errors import ERROR_CLASSES, ErrorClass
 from regions.models import Facility
 
+# PCare passwords are renewed at most every two months (PROTOCOL section 3): warn before.
+PASSWORD_DAYS, PASSWORD_WARN_DAYS = 60, 50
 # Which service, with its own address, breaker and account, a profile goes to.
 SERVICES = {"vaksinasi": "pcare", "kunjungan": "pcare", "satusehat": "satusehat"}
 SERVICE_NAMES = {"pcare": "PCare", "satusehat": "SATUSEHAT"}
@@ -54,6 +58,12 @@ class Account(models.Model):
     def service_name(self) -> str:
         return SERVICE_NAMES[self.service]
 
+    @property
+    def pause_error(self) -> ErrorClass | None:
+        """Why it is paused, in words about its service."""
+        error = ERROR_CLASSES.get(self.pause_class)
+        return error.about(self.service_name) if error else None
+
 
 class FacilityAccount(Account):
     """A facility's PCare code and credentials; encrypted, changeable without a deploy."""
@@ -82,6 +92,16 @@ class FacilityAccount(Account):
 
     def __str__(self) -> str:
         return self.provider_code
+
+    @property
+    def password_expires_at(self) -> datetime:
+        """When PCare wants another password."""
+        return self.password_changed_at + timedelta(days=PASSWORD_DAYS)
+
+    @property
+    def password_is_old(self) -> bool:
+        """Old enough to warn of."""
+        return timezone.now() - self.password_changed_at > timedelta(days=PASSWORD_WARN_DAYS)
 
 
 class SatusehatAccount(Account):

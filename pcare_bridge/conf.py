@@ -94,8 +94,6 @@ SYMPTOM_CODES = {
     "demam": "386661006", "mual": "16932000", "lemas": "13791008", "pingsan": "271594007", "gatal": "418363000",
     "sesak": "267036007", "anafilaksis": "39579001", "kejang": "91175000",
 }  # fmt: skip
-# PCare passwords are renewed at most every two months (PROTOCOL section 3): warn before.
-PASSWORD_DAYS, PASSWORD_WARN_DAYS = 60, 50
 TOKEN_SECONDS = 50 * 60  # when the answer does not say (SATUSEHAT.md section 1)
 
 

@@ -19,12 +19,11 @@ from core.readlog import log_read
 from pcare_bridge import accounts, settling
 from pcare_bridge.envelope import redact
 from pcare_bridge.gather import facts_of
-from pcare_bridge.models import Delivery, DeliveryAttempt, FileBatch
+from pcare_bridge.models import MENDABLE_STATES, Delivery, DeliveryAttempt, FileBatch
 from pcare_bridge.profiles.common import WIB, day
 from regions.models import Facility
 
 MAX_ROWS, MAX_BYTES = 5000, 5 * 1024 * 1024
-OPEN = (Delivery.WAITING, Delivery.PAUSED, Delivery.REFUSED)
 KEY, NUMBER, RESULT, MESSAGE = "kunci", "nomor", "hasil", "pesan"
 HEADER = [
     KEY, "nik", "nama", "tglLahir", "sex", "noHP", "kdProviderPelayanan", "tglVaksin", "jamVaksin", "kdVaksin",
@@ -54,7 +53,7 @@ class Imported:
 @transaction.atomic
 def request(*, profile: str, facility: Facility | None, is_full: bool, reason: str, by: User) -> FileBatch:
     """Make a file of everything of one profile that is not upstream yet; raises ValidationError when nothing is."""
-    rows = Delivery.objects.visible_to(by).filter(profile=profile, state__in=OPEN)
+    rows = Delivery.objects.visible_to(by).filter(profile=profile, state__in=MENDABLE_STATES)
     rows = rows.exclude(operation=Delivery.Operation.WITHDRAW).filter(immunization__status="completed")
     if facility:
         rows = rows.filter(facility=facility)
@@ -91,7 +90,7 @@ def export(batch: FileBatch, kind: str, by: User) -> bytes:
     if batch.is_full and by != batch.requested_by:
         raise ValidationError("Hanya yang meminta yang dapat mengunduh berkas ini.")
     rows = batch.deliveries.select_for_update(of=("self",)).order_by("created_at")
-    still_open = [row for row in rows if row.state in OPEN]
+    still_open = [row for row in rows if row.state in MENDABLE_STATES]
     lines = [_line(row, full=batch.is_full) for row in still_open]
     if batch.is_full:
         Delivery.objects.filter(pk__in=[row.pk for row in still_open]).update(
@@ -236,7 +235,7 @@ def _take(pk: uuid.UUID, row: dict[str, str], by: User) -> str | None:
     number, result = row.get(NUMBER, "").strip().lstrip("'"), row[RESULT].strip().upper()
     if delivery.state == Delivery.SENT:
         return "" if result == ACCEPTED and delivery.upstream_number == number else None
-    if delivery.state not in OPEN:
+    if delivery.state not in MENDABLE_STATES:
         return None
     message = redact(row.get(MESSAGE, ""))
     if result == ACCEPTED:

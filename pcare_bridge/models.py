@@ -45,6 +45,8 @@ __all__ = [
     "default_profiles",
 ]  # fmt: skip
 OPEN_STATES = ("waiting", "in_flight", "held", "paused")
+# Not finished and not under way: a person may still decide what becomes of it.
+MENDABLE_STATES = ("waiting", "paused", "refused")
 
 
 # Outcomes of a log line that are no error class.

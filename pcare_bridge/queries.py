@@ -9,6 +9,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import User
+from core.crypto import blind_index
 from pcare_bridge import accounts, deadlines, gather
 from pcare_bridge.errors import ERROR_CLASSES, ErrorClass
 from pcare_bridge.models import (
@@ -21,6 +22,7 @@ from pcare_bridge.models import (
     SatusehatAccount,
 )
 from regions.models import Facility
+from registration.models import Citizen
 from vaccination.models import Immunization
 
 Text = str | Promise
@@ -43,12 +45,6 @@ class DeliveryState:
     accepted_at: datetime | None = None
     delivery: Delivery | None = None
     service_name: str = SERVICE_NAMES["pcare"]
-
-
-def state_of(immunization_id: int) -> DeliveryState | None:
-    """The state of one dose by its number, or None when there is no such dose."""
-    immunization = Immunization.objects.prefetch_related("deliveries").filter(pk=immunization_id).first()
-    return state_of_row(immunization) if immunization else None
 
 
 def state_of_row(immunization: Immunization) -> DeliveryState:
@@ -86,6 +82,13 @@ def handed_to(user: User) -> list[Delivery]:
     """Refused deliveries in this person's hands, oldest first."""
     rows = Delivery.objects.filter(state=Delivery.REFUSED, assigned_to=user)
     return list(rows.select_related("immunization__citizen", "immunization__vaccine").order_by("created_at")[:20])
+
+
+def of_person(user: User, nik: str) -> list[Delivery]:
+    """Deliveries of the person with this NIK in the user's territory, newest first."""
+    person = Citizen.objects.filter(nik_index=blind_index(nik, "nik"), merged_into__isnull=True)
+    rows = Delivery.objects.visible_to(user).filter(immunization__citizen__in=person)
+    return list(rows.select_related("immunization__vaccine", "facility").order_by("-created_at"))
 
 
 def late(user: User, limit: int) -> list[tuple[Delivery, list[str]]]:
@@ -272,6 +275,14 @@ def by_state(user: object) -> list[tuple[str, str, int]]:
         Delivery.objects.visible_to(user).values_list("state").annotate(count=Count("pk")).values_list("state", "count")
     )
     return [(state, name, counts[state]) for state, name in Delivery.STATES_OF_ALL if counts.get(state)]
+
+
+def accounts_of(user: object) -> list[FacilityAccount]:
+    """PCare accounts of the user's facilities with the one at SATUSEHAT beside each; those in trouble first."""
+    mine = Facility.objects.visible_to(user).filter(is_active=True)
+    rows = FacilityAccount.objects.filter(facility__in=mine).select_related("facility__satusehat_account")
+    found = list(rows.order_by("facility__name"))
+    return sorted(found, key=lambda row: (not row.is_paused, not row.password_is_old))
 
 
 def troubled_accounts(user: object) -> list[FacilityAccount | SatusehatAccount]:

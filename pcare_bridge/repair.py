@@ -1,5 +1,6 @@
 """From the field a service complains about to the place where a person mends it, and straight on to sending again."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,7 +11,7 @@ from django.db.models.functions import Lower
 
 import registration.services as registration
 from accounts.models import User
-from pcare_bridge import accounts, services
+from pcare_bridge import accounts, planning, services
 from pcare_bridge.models import Account, Delivery, DeliveryQuerySet, VaccineCode
 from programmes.models import Vaccine
 from registration.models import Citizen
@@ -113,7 +114,21 @@ def mend_codes(delivery: Delivery, by: User, code: VaccineCode) -> int:
     return services.retry(_and_itself(rows, delivery), by)
 
 
-def after_account(account: Account, by: User) -> int:
+def put_account(save: Callable[[], Account], by: User) -> int:
+    """Store an account by `save`; returns how many deliveries go on because of it.
+
+    Doses recorded while it was off are taken up in the same transaction: afterwards nothing would look for them. Locks:
+    the account, then immunizations, then deliveries.
+    """
+    with transaction.atomic():
+        account = save()
+        taken_up = planning.backfill(account) if account.is_active else 0
+    if not account.is_active:
+        return 0
+    return taken_up + services.resume(account) + _after_account(account, by)
+
+
+def _after_account(account: Account, by: User) -> int:
     """Send again what was refused because of this account's own fields; returns how many."""
     profiles = accounts.profiles_of(account.service)
     return services.retry(_lacking(by, ACCOUNT).filter(facility_id=account.facility_id, profile__in=profiles), by)

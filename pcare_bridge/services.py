@@ -10,6 +10,7 @@ from accounts.models import User
 from core import sweeper
 from pcare_bridge import accounts, conf, deadlines, health, settling
 from pcare_bridge.models import (
+    MENDABLE_STATES,
     Account,
     Delivery,
     DeliveryAttempt,
@@ -123,7 +124,7 @@ def _open(delivery_id: UUID) -> Delivery:
     delivery = Delivery.objects.select_for_update().get(pk=delivery_id)
     if delivery.state == Delivery.IN_FLIGHT:
         raise ValidationError("Kiriman ini sedang dikirim. Muat ulang halaman sebentar lagi.")
-    if delivery.state not in (Delivery.REFUSED, Delivery.WAITING, Delivery.PAUSED):
+    if delivery.state not in MENDABLE_STATES:
         raise ValidationError("Kiriman ini sudah selesai. Muat ulang halaman untuk melihat keadaannya.")
     return delivery
 

@@ -31,7 +31,6 @@ class Answer:
     message: str = ""
 
 
-OK_EMPTY = Answer(200)
 NO_CONTENT = Answer(204)
 NOT_FOUND = Answer(404, None, "Alamat tidak dikenal")
 WRONG_METHOD = Answer(405, None, "Metode tidak didukung")

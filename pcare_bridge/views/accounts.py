@@ -1,31 +1,15 @@
 """`/dinkes/pcare/akun/`: credentials per facility, changed without a deploy, with their age."""
 
-from dataclasses import dataclass
-from datetime import datetime, timedelta
-
 from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
-from django.utils import timezone
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from accounts.access import StaffRequest, staff_required
-from pcare_bridge import conf, planning, repair, services
-from pcare_bridge.errors import ERROR_CLASSES, ErrorClass
+from pcare_bridge import queries, repair, services
 from pcare_bridge.forms import AccountForm, SatusehatForm
-from pcare_bridge.models import Account, FacilityAccount, SatusehatAccount
+from pcare_bridge.models import FacilityAccount, SatusehatAccount
 from regions.models import Facility
-
-
-@dataclass
-class AccountLine:
-    """One account of the list, why it is paused, and how old its password is."""
-
-    account: FacilityAccount
-    error: ErrorClass | None
-    old: bool
-    expires: datetime
-    satusehat: SatusehatAccount | None = None
 
 
 def _visible(request: StaffRequest, account_id: int) -> FacilityAccount:
@@ -38,22 +22,7 @@ def _visible(request: StaffRequest, account_id: int) -> FacilityAccount:
 def accounts(request: StaffRequest) -> HttpResponse:
     """All accounts of the territory, those in trouble first, and the facilities without one."""
     mine = Facility.objects.visible_to(request.user).filter(is_active=True)
-    rows = FacilityAccount.objects.filter(facility__in=mine).select_related("facility").order_by("facility__name")
-    now = timezone.now()
-    lines = [
-        AccountLine(
-            row,
-            ERROR_CLASSES.get(row.pause_class),
-            now - row.password_changed_at > timedelta(days=conf.PASSWORD_WARN_DAYS),
-            row.password_changed_at + timedelta(days=conf.PASSWORD_DAYS),
-        )
-        for row in rows
-    ]
-    lines.sort(key=lambda line: (not line.account.is_paused, not line.old))
-    satusehat = {row.facility_id: row for row in SatusehatAccount.objects.filter(facility__in=mine)}
-    for line in lines:
-        line.satusehat = satusehat.get(line.account.facility_id)
-    context = {"lines": lines, "without": mine.filter(pcare_account__isnull=True)}
+    context = {"accounts": queries.accounts_of(request.user), "without": mine.filter(pcare_account__isnull=True)}
     return render(request, "pcare_bridge/accounts.html", context)
 
 
@@ -64,22 +33,15 @@ def account(request: StaffRequest, account_id: int) -> HttpResponse:
     row = _visible(request, account_id)
     form = AccountForm(request.POST or None, instance=row)
     if request.method == "POST" and form.is_valid():
-        saved = form.save()
-        messages.success(request, f"Akun disimpan. {_go_on(request, saved)} kiriman dilanjutkan.")
+        count = repair.put_account(form.save, request.user)
+        messages.success(request, f"Akun disimpan. {count} kiriman dilanjutkan.")
         return redirect("pcare:accounts")
     return render(
         request,
         "pcare_bridge/account.html",
-        {"form": form, "account": row, "error": ERROR_CLASSES.get(row.pause_class)},
+        {"form": form, "account": row, "error": row.pause_error},
         status=422 if form.errors else 200,
     )
-
-
-def _go_on(request: StaffRequest, account: Account) -> int:
-    """Let the account's queue run, take up what was recorded while it was off, send again what lacked its fields."""
-    if not account.is_active:
-        return 0
-    return services.resume(account) + planning.backfill(account) + repair.after_account(account, request.user)
 
 
 @require_POST
@@ -100,9 +62,8 @@ def satusehat(request: StaffRequest, account_id: int) -> HttpResponse:
     row = SatusehatAccount.objects.filter(facility=facility).first() or SatusehatAccount(facility=facility)
     form = SatusehatForm(request.POST or None, instance=row)
     if request.method == "POST" and form.is_valid():
-        saved = form.save()
-        messages.success(request, f"Akun SATUSEHAT disimpan. {_go_on(request, saved)} kiriman dilanjutkan.")
+        count = repair.put_account(form.save, request.user)
+        messages.success(request, f"Akun SATUSEHAT disimpan. {count} kiriman dilanjutkan.")
         return redirect("pcare:accounts")
-    error = ERROR_CLASSES.get(row.pause_class)
-    context = {"form": form, "account": row, "error": error.about("SATUSEHAT") if error else None, "satusehat": True}
+    context = {"form": form, "account": row, "error": row.pause_error, "satusehat": True}
     return render(request, "pcare_bridge/account.html", context, status=422 if form.errors else 200)

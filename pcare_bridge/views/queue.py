@@ -11,13 +11,11 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_GET, require_POST
 
 from accounts.access import StaffRequest, staff_required
-from core.crypto import blind_index
 from core.readlog import log_read
 from pcare_bridge import outlook, queries, services
 from pcare_bridge.errors import ERROR_CLASSES
 from pcare_bridge.forms import FilterForm, HandOverForm, NikForm, ReportForm, SwitchForm
-from pcare_bridge.models import OPEN_STATES, SERVICE_NAMES, Delivery, DeliveryQuerySet
-from registration.models import Citizen
+from pcare_bridge.models import MENDABLE_STATES, OPEN_STATES, SERVICE_NAMES, Delivery, DeliveryQuerySet
 
 PAGE = 50
 
@@ -75,14 +73,10 @@ def search(request: StaffRequest) -> HttpResponse:
     form = NikForm(request.POST)
     rows: list[Delivery] = []
     if form.is_valid():
-        index = blind_index(form.cleaned_data["nik"], "nik")
-        person = Citizen.objects.filter(nik_index=index, merged_into__isnull=True).first()
-        if person:
-            found = Delivery.objects.visible_to(request.user).filter(immunization__citizen=person)
-            rows = list(found.select_related("immunization__vaccine", "facility").order_by("-created_at"))
-        if person and rows:
-            log_read(user=request.user, citizen_id=person.pk, purpose="pcare")
-        if not rows:
+        rows = queries.of_person(request.user, form.cleaned_data["nik"])
+        if rows:
+            log_read(user=request.user, citizen_id=rows[0].immunization.citizen_id, purpose="pcare")
+        else:
             form.add_error("nik", "Tidak ada kiriman untuk NIK ini di wilayah Anda.")
     return render(request, "pcare_bridge/search.html", {"nik_form": form, "rows": rows})
 
@@ -104,7 +98,7 @@ def _detail_page(request: StaffRequest, delivery: Delivery, **forms: Any) -> Htt
         "error": error.about(delivery.service_name) if error else None,
         "attempts": delivery.attempt_log.select_related("actor")[:200],
         "may_manage": request.user.territory().can("pcare.manage"),
-        "is_open": delivery.state in (Delivery.REFUSED, Delivery.WAITING, Delivery.PAUSED),
+        "is_open": delivery.state in MENDABLE_STATES,
         "hand_over_form": HandOverForm(None, delivery),
         "report_form": ReportForm(),
     }

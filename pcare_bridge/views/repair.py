@@ -19,12 +19,11 @@ from core.readlog import log_read
 from pcare_bridge import gather, repair
 from pcare_bridge.errors import ERROR_CLASSES
 from pcare_bridge.forms import CodesForm, PersonForm
-from pcare_bridge.models import Delivery
+from pcare_bridge.models import MENDABLE_STATES, Delivery
 from pcare_bridge.repair import Place
 from registration.services import NikTaken
 from vaccination.models import Visit
 
-OPEN = (Delivery.REFUSED, Delivery.WAITING, Delivery.PAUSED)
 # Which right lets a person mend which kind of value.
 RIGHTS = {
     repair.PERSON: "identity.resolve",
@@ -45,7 +44,7 @@ def mend(request: StaffRequest, delivery_id: UUID) -> HttpResponse:
         "immunization__citizen", "immunization__vaccine", "facility__pcare_account"
     )
     delivery = get_object_or_404(rows, pk=delivery_id)
-    if delivery.state not in OPEN:
+    if delivery.state not in MENDABLE_STATES:
         messages.info(request, f"Kiriman ini sudah selesai: {delivery.get_state_display()}.")
         return redirect(_home(request, delivery))
     place = repair.place_of(delivery)

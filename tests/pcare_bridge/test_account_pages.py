@@ -4,7 +4,7 @@ import pytest
 from django.test import Client
 
 from core import outbox
-from pcare_bridge import sending
+from pcare_bridge import planning, repair, sending
 from pcare_bridge.models import Delivery, FacilityAccount, ProfileSwitch, SatusehatAccount
 from pcare_bridge.simulator import defaults
 from pcare_bridge.simulator.server import Server
@@ -87,3 +87,26 @@ def test_the_switch_on_the_page_stops_one_profile_and_lets_it_go_on(
     office.post("/dinkes/pcare/sakelar/", {"lanjutkan": ProfileSwitch.objects.get().pk})
     run()
     assert Delivery.objects.get().state == "sent"
+
+
+def test_an_account_is_switched_on_together_with_the_doses_it_missed_or_not_at_all(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    facility = make_facility()
+    FacilityAccount.objects.update(is_active=False)
+    make_dose(facility)
+    outbox.drain("pcare")
+    account, person = FacilityAccount.objects.get(), make_staff("admin_dinkes", city=True)
+
+    def save() -> FacilityAccount:
+        account.is_active = True
+        account.save()
+        return account
+
+    with monkeypatch.context() as patched:
+        patched.setattr(planning, "_plan", lambda pk: 1 / 0)  # as when the process ends here
+        with pytest.raises(ZeroDivisionError):
+            repair.put_account(save, person)
+    assert FacilityAccount.objects.get().is_active is False, "else nothing would ever look for that dose"
+    assert repair.put_account(save, person) == 1
+    assert Delivery.objects.count() == 1

@@ -300,14 +300,12 @@ def test_the_tag_on_a_dose_follows_its_way() -> None:
     assert "sertifikat Anda tetap berlaku" in shown(dose, "citizen")
     sending.send_due(5)
     assert "Diterima PCare" in shown(dose)
-    state = queries.state_of(dose.pk)
-    assert state is not None
+    state = queries.state_of_row(dose)
     assert state.kind == "ok"
     assert state.accepted_at is not None
     new = correct(dose)
     outbox.drain("pcare")
     assert "Menunggu PCare" in shown(new)
-    assert queries.state_of(0) is None
 
 
 def test_the_tag_of_a_refused_dose_says_what_to_do_and_to_the_citizen_what_holds() -> None:

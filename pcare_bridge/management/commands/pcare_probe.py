@@ -1,7 +1,6 @@
 """`manage.py pcare_probe`: is the address right, the clock, the account, the codes? Explains what is wrong."""
 
 import json
-from datetime import timedelta
 from typing import Any
 
 from django.conf import settings
@@ -69,9 +68,9 @@ class Command(BaseCommand):
     def _age(self, account: FacilityAccount) -> probing.Finding:
         """How long the password may still be used; PCare wants a new one every two months."""
         days = (timezone.now() - account.password_changed_at).days
-        until = timezone.localdate(account.password_changed_at + timedelta(days=conf.PASSWORD_DAYS))
+        until = timezone.localdate(account.password_expires_at)
         text = f"Kata sandi PCare berumur {days} hari, berlaku sampai {until:%d-%m-%Y}."
-        if days < conf.PASSWORD_WARN_DAYS:
+        if not account.password_is_old:
             return probing.Finding("sandi", True, text)
         return probing.Finding("sandi", False, f"{text} Ganti di PCare, lalu di halaman Akun.")
 
