@@ -10,6 +10,7 @@ from core.fields import BlindIndexField, EncryptedTextField
 from core.formats import mask_phone
 from core.leases import LeasedRow
 
+# What each kind is called on /dinkes/pesan/; the keys are also those of WHATSAPP_TEMPLATES.
 KINDS = {
     "sign_in_code": "Kode masuk",
     "certificate_code": "Kode sertifikat",
@@ -17,9 +18,12 @@ KINDS = {
     "appointment_booked": "Janji dipesan",
     "appointment_moved": "Janji dipindah",
     "appointment_cancelled": "Janji dibatalkan",
-    "appointment_reminder": "Pengingat janji",
-    "schedule_closed": "Jadwal ditutup",
     "place_offered": "Tawaran tempat",
+    "waitlist_ended": "Daftar tunggu berakhir",
+    "draw_entered": "Nomor undian",
+    "draw_lost": "Undian: belum dapat tempat",
+    "draw_ineligible": "Undian: nomor tidak dapat dipakai",
+    "draw_cancelled": "Undian dibatalkan",
     "certificate_ready": "Sertifikat siap",
     "certificate_revoked": "Sertifikat dicabut",
 }

@@ -10,7 +10,7 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from core import outbox, sweeper
-from messaging.models import Message
+from messaging.models import KINDS, Message
 from scheduling import errors, fair_order, places
 from scheduling.draws import audits as draw_audits
 from scheduling.draws import files as draw_files
@@ -253,6 +253,7 @@ def test_winners_have_appointments_losers_wait_in_drawn_order_and_all_are_told()
         pass
     kinds = list(Message.objects.values_list("kind", flat=True))
     assert [kinds.count(kind) for kind in ("draw_entered", "appointment_booked", "draw_lost")] == [5, 2, 3]
+    assert KINDS.keys() >= {*kinds, *draw_notify.RESULTS}  # staff read what each message was
     waiting = WaitlistEntry.objects.filter(source="draw").order_by("priority", "rank", "id")
     names = [one.members.get().citizen.full_name for one in waiting]
     assert names == [

@@ -152,7 +152,8 @@ def test_silence_passes_the_place_on_and_the_third_silence_ends_the_wait(setting
         silent.refresh_from_db()
         assert (silent.state, silent.ended_because) == ("ended", "missed")
         outbox.drain()
-    assert "akhiri" in Message.objects.get(kind="waitlist_ended").body
+    told = Message.objects.get(kind="waitlist_ended")
+    assert "akhiri" in told.body and told.kind_text == "Daftar tunggu berakhir"
     assert sound()
 
 
