@@ -62,7 +62,7 @@ def probe(client: Client) -> tuple[ErrorClass | None, int | None]:
 
 
 def client_for(
-    account: Account, before_request: Callable[[], None] = lambda: None, http: httpx.Client | None = None
+    account: Account, before_request: Callable[[], None] = lambda: None, http: httpx.HTTPTransport | None = None
 ) -> Client:
     """A client that signs as `account`, on `http` or else on this process's shared connection pool."""
     options = conf.options()
@@ -91,7 +91,7 @@ def client_for(
 
 
 @contextmanager
-def connection() -> Iterator[httpx.Client]:
+def connection() -> Iterator[httpx.HTTPTransport]:
     """A kept connection for one thread: looking for a free one in a shared pool costs more, the more it holds."""
     idle = _idle(conf.options(), os.getpid())
     try:
@@ -105,12 +105,12 @@ def connection() -> Iterator[httpx.Client]:
 
 
 @lru_cache(maxsize=2)
-def _idle(options: Options, process_id: int) -> deque[httpx.Client]:
+def _idle(options: Options, process_id: int) -> deque[httpx.HTTPTransport]:
     # Bounded; pushing and popping need no lock. Those that fall out close when they are collected.
     return deque(maxlen=64)
 
 
 @lru_cache(maxsize=2)
-def _pool(options: Options, process_id: int) -> httpx.Client:
+def _pool(options: Options, process_id: int) -> httpx.HTTPTransport:
     # By process: sockets must not be shared across a fork of the worker.
     return open_pool(options)

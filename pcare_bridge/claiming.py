@@ -5,12 +5,12 @@ from datetime import timedelta
 from typing import Any
 
 from django.conf import settings
-from django.db import connection
 from django.utils import timezone
 
 from core.prepared import Prepared
 from pcare_bridge import accounts, conf
 from pcare_bridge.models import Delivery
+from pcare_bridge.reading import Shape
 
 # The condition is one CASE because the planner takes it for every second row: separate conditions, whose shares it
 # multiplies, let it mistake ten thousand open rows for one and look at every account for each of them. So it walks
@@ -46,12 +46,13 @@ UPDATE pcare_bridge_delivery d
 SET state = 'in_flight', lease_token = %(token)s, lease_until = %(until)s, attempts = d.attempts + 1,
     outcome_unknown = true, first_attempt_at = coalesce(d.first_attempt_at, %(now)s)
 WHERE d.id = ANY(ARRAY(SELECT id FROM picked))
-RETURNING d.*, (SELECT p.outcome_unknown FROM picked p WHERE p.id = d.id) AS was_in_doubt
+RETURNING {delivery.columns}, (SELECT p.outcome_unknown FROM picked p WHERE p.id = d.id)
 """
+DELIVERY = Shape(Delivery, "d")
 
 # Prepared, because planning it takes longer than running it.
 CLAIMS = {
-    service: Prepared(f"pcare_claim_{service}", CLAIM.format(account=model._meta.db_table))
+    service: Prepared(f"pcare_claim_{service}", CLAIM.format(account=model._meta.db_table, delivery=DELIVERY))
     for service, model in accounts.ACCOUNT_MODELS.items()
 }
 
@@ -67,9 +68,11 @@ def claim(service: str, room: int) -> list[Delivery]:
         "now": now, "profiles": accounts.profiles_of(service), "room": room, "width": settings.PCARE_IN_FLIGHT,
         "token": uuid.uuid4(), "until": now + timedelta(seconds=conf.lease_seconds()),
     }  # fmt: skip
-    rows = list(Delivery.objects.raw(CLAIMS[service].ready_on(connection), values))
-    for row in rows:
-        row.outcome_unknown = vars(row).pop("was_in_doubt")  # of earlier tries; the table now speaks of the one to come
+    rows = []
+    for found in CLAIMS[service].rows(**values):
+        row = DELIVERY.build(found)
+        row.outcome_unknown = found[-1]  # of earlier tries; the table now speaks of the one to come
+        rows.append(row)
     return sorted(rows, key=_place)
 
 

@@ -5,8 +5,7 @@ from datetime import date, datetime
 from typing import NamedTuple
 
 
-@dataclass(frozen=True)
-class Answer:
+class Answer(NamedTuple):
     """One screening answer."""
 
     code: str

@@ -15,6 +15,7 @@ import httpx
 from pcare_bridge import conf
 from pcare_bridge.client import (
     NOT_SENT,
+    WHO_ASKS,
     Call,
     Options,
     Unreachable,
@@ -56,7 +57,7 @@ class FhirClient:
         options: Options | None = None,
         clock: Callable[[], float] = time.time,
         before_request: Callable[[], None] = lambda: None,
-        http: httpx.Client | None = None,
+        http: httpx.HTTPTransport | None = None,
     ) -> None:
         self.base_url, self.oauth_url, self.credentials = base_url.rstrip("/"), oauth_url.rstrip("/"), credentials
         self.options = options or Options()
@@ -158,7 +159,7 @@ class FhirClient:
         self._before_request()
         started = time.monotonic()
         try:
-            response, text = exchange(self._http, self.options, method, url, headers, content, parameters)
+            response, text = exchange(self._http, self.options, method, url, headers | WHO_ASKS, content, parameters)
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             kind = type(error).__name__
             self._note(Call(method, template, None, None, kind, _since(started)))

@@ -2,7 +2,6 @@
 
 import logging
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
@@ -103,17 +102,22 @@ def _job(delivery: Delivery, immunization: Immunization, account: Account, in_do
         sender_id=str(delivery.sender_id),
         number=delivery.upstream_number,
         in_doubt=in_doubt,
-        facts=replace(
-            facts_of(immunization, account, str(delivery.sender_id), known),
+        facts=facts_of(
+            immunization, account, str(delivery.sender_id), known,
             visit_is_shared=delivery.operation == Delivery.Operation.CREATE or _visit_is_shared(immunization),
         ),
         references=dict(delivery.references),
         former_niks=_former_niks(immunization, looks_back),
-    )
+    )  # fmt: skip
 
 
 def facts_of(
-    immunization: Immunization, account: Account, sender_id: str = "", known: Known | None = None
+    immunization: Immunization,
+    account: Account,
+    sender_id: str = "",
+    known: Known | None = None,
+    *,
+    visit_is_shared: bool = True,
 ) -> DoseFacts:
     """The dose as every profile maps it; what an account says of its facility comes from `account`."""
     known = known or Known([immunization])
@@ -155,6 +159,7 @@ def facts_of(
         body_site=immunization.body_site,
         screening=_screening(immunization, known),
         adverse=_adverse(immunization, known),
+        visit_is_shared=visit_is_shared,
     )
 
 

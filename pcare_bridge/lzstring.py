@@ -12,25 +12,11 @@ _ALLOWED = frozenset(ALPHABET + " ")
 MAX_UNITS = 4 * 1024 * 1024
 
 _LITERAL_8, _LITERAL_16, _END = 0, 1, 2
+CUT = "ends before its end mark"
 
 
 class LZStringError(ValueError):
     """The text is not LZString, is cut off, or grows past the cap; never carries content."""
-
-
-class _Reader:
-    """Codes of growing width out of six-bit characters; each code arrives lowest bit first."""
-
-    def __init__(self, text: str) -> None:
-        self.bits = text.translate(_BITS)
-        self.at = 0
-
-    def read(self, width: int) -> int:
-        chunk = self.bits[self.at : self.at + width]
-        if len(chunk) < width:
-            raise LZStringError("ends before its end mark")
-        self.at += width
-        return int(chunk[::-1], 2)
 
 
 def decompress(text: str, max_units: int = MAX_UNITS) -> str:
@@ -41,21 +27,29 @@ def decompress(text: str, max_units: int = MAX_UNITS) -> str:
     """
     if not _ALLOWED.issuperset(text):
         raise LZStringError("characters outside the alphabet")
-    reader = _Reader(text)
+    # Each code arrives lowest bit first. Backwards it is a number as Python reads it, so the text is read from its end.
+    bits = text.translate(_BITS)[::-1]
+    left = len(bits)
     entries: list[str] = ["", "", ""]  # the first three codes are commands
     width, room = 2, 1  # `room`: codes that still fit before the width grows
     parts: list[str] = []
     units = 0
     previous = ""
     while True:
-        code = reader.read(width)
+        left, end = left - width, left
+        if left < 0:
+            raise LZStringError(CUT)
+        code = int(bits[left:end], 2)
         if code == _END:
             break
         if code in (_LITERAL_8, _LITERAL_16):
-            entries.append(chr(reader.read(8 if code == _LITERAL_8 else 16)))
+            left, end = left - (8 if code == _LITERAL_8 else 16), left
+            if left < 0:
+                raise LZStringError(CUT)
+            entries.append(chr(int(bits[left:end], 2)))
             code = len(entries) - 1
             # The very first literal opens the dictionary and is not counted against the room.
-            room, width = _count_down(room, width)
+            room, width = (room - 1, width) if room > 1 else (1 << width, width + 1)
         if code < len(entries):
             entry = entries[code]
         elif code == len(entries) and previous:
@@ -68,13 +62,9 @@ def decompress(text: str, max_units: int = MAX_UNITS) -> str:
         parts.append(entry)
         if previous:
             entries.append(previous + entry[0])
-            room, width = _count_down(room, width)
+            room, width = (room - 1, width) if room > 1 else (1 << width, width + 1)
         previous = entry
     try:
         return "".join(parts).encode("utf-16-le", "surrogatepass").decode("utf-16-le")
     except UnicodeDecodeError as error:
         raise LZStringError("half a surrogate pair") from error
-
-
-def _count_down(room: int, width: int) -> tuple[int, int]:
-    return (room - 1, width) if room > 1 else (1 << width, width + 1)

@@ -17,7 +17,7 @@ from django.utils import timezone
 
 from pcare_bridge import accounts, channels, claiming, conf, health, rules, settling, telling
 from pcare_bridge.channels import client_for
-from pcare_bridge.client import Call, Unreachable
+from pcare_bridge.client import LEASE_OVER, Call, Unreachable
 from pcare_bridge.errors import ERROR_CLASSES, Handling
 from pcare_bridge.facts import Job
 from pcare_bridge.gather import Reference, job_for, jobs_for
@@ -65,9 +65,10 @@ def send_due(seconds: float = 40.0, service: str = "") -> int:
     width = settings.PCARE_IN_FLIGHT
     answered: SimpleQueue[Result] = SimpleQueue()
     finished = pending = 0
-    ledger, reference = settling.Ledger(upstream.pk), Reference()
-    held = Accounts(service)
-    with ThreadPoolExecutor(width, thread_name_prefix="pcare") as pool:
+    reference, held = Reference(), Accounts(service)
+    # A line in a log is a pause for the thread that writes it: not for the one that claims and stores.
+    with ThreadPoolExecutor(width, "pcare") as pool, ThreadPoolExecutor(1, "pcare-log") as teller:
+        ledger = settling.Ledger(upstream.pk, teller.submit)
         while True:
             claimed: list[Work] = []
             if time.monotonic() < until and pending <= width // 2:
@@ -83,23 +84,22 @@ def send_due(seconds: float = 40.0, service: str = "") -> int:
                 if claimed:
                     continue
                 return finished
-            done = _answers(answered, min(pending, max(1, width // 2)))
+            done = _answers(answered, pending)
             ledger.settle_all(done)
             pending -= len(done)
             finished += len(done)
 
 
-def _answers(answered: SimpleQueue[Result], most: int) -> list[Result]:
-    """What has been answered, up to `most` at once; waits for the first, and a moment for those close behind it."""
-    found: list[Result] = []
-    limit = time.monotonic() + REFILL_SECONDS
+def _answers(answered: SimpleQueue[Result], pending: int) -> list[Result]:
+    """What has been answered; waits for the first, and a moment for those close behind it."""
     try:
-        while len(found) < most:
-            found.append(answered.get(timeout=max(0.0, limit - time.monotonic())))
-            if len(found) == 1:
-                limit = time.monotonic() + TOGETHER_SECONDS
+        found = [answered.get(timeout=REFILL_SECONDS)]
     except Empty:
-        return found
+        return []
+    if pending > 1:
+        time.sleep(TOGETHER_SECONDS)  # waking up for each of them would take the processor from those who send
+    while not answered.empty():
+        found.append(answered.get())
     return found
 
 
@@ -232,7 +232,7 @@ def _wait_for(slots: list[datetime], last_start: float) -> Callable[[], None]:
         if seconds > 0:
             time.sleep(seconds)
         if time.monotonic() > last_start:
-            raise Unreachable("LeaseOver", sent=False)
+            raise Unreachable(LEASE_OVER, sent=False)
 
     return pause
 

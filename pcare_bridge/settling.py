@@ -4,7 +4,7 @@ import json
 import logging
 import secrets
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -15,6 +15,7 @@ from django.db import connection, transaction
 from django.utils import timezone
 
 from core.leases import LeaseLost
+from core.prepared import Prepared
 from pcare_bridge import conf, health, telling
 from pcare_bridge.client import Call
 from pcare_bridge.errors import ERROR_CLASSES, ErrorClass, Handling
@@ -38,19 +39,18 @@ class Result:
 
 
 # One statement for many deliveries that arrived: the token is the fence, as for a single one, and only rows it let
-# through are logged and returned.
+# through are logged.
 #
 # Its commit does not wait for the disk: an outcome lost with the machine leaves the lease, which was on disk before the
 # request left, and whoever takes over reads back first and finds the record.
 SENT = """
-SET LOCAL synchronous_commit TO off;
 WITH given AS (
-    SELECT * FROM unnest(%(ids)s::uuid[], %(tokens)s::uuid[], %(numbers)s::text[], %(references)s::jsonb[])
+    SELECT * FROM unnest(%(ids)s::uuid[], %(tokens)s::uuid[], %(numbers)s::text[], %(references)s::text[])
         AS g (id, token, number, kept)
 ), done AS (
     UPDATE pcare_bridge_delivery d
     SET state = 'sent', finished_at = %(now)s, lease_until = NULL, lease_token = NULL, upstream_number = given.number,
-        "references" = given.kept, outcome_unknown = false, last_error = '', error_class = '', error_field = '',
+        "references" = given.kept::jsonb, outcome_unknown = false, last_error = '', error_class = '', error_field = '',
         error_message = ''
     FROM given WHERE d.id = given.id AND d.lease_token = given.token AND d.state = 'in_flight'
     RETURNING d.id
@@ -61,9 +61,15 @@ FROM unnest(%(of)s::uuid[], %(methods)s::text[], %(paths)s::text[], %(codes)s::i
             %(durations)s::int[], %(outcomes)s::text[]) WITH ORDINALITY
     AS c (id, method, path, code, message, duration, outcome, nth)
 JOIN done ON done.id = c.id ORDER BY c.nth
-RETURNING delivery_id
 """
-FOLLOWED = "SELECT previous_id FROM pcare_bridge_delivery WHERE previous_id = ANY(%(ids)s::uuid[]) AND state = 'held'"
+# A statement of its own, after the rows are ours: a correction planned meanwhile is seen only now. The moment, to the
+# microsecond, tells what this batch stored.
+KEPT = """
+SELECT d.id, EXISTS (SELECT FROM pcare_bridge_delivery s WHERE s.previous_id = d.id AND s.state = 'held')
+FROM pcare_bridge_delivery d
+WHERE d.id = ANY(%(ids)s::uuid[]) AND d.state = 'sent' AND d.finished_at = %(now)s
+"""
+STORE = [Prepared("pcare_sent", SENT), Prepared("pcare_kept", KEPT)]
 
 
 class Ledger:
@@ -72,8 +78,10 @@ class Ledger:
     # How long a success noted for the breaker speaks for those after it, seconds.
     NOTE_SECONDS = 0.5
 
-    def __init__(self, upstream_id: int) -> None:
+    def __init__(self, upstream_id: int, aside: Callable[..., object] | None = None) -> None:
+        """`aside(function, argument)` has something done that nobody waits for: figures and log lines of a success."""
         self.upstream_id = upstream_id
+        self._aside = aside or (lambda function, argument: function(argument))
         self._noted_at = 0.0
 
     def settle_all(self, results: Sequence[Result]) -> None:
@@ -81,7 +89,8 @@ class Ledger:
         plain = [result for result in results if _is_plain(result)]
         others = [result for result in results if not _is_plain(result)]
         if plain:
-            _settle_sent(plain)
+            stored = _settle_sent(plain)
+            self._aside(telling.tell_sent, [(result.delivery, result.calls) for result in stored])
             self._note(plain)
         for result in others:
             settle(result.delivery, result.outcome, result.calls, self.upstream_id, result.account)
@@ -107,28 +116,25 @@ def _is_plain(result: Result) -> bool:
     )
 
 
-def _settle_sent(results: list[Result]) -> None:
+def _settle_sent(results: list[Result]) -> list[Result]:
+    """Store deliveries that arrived; returns those whose lease was still ours."""
     with transaction.atomic():
         kept = _store_sent(results)
-        # A statement of its own, after the rows are ours: a correction planned meanwhile is seen only now.
-        followed = {row[0] for row in _rows(FOLLOWED, {"ids": list(kept)})}
         for result in results:
-            if result.delivery.pk in followed:
+            if kept.get(result.delivery.pk):
                 result.delivery.refresh_from_db()
                 _release(result.delivery)
     for result in results:
-        if result.delivery.pk in kept:
-            telling.tell_attempt(result.delivery, result.calls, None)
-        else:
+        if result.delivery.pk not in kept:
             # Another worker took over after our lease ran out; it reads back before it writes.
             logger.warning("delivery taken over", extra={"delivery_id": str(result.delivery.pk)})
-        telling.tell_outcome(result.delivery, None)
+    return [result for result in results if result.delivery.pk in kept]
 
 
-def _store_sent(results: list[Result]) -> set[UUID]:
-    """Mark as sent what is still ours, and log its calls; returns the ids."""
+def _store_sent(results: list[Result]) -> dict[UUID, bool]:
+    """Mark as sent what is still ours, and log its calls; returns the ids, and whether something waits behind each."""
     calls = [(result.delivery.pk, call, call is result.calls[-1]) for result in results for call in result.calls]
-    values = {
+    values: dict[str, Any] = {
         "now": timezone.now(),
         "ids": [result.delivery.pk for result in results],
         "tokens": [result.delivery.lease_token for result in results],
@@ -142,13 +148,10 @@ def _store_sent(results: list[Result]) -> set[UUID]:
         "durations": [call.duration_ms for _, call, _ in calls],
         "outcomes": ["sent" if last else "read_back" for _, _, last in calls],
     }
-    return {row[0] for row in _rows(SENT, values)}
-
-
-def _rows(statement: str, values: dict[str, Any]) -> list[tuple[Any, ...]]:
+    statements = "; ".join(one.ready_on(connection) for one in STORE)
     with connection.cursor() as cursor:
-        cursor.execute(statement, values)
-        return cursor.fetchall()
+        cursor.execute(f"SET LOCAL synchronous_commit TO off; {statements}", values)
+        return dict(cursor.fetchall())
 
 
 def settle(delivery: Delivery, outcome: Outcome, calls: list[Call], upstream_id: int, account: Account | None) -> None:

@@ -5,6 +5,7 @@ What leaves here is what `Call` holds: no secret, no payload, no number of a per
 
 import logging
 from collections.abc import Sequence
+from functools import lru_cache
 
 from prometheus_client import Counter, Histogram
 
@@ -40,10 +41,17 @@ def tell_attempt(delivery: Delivery, calls: Sequence[Call], error: ErrorClass | 
         logger.error("pcare needs an operator", extra={"service": delivery.service, "error_class": error.key, **known})
 
 
+def tell_sent(tries: Sequence[tuple[Delivery, Sequence[Call]]]) -> None:
+    """Many tries that arrived."""
+    for delivery, calls in tries:
+        tell_attempt(delivery, calls, None)
+        tell_outcome(delivery, None)
+
+
 def tell_outcome(delivery: Delivery, error: ErrorClass | None) -> None:
     """Count the outcome of a try, with or without a request."""
     where = (delivery.service, conf.base_url(delivery.service), delivery.profile)
-    OUTCOMES.labels(*where, error.key if error else "sent").inc()
+    _outcomes(*where, error.key if error else "sent").inc()
 
 
 def tell_read(service: str, profile: str, calls: Sequence[Call], purpose: str) -> None:
@@ -54,8 +62,8 @@ def tell_read(service: str, profile: str, calls: Sequence[Call], purpose: str) -
 def _tell(service: str, profile: str, calls: Sequence[Call], known: dict[str, object]) -> None:
     where = (service, conf.base_url(service), profile)
     for call in calls:
-        CALLS.labels(*where, call.method, call.path_template, code_label(call.code)).inc()
-        SECONDS.labels(*where, call.method, call.path_template).observe(call.duration_ms / 1000)
+        _calls(*where, call.method, call.path_template, code_label(call.code)).inc()
+        _seconds(*where, call.method, call.path_template).observe(call.duration_ms / 1000)
         logger.info(
             "pcare attempt",
             extra={
@@ -70,6 +78,22 @@ def _tell(service: str, profile: str, calls: Sequence[Call], known: dict[str, ob
                 **known,
             },
         )
+
+
+# Finding a series by its labels costs more than counting in it; there are some dozens.
+@lru_cache(512)
+def _calls(*labels: str) -> Counter:
+    return CALLS.labels(*labels)
+
+
+@lru_cache(512)
+def _seconds(*labels: str) -> Histogram:
+    return SECONDS.labels(*labels)
+
+
+@lru_cache(512)
+def _outcomes(*labels: str) -> Counter:
+    return OUTCOMES.labels(*labels)
 
 
 def code_label(code: int | None) -> str:

@@ -4,6 +4,7 @@ The mask is the last step before a line is written, whoever wrote it: a number t
 phone, the query of an address, and random links (invariant I6).
 """
 
+import logging
 import re
 from typing import Any
 
@@ -12,6 +13,7 @@ from structlog.typing import EventDict, Processor
 
 NUMBER = re.compile(r"(?<![\w.:-])(\+?\d{10,16})(?![\w:-])")
 LINK = re.compile(r"/(?![0-9a-f]{8}-[0-9a-f]{4}-)[A-Za-z0-9_-]{20,}(?=/|$|\s)")
+SHORTEST = 10  # characters, below which neither can be found
 # Times and identifiers of our own; the mask would make them useless.
 KEPT = {"timestamp", "request_id", "task_id", "level", "logger", "parent_task_id"}
 
@@ -19,6 +21,8 @@ KEPT = {"timestamp", "request_id", "task_id", "level", "logger", "parent_task_id
 def masked(value: Any) -> Any:
     """`value` with every digit string of 10 to 16 digits reduced to its last two, and random links cut."""
     if isinstance(value, str):
+        if len(value) < SHORTEST:
+            return value
         return LINK.sub("/…", NUMBER.sub(lambda found: "•" * (len(found[1]) - 2) + found[1][-2:], value))
     if isinstance(value, int) and not isinstance(value, bool) and value >= 10**9:
         return masked(str(value))
@@ -41,6 +45,8 @@ def mask_identities(_logger: Any, _method: str, event: EventDict) -> EventDict:
 
 def configure(*, json: bool) -> dict[str, Any]:
     """Set structlog up and return Django's LOGGING."""
+    # Of each line Python would note thread and process as well; nothing here prints them.
+    logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
     shared: list[Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,

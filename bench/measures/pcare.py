@@ -14,6 +14,7 @@ from bench.stack import Stack
 IN_FLIGHT = 32
 CLAIMS = 40  # of four rows each, every one rolled back, in each round
 BARE = "bare HTTP client, same calls"
+LEAN = "the client's sending part alone"
 
 
 def run(stack: Stack, scale: Scale) -> list[Figure]:
@@ -26,7 +27,7 @@ def run(stack: Stack, scale: Scale) -> list[Figure]:
     sender = deliveries.Child(stack, "bench.pcare_sender", "sender.log", **environment)
     bare = deliveries.Child(stack, "bench.pcare_bare", "bare.log", **environment)
     try:
-        figures = [_rate(stack, scale, simulator, sender, bare), _memory(scale, sender)]
+        figures = [*_rate(stack, scale, simulator, sender, bare), _memory(scale, sender)]
     finally:
         sender.stop()
         bare.stop()
@@ -68,11 +69,12 @@ def _claim(scale: Scale) -> Figure:
 
 def _rate(
     stack: Stack, scale: Scale, simulator: deliveries.Simulator, sender: deliveries.Child, bare: deliveries.Child
-) -> Figure:
+) -> list[Figure]:
+    """Judged against the HTTP client; beside it, against the part of it that sends, which is what the bridge uses."""
     rounds, each = scale.pick(5, 1), scale.pick(2_000, 60)
     warm = 2 * IN_FLIGHT
-    ids = deliveries.make(2 * (rounds * each + warm))
-    cpu: dict[str, float] = {"sender": 0.0, "bare": 0.0}
+    ids = deliveries.make(3 * (rounds * each + warm))
+    cpu = dict.fromkeys(("sender", "bare", "lean"), 0.0)
     wrong: list[str] = []
 
     def send(count: int = each) -> float:
@@ -85,21 +87,24 @@ def _rate(
             wrong.append(f"{found['sent']} of {count} sent, {simulator.count() - before} arrived")
         return count / found["seconds"]
 
-    def limit(count: int = each) -> float:
+    def limit(count: int = each, *, lean: bool = False) -> float:
         file = stack.folder / "requests.json"
         deliveries.write_requests([ids.pop() for _ in range(count)], file)
-        found = bare.ask(file=str(file), width=IN_FLIGHT)
-        cpu["bare"] += found["cpu_seconds"]
+        found = bare.ask(file=str(file), width=IN_FLIGHT, lean=lean)
+        cpu["lean" if lean else "bare"] += found["cpu_seconds"]
         if found["written"] != count:
             wrong.append(f"{found['written']} of {count} written by the bare client")
         return count / found["seconds"]
 
-    alternate({"limit": lambda: limit(warm), "sender": lambda: send(warm)}, 1)
-    cpu.update(sender=0.0, bare=0.0)
-    found = alternate({"limit": limit, "sender": send}, rounds)
+    alternate({"limit": lambda: limit(warm), "sender": lambda: send(warm), "lean": lambda: limit(warm, lean=True)}, 1)
+    cpu.update(dict.fromkeys(cpu, 0.0))
+    found = alternate({"limit": limit, "sender": send, "lean": lambda: limit(lean=True)}, rounds)
     made: dict[str, Any] = {f"{name}_cpu_ms_each": 1000 * used / (rounds * each) for name, used in cpu.items()}
     say(f"  {found} {made}")
-    return against(
-        "pcare_rate", "deliveries to PCare, throttle off", found["sender"], found["limit"], BARE,
-        asked=0.6, aim=0.8, wrong=wrong, **made,
-    )  # fmt: skip
+    return [
+        against(
+            "pcare_rate", "deliveries to PCare, throttle off", found["sender"], found["limit"], BARE,
+            asked=0.6, aim=0.8, wrong=wrong, **made,
+        ),
+        against("pcare_rate_lean", "the same, beside it", found["sender"], found["lean"], LEAN, asked=0.0),
+    ]  # fmt: skip
