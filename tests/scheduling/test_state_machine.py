@@ -295,28 +295,24 @@ class WhileStockIsShort(World):
         self.change_stock(0, doses)
 
 
-def test_no_order_of_events_breaks_an_invariant(monkeypatch):
+def done_by(machine, monkeypatch, **size):
+    """Run a machine; how often each check and each act that was not refused took place."""
     done = Counter()
-    monkeypatch.setattr(Booking, "done", done)
+    monkeypatch.setattr(machine, "done", done)
     run_state_machine_as_test(
-        Booking,
-        settings=settings(
-            max_examples=8, stateful_step_count=20, deadline=None, suppress_health_check=list(HealthCheck)
-        ),
-    )
+        machine, settings=settings(deadline=None, suppress_health_check=list(HealthCheck), **size)
+    )  # fmt: skip
+    return done
+
+
+def test_no_order_of_events_breaks_an_invariant(monkeypatch):
+    done = done_by(Booking, monkeypatch, max_examples=8, stateful_step_count=20)
     assert done["every_check_holds"] >= 8
     assert done["book"] + done["book_family"] > 0
 
 
 def test_while_stock_is_short_nothing_that_comes_free_is_promised_again(monkeypatch):
-    done = Counter()
-    monkeypatch.setattr(WhileStockIsShort, "done", done)
-    run_state_machine_as_test(
-        WhileStockIsShort,
-        settings=settings(
-            max_examples=15, stateful_step_count=6, deadline=None, suppress_health_check=list(HealthCheck)
-        ),
-    )
+    done = done_by(WhileStockIsShort, monkeypatch, max_examples=15, stateful_step_count=6)
     assert done["every_check_holds"] >= 15
     assert done["cancel"] + done["defer"] + done["move"] + done["decline"] > 0
 
