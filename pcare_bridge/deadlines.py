@@ -2,15 +2,13 @@
 
 from datetime import datetime, timedelta
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from django.conf import settings
 from django.db.models import QuerySet
 from django.utils import timezone
 
 from pcare_bridge.models import OPEN_STATES, Delivery
-
-WIB = ZoneInfo("Asia/Jakarta")
+from pcare_bridge.profiles.common import WIB
 
 
 def next_deadline(occurred_at: datetime, service: str, now: datetime | None = None) -> datetime | None:

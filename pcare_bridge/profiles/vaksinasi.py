@@ -114,7 +114,8 @@ def _write(client: PCareClient, job: Job) -> Outcome:
     number = job.number
     if not number and (job.in_doubt or job.operation == "update"):
         number = _number_upstream(client, job)
-        if number and job.operation == "create":
+        # An event told since our lost write is not in the record we found: that one is brought up to date below.
+        if number and job.operation == "create" and not job.facts.adverse:
             return Outcome(number=number)
     body = payload(job.facts, job.sender_id, number)
     reply = attempt(lambda: client.put(COLLECTION, body) if number else client.post(COLLECTION, body))

@@ -5,6 +5,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.test import override_settings
 from django.utils import timezone
 from fhir.resources.R4B.immunization import Immunization as FhirImmunization
 from fhir.resources.R4B.observation import Observation
@@ -12,7 +13,7 @@ from fhir.resources.R4B.observation import Observation
 from accounts.models import User
 from core import outbox
 from core.models import OutboxMessage
-from pcare_bridge import adverse, channels, health, settling
+from pcare_bridge import adverse, channels, health, sending, settling
 from pcare_bridge.client import Unreachable
 from pcare_bridge.gather import job_for
 from pcare_bridge.models import Delivery, SatusehatAccount
@@ -161,6 +162,24 @@ def test_a_lost_answer_on_the_way_doubles_nothing(simulator: Server, call: str, 
     assert only(simulator, "Observation")["status"] == "final"
     assert simulator.service.weather.describe()["faults"] == []
     assert violations() == {}
+
+
+@pytest.mark.parametrize("profile", ["vaksinasi", "satusehat"])
+def test_an_event_told_after_a_lost_answer_is_not_lost_with_it(simulator: Server, profile: str) -> None:
+    dose = make_dose(facility_with(profile))
+    outbox.drain("pcare")
+    table = {"vaksinasi": "vaksinasi", "satusehat": "Immunization"}[profile]
+    simulator.service.weather.add({"kind": "close_after_commit", "method": "POST", "path": table, "times": 1})
+    with override_settings(PCARE_RETRY_PAUSES=[3600]):
+        sending.send_due(5)
+    assert Delivery.objects.get().outcome_unknown
+    assert len(upstream_rows(simulator, table)) == 1
+    report(dose)
+    Delivery.objects.update(available_at=timezone.now())
+    run()
+    assert Delivery.objects.get().state == "sent"
+    row = only(simulator, table)
+    assert row.get("kipi") or row.get("reaction")
 
 
 def test_a_refused_observation_leaves_a_dose_that_can_be_taken_back(simulator: Server) -> None:
