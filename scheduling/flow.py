@@ -10,6 +10,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 from urllib.parse import urlencode
 from uuid import UUID, uuid4
@@ -68,6 +69,28 @@ def pre_screening(citizen: Citizen, slot: Slot, option: Option) -> PreScreening 
     )
     items = screening.questions_for(form, subject)
     return PreScreening(questionnaire, form, subject, items) if items else None
+
+
+@dataclass(frozen=True)
+class Told:
+    """Questions with the answers given; texts are in the language of the questions."""
+
+    items: tuple[screening.Item, ...]
+    yes: frozenset[str] = frozenset()
+
+    @property
+    def rows(self) -> list[tuple[screening.Item, bool]]:
+        """Each question, and whether it was answered with yes."""
+        return [(item, item.key in self.yes) for item in self.items]
+
+
+_no_to_all = lru_cache(maxsize=256)(Told)
+
+
+def told(items: tuple[screening.Item, ...], answers: dict[str, bool]) -> Told:
+    """The answers for the page that shows them; no to everything is one for all, a yes stays with who said it."""
+    yes = frozenset(key for key, said in answers.items() if said)
+    return Told(items, yes) if yes else _no_to_all(items)
 
 
 def seal(answers: dict[str, bool], questionnaire: Questionnaire, citizen: Citizen, slot_id: int) -> str:

@@ -2,11 +2,11 @@
 
 from collections.abc import Sequence
 from datetime import date, timedelta
+from functools import lru_cache
 from typing import Any
 
 from django import forms
 from django.utils import timezone
-from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 
 from core.formats import DAYS
@@ -73,31 +73,42 @@ class FilterForm(forms.Form):
         field.choices = [("", empty), *choices]
 
 
-SAID_BEFORE: dict[bool | None, str | None] = {True: "ya", False: "tidak", None: None}
+SAID_BEFORE = {True: "ya", False: "tidak"}
+
+
+@lru_cache(maxsize=256)
+def _fields(items: tuple[Item, ...]) -> dict[str, forms.Field]:
+    """One field per question, shared by all forms that ask the same: nobody may change one."""
+    return {
+        item.key: forms.TypedChoiceField(
+            label=item.text,
+            help_text=item.help_text,
+            choices=[("tidak", _("Tidak")), ("ya", _("Ya"))],
+            coerce=lambda value: value == "ya",
+            widget=forms.RadioSelect,
+            error_messages={"required": _("Pilih ya atau tidak.")},
+        )
+        for item in items
+    }
 
 
 class AnswersForm(forms.Form):
     """Pre-screening at home: every question yes or no, none chosen beforehand."""
 
     def __init__(self, items: tuple[Item, ...], data: Any = None, initial: dict[str, bool] | None = None) -> None:
-        super().__init__(data)
+        super().__init__(data, initial={key: SAID_BEFORE[yes] for key, yes in (initial or {}).items()})
         self.items = items
-        # What the questions look like to everybody who has answered none yet: a page draws them once for all of them.
-        self.blank_key = None if data or initial else hash((get_language(), items))
-        for item in items:
-            self.fields[item.key] = forms.TypedChoiceField(
-                label=item.text,
-                help_text=item.help_text,
-                choices=[("tidak", _("Tidak")), ("ya", _("Ya"))],
-                coerce=lambda value: value == "ya",
-                widget=forms.RadioSelect,
-                initial=SAID_BEFORE[(initial or {}).get(item.key)],
-                error_messages={"required": _("Pilih ya atau tidak.")},
-            )
+        self.fields.update(_fields(items))
 
     def answers(self) -> dict[str, bool]:
         """Question key → yes; only of a valid form."""
         return {item.key: bool(self.cleaned_data[item.key]) for item in self.items}
+
+
+@lru_cache(maxsize=256)
+def blank_answers(items: tuple[Item, ...]) -> AnswersForm:
+    """The form nobody has filled in, one for all who are asked the same: pages draw it once."""
+    return AnswersForm(items)
 
 
 class CancelForm(forms.Form):

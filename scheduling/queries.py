@@ -110,6 +110,10 @@ class SlotRow:
     over: bool
 
 
+class Sessions(list[SlotRow]):
+    """The sessions of one schedule at one moment, soonest first; shared, so nobody may change it."""
+
+
 @dataclass(frozen=True)
 class Filters:
     """What a visitor asked for; empty means any."""
@@ -175,6 +179,7 @@ _overview = _Kept(_read_overview)
 def forget() -> None:
     """Drop what this process remembers; tests and demo loading call it."""
     _overview.forget()
+    _sessions.clear()
     _slots.clear()
 
 
@@ -267,18 +272,34 @@ def open_row(slots: Sequence[SlotRow]) -> Row | None:
     return row if row.state == OPEN else None
 
 
-def slots_of(schedule_id: int) -> list[SlotRow]:
+def slots_of(schedule_id: int) -> Sessions:
     """The sessions of one schedule with places left, soonest first; one query."""
-    return slots_of_each([schedule_id]).get(schedule_id, [])
+    return slots_of_each([schedule_id]).get(schedule_id, Sessions())
 
 
-def slots_of_each(schedule_ids: list[int]) -> dict[int, list[SlotRow]]:
+_sessions: dict[int, tuple[float, Sessions]] = {}
+
+
+def recent_slots(schedule_id: int) -> Sessions:
+    """The same as the public page shows them: at most a second old, shared by all threads."""
+    kept = _sessions.get(schedule_id)
+    now = clock.monotonic()
+    if kept and now - kept[0] < MAX_AGE_SECONDS:
+        return kept[1]
+    if len(_sessions) > SLOTS_KEPT:
+        _sessions.clear()
+    slots = slots_of(schedule_id)
+    _sessions[schedule_id] = now, slots  # as old as the question, not as the answer
+    return slots
+
+
+def slots_of_each(schedule_ids: list[int]) -> dict[int, Sessions]:
     """The sessions of several schedules, by schedule; one query."""
     now = timezone.now()
-    found: dict[int, list[SlotRow]] = {}
+    found: dict[int, Sessions] = {}
     for schedule_id, pk, starts, ends, left, held in LEFT_PER_SLOT.rows(now=now, schedules=schedule_ids):
         row = SlotRow(pk, timezone.localtime(starts), timezone.localtime(ends), left, held, ends <= now)
-        found.setdefault(schedule_id, []).append(row)
+        found.setdefault(schedule_id, Sessions()).append(row)
     return found
 
 

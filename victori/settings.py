@@ -158,8 +158,6 @@ CACHES = {
         # A frozen Redis costs a second once, then the process's own memory serves (core/cache.py).
         "OPTIONS": {"socket_connect_timeout": 1, "socket_timeout": 1},
     },
-    # Parts of pages that are the same for many people, in the memory of each process ({% cache … using="fragments" %}).
-    "fragments": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache", "OPTIONS": {"MAX_ENTRIES": 1000}},
 }
 
 # --- people ---------------------------------------------------------------------------------------------------------

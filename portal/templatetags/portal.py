@@ -36,13 +36,22 @@ def footer_menu() -> list[navigation.Entry]:
 
 
 @register.simple_tag(takes_context=True)
-def citizen_menu(context: Context) -> list[navigation.Entry]:
-    """Second menu for a signed-in citizen; empty elsewhere, so that public pages stay free of cookies."""
+def citizen_section(context: Context) -> str:
+    """The entry of the second menu that this page of a signed-in citizen belongs to, "/" for none of them.
+
+    Empty elsewhere, so that public pages stay free of cookies.
+    """
     request = context.get("request")
     path = _path(context)
     if request is None or not navigation.in_citizen_section(path) or not getattr(request, "citizen_account", None):
-        return []
-    return navigation.entries(navigation.CITIZEN, path)
+        return ""
+    return navigation.section(navigation.CITIZEN, path) or "/"
+
+
+@register.simple_tag(takes_context=True)
+def citizen_menu(context: Context) -> list[navigation.Entry]:
+    """Second menu, for a signed-in citizen."""
+    return navigation.entries(navigation.CITIZEN, _path(context))
 
 
 @register.simple_tag(takes_context=True)

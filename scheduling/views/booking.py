@@ -18,7 +18,7 @@ from registration.models import Citizen
 from registration.queries import family
 from registration.session import citizen_required, member_required
 from scheduling import booking, eligibility, errors, flow, places, queries
-from scheduling.forms import AnswersForm
+from scheduling.forms import AnswersForm, blank_answers
 from scheduling.models import Appointment, Slot
 from scheduling.views.requests import CitizenRequest
 
@@ -121,8 +121,9 @@ def choose_slot(request: CitizenRequest, citizen: Citizen, schedule_id: int) -> 
             return _hold_and_go(request, citizen, slot)
         except errors.BookingError as error:
             problem, row = error, queries.row_of(schedule_id)
-    slots = queries.slots_of(schedule_id)
-    row = row or queries.open_row(slots) or queries.recent_row(schedule_id)
+    # Who was just refused sees what is left now; everybody else what everybody sees.
+    sessions = queries.slots_of(schedule_id) if problem else queries.recent_slots(schedule_id)
+    row = row or queries.open_row(sessions) or queries.recent_row(schedule_id)
     if row is None:
         raise Http404
     option = eligibility.for_schedule(citizen, row.schedule)
@@ -130,7 +131,7 @@ def choose_slot(request: CitizenRequest, citizen: Citizen, schedule_id: int) -> 
         "citizen": citizen,
         "row": row,
         "option": option,
-        "slots": [slot for slot in slots if not slot.over],
+        "sessions": sessions,
         "active": booking.active_appointment(citizen, row.schedule.programme_id),
         "hold_minutes": settings.HOLD_MINUTES,
         **_way_on(citizen, row.schedule, problem),
@@ -156,7 +157,7 @@ def answer_questions(request: CitizenRequest, citizen: Citizen, slot_id: int) ->
             return HttpResponseRedirect(flow.with_query(check, kunci=key, isi=sealed))
     else:
         before = flow.unseal(request.GET.get("isi", ""), asked.questionnaire, citizen, slot.pk)
-        form = AnswersForm(asked.items, initial=before)
+        form = AnswersForm(asked.items, initial=before) if before else blank_answers(asked.items)
     context = {"form": form, "questionnaire": asked.questionnaire, "key": key, **_about(citizen, slot, option)}
     return render(request, "scheduling/questions.html", context, status=422 if form.errors else 200)
 
@@ -181,7 +182,7 @@ def check_answers(request: CitizenRequest, citizen: Citizen, slot_id: int) -> Ht
     context = _about(citizen, slot, option) | {"key": key, "sealed": sealed}
     if asked and answers is not None:
         context["proposal"] = asked.propose(answers)
-        context["answers"] = [(item, answers.get(item.key, False)) for item in asked.items]
+        context["told"] = flow.told(asked.items, answers)
         context["questions_link"] = flow.with_query(
             reverse("scheduling:questions", args=[citizen.public_id, slot.pk]), kunci=key, isi=sealed
         )

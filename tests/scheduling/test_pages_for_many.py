@@ -15,7 +15,7 @@ from scheduling import places, publishing, queries
 from scheduling.models import Place
 from tests.registration.people import make_account, sign_in_citizen
 from tests.scheduling.test_booking_pages import answer_all, confirm, hold
-from tests.scheduling.world import make_adult, make_schedule, make_slot
+from tests.scheduling.world import booked, make_adult, make_schedule, make_slot
 
 pytestmark = pytest.mark.django_db
 FIELDSETS = re.compile(r"<fieldset.*?</fieldset>", re.DOTALL)
@@ -80,8 +80,61 @@ def test_choosing_a_session_with_places_left_does_not_read_the_whole_city(django
     page = reverse("scheduling:choose_slot", args=[citizen.public_id, slot.schedule_id])
     client.get(page)
     queries._overview.forget()
-    with django_assert_num_queries(4):  # person, sessions with places, history, active appointment
+    with django_assert_num_queries(3):  # person, history, active appointment
         assert client.get(page).status_code == 200
+    queries._sessions.clear()
+    with django_assert_num_queries(4):  # and the sessions with their places, once a second for everybody
+        assert client.get(page).status_code == 200
+
+
+def test_the_list_of_sessions_is_a_second_old_at_most_and_everybody_reads_the_own_name(monkeypatch):
+    slot = make_slot(places=3)
+    (one, sari), (other, tono) = signed_in(full_name="Sari Uji"), signed_in(full_name="Tono Uji")
+    first, second = (
+        reverse("scheduling:choose_slot", args=[citizen.public_id, slot.schedule_id]) for citizen in (sari, tono)
+    )
+    assert "3 tempat" in one.get(first).content.decode()
+    booked(slot)
+    page = other.get(second).content.decode()
+    assert "3 tempat" in page and "Tono Uji" in page and "Sari Uji" not in page
+    assert str(tono.public_id) in page and str(sari.public_id) not in page
+    assert "3 places" in other.get(f"/en{second}").content.decode()
+    monkeypatch.setattr(queries, "MAX_AGE_SECONDS", 0.0)
+    assert "2 tempat" in one.get(first).content.decode()
+
+
+def test_who_is_refused_sees_what_is_left_now_and_not_a_second_ago():
+    slot = make_slot(places=1)
+    client, citizen = signed_in()
+    page = reverse("scheduling:choose_slot", args=[citizen.public_id, slot.schedule_id])
+    assert "1 tempat" in client.get(page).content.decode()
+    booked(slot)
+    refused = client.post(page, {"sesi": slot.pk})
+    assert refused.status_code == 409 and "1 tempat" not in refused.content.decode()
+
+
+def test_a_place_shown_twice_is_drawn_with_what_is_remembered_now():
+    slot = make_slot()
+    client, citizen = signed_in(sex="P")
+    url = hold(client, citizen, slot)
+    check = answer_all(client, url)
+    place = slot.schedule.facility
+    assert all(place.name in client.get(page).content.decode() for page in (url, check))
+    type(place).objects.filter(pk=place.pk).update(name="Puskesmas Baru", address="Jalan Pindah 1")
+    queries.forget()  # what is remembered of a day lasts two minutes, and its text no longer
+    assert "Puskesmas Baru" in client.get(url).content.decode()
+    assert "Jalan Pindah 1" in client.get(check).content.decode()
+
+
+def test_a_yes_is_shown_to_nobody_else():
+    slot = make_slot()
+    pages = []
+    for answers in ((), ("first",), ()):
+        client, citizen = signed_in(sex="P")
+        url = hold(client, citizen, slot)
+        name = re.search(r'name="([^"]+)" value="ya"', client.get(url).content.decode())[1]
+        pages.append(client.get(answer_all(client, url, yes=(name,) if answers else ())).content.decode())
+    assert ["<dd>Ya</dd>" in page for page in pages] == [False, True, False]
 
 
 def test_a_closed_or_full_day_is_never_shown_as_open():
@@ -96,7 +149,8 @@ def test_a_closed_or_full_day_is_never_shown_as_open():
     assert queries.open_row(queries.slots_of(slot.schedule_id)) is None
     Place.objects.filter(slot=slot).update(state=Place.FREE, held_until=None, held_by=None)
     publishing.close_schedule(slot.schedule_id, reason="Hujan")
-    queries._overview.forget()  # at most a second old; what is remembered of the day for two minutes stays
+    queries._overview.forget()
+    queries._sessions.clear()  # both at most a second old; what is remembered of the day for two minutes stays
     assert 'name="sesi"' not in client.get(page).content.decode()
 
 
