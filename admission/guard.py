@@ -33,7 +33,7 @@ MOVING = re.compile(r"^/janji/[0-9a-f-]{36}/(keluarga/)?pindah/$")
 PERSON = re.compile(r"^/janji/baru/([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})/")
 SESSION = re.compile(r"^/janji/baru/.*sesi/(\d{1,18})/")
 USED_EVERY = 1.0  # seconds between writes of finished passes
-QUEUED = "X-Request-Start"  # "t=1700000000.123", set by the proxy when the request arrived there
+QUEUED = "HTTP_X_REQUEST_START"  # "t=1700000000.123", set by the proxy when the request arrived there
 
 
 class AdmissionMiddleware:
@@ -118,7 +118,7 @@ def _holds_a_place(path: str, account: int) -> bool:
 
 def _arrived(request: HttpRequest, began: float) -> float:
     """When the request reached the proxy: time in its queue is waiting too."""
-    text = request.headers.get(QUEUED, "") if settings.BEHIND_PROXY else ""
+    text = request.META.get(QUEUED, "") if settings.BEHIND_PROXY else ""
     try:
         moment = float(text.removeprefix("t="))
     except ValueError:

@@ -9,9 +9,9 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from django.conf import settings
-from django.urls import Resolver404, resolve, translate_url
+from django.urls import Resolver404, resolve
 from django.utils.functional import Promise
-from django.utils.translation import get_language, gettext_lazy, override
+from django.utils.translation import get_language, gettext_lazy
 
 if TYPE_CHECKING:
     from accounts.models import User
@@ -73,6 +73,8 @@ STAFF = (
 )
 CITIZEN_SECTIONS = ("/keluarga/", "/janji/", "/antrean/", "/sertifikat/", "/masuk/")
 STAFF_SECTIONS = ("/petugas/", "/dinkes/")
+# Outside `i18n_patterns` (victori/urls.py); every other page stands below /en/ too.
+ONE_LANGUAGE = (*STAFF_SECTIONS, "/admin/", "/api/", "/demo/")
 
 
 @lru_cache(maxsize=256)
@@ -128,13 +130,11 @@ def in_citizen_section(current_path: str) -> bool:
 def other_language(current_path: str) -> dict[str, str] | None:
     """Link to this very page in the other language, or None for pages that have one language only."""
     code, bare = split_language(current_path)
-    if bare.startswith((*STAFF_SECTIONS, "/admin/", "/api/")):
-        return None
     target = next((other for other, _name in settings.LANGUAGES if other != code), None)
-    if target is None:
+    if target is None or bare.startswith(ONE_LANGUAGE):
         return None
-    with override(code):  # translate_url resolves the path in the language it was written in
-        url = translate_url(current_path, target)
-    if url == current_path:
-        return None
-    return {"url": url, "code": target, "name": LANGUAGE_NAMES.get(target, target)}
+    return {"url": _in_language(target, bare), "code": target, "name": LANGUAGE_NAMES.get(target, target)}
+
+
+def _in_language(code: str, path: str) -> str:
+    return path if code == settings.LANGUAGE_CODE else f"/{code}{path}"

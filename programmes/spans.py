@@ -4,6 +4,7 @@ import calendar
 import re
 from dataclasses import dataclass
 from datetime import date, timedelta
+from functools import lru_cache
 
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
@@ -21,6 +22,7 @@ class Span:
     written: str = ""
 
     @classmethod
+    @lru_cache(maxsize=1024)  # the same few dozen, asked for by every booking
     def parse(cls, text: str) -> "Span | None":
         """Read a span; empty text is None. Raises ValueError for anything else.
 
