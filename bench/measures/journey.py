@@ -1,7 +1,9 @@
 """The whole way of one person, as a browser without scripts goes it: sessions, hold, questions, check, confirm."""
 
+import itertools
 import re
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
 
@@ -20,14 +22,28 @@ class Lost(Exception):
     """The journey ended somewhere else than at a ticket."""
 
 
-def whole(person: people.Person, slot: int, schedule: int) -> Scenario:
+@dataclass(frozen=True, slots=True)
+class Visitor:
+    """Somebody signed in, before the first page: the cookie is signed before the clock starts, as at a sign-in."""
+
+    page: str
+    slot: int
+    token: str
+    cookie: str
+
+    @classmethod
+    def of(cls, person: people.Person, slot: int, schedule: int) -> "Visitor":
+        """This person on the way to one session of a schedule."""
+        page = f"/janji/baru/{person.public_id}/jadwal/{schedule}/"
+        return cls(page, slot, bookings.csrf_token(person), bookings.cookies(person))
+
+
+def whole(visitor: Visitor) -> Scenario:
     """Six requests, 302s followed; counts `booked` at the ticket's address, `lost NAME` anywhere else."""
-    cookie, token = bookings.cookies(person), bookings.csrf_token(person)
-    start = f"/janji/baru/{person.public_id}"
+    cookie, token = visitor.cookie, visitor.token
     try:
-        choose = f"{start}/jadwal/{schedule}/"
-        yield from _get(choose, cookie)
-        questions = yield from _post(choose, cookie, {"sesi": slot, "csrfmiddlewaretoken": token})
+        yield from _get(visitor.page, cookie)
+        questions = yield from _post(visitor.page, cookie, {"sesi": visitor.slot, "csrfmiddlewaretoken": token})
         page = yield from _get(questions, cookie)
         fields: dict[str, Any] = {name.decode(): "tidak" for name in QUESTION.findall(page)}
         fields |= {name.decode(): value.decode() for name, value in HIDDEN.findall(page)}
@@ -54,10 +70,10 @@ def _post(path: str, cookie: str, fields: dict[str, Any]) -> Any:
     return answer.header("Location")
 
 
-def one_after_another(queue: list[tuple[people.Person, int, int]]) -> Scenario:
+def one_after_another(queue: list[Visitor]) -> Scenario:
     """One connection: journey after journey."""
     while queue:
-        yield from whole(*queue.pop())
+        yield from whole(queue.pop())
 
 
 def run(stack: Stack, scale: Scale) -> list[Figure]:
@@ -96,7 +112,8 @@ def run(stack: Stack, scale: Scale) -> list[Figure]:
 
 def _maker(taken: Sequence[people.Person], slots: Sequence[int], schedule_of: dict[int, int]) -> load.Maker:
     def make(number: int, processes: int) -> Iterable[Scenario]:
-        queue = [(person, slots[n % len(slots)], schedule_of[slots[n % len(slots)]]) for n, person in enumerate(taken)]
+        chosen = zip(taken, itertools.cycle(slots), strict=False)
+        queue = [Visitor.of(person, slot, schedule_of[slot]) for person, slot in chosen]
         mine = queue[number::processes]
         return [one_after_another(mine) for n in range(CONNECTIONS) if n % processes == number]
 
