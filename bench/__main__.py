@@ -23,7 +23,10 @@ from victori.embedded import ServerError
 from victori.installation import ROOT
 
 # In this order: what grows the tables comes last.
-MEASURES = ("confirm", "journey", "pages", "poll", "crowd", "waiting", "rush", "growth", "certificates", "pcare")
+MEASURES = (
+    *("confirm", "journey", "pages", "poll", "crowd", "waiting", "rush", "growth"),
+    *("certificates", "bulk", "pcare"),
+)
 DEFAULT_JSON = ROOT / "build" / "bench.json"
 
 

@@ -49,7 +49,7 @@ class Served:
 
     def memory_bytes(self) -> int:
         """Proportional memory (PSS) of its processes: shared pages count once."""
-        return sum(_pss(pid) for pid in self.processes())
+        return memory_bytes(self.process.pid)
 
 
 def _stat(pid: int) -> list[str]:
@@ -57,6 +57,11 @@ def _stat(pid: int) -> list[str]:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     except OSError:
         return []
+
+
+def is_alive(pid: int) -> bool:
+    """Whether a process still runs; one that ended and waits to be noticed does not."""
+    return bool(fields := _stat(pid)) and fields[0] != "Z"
 
 
 def members(leader: int) -> list[int]:
@@ -76,6 +81,11 @@ def cpu_seconds(leader: int) -> float:
         fields = _stat(pid)
         ticks += sum(int(field) for field in fields[11:15]) if fields else 0
     return ticks / TICKS
+
+
+def memory_bytes(leader: int) -> int:
+    """Proportional memory (PSS) of a program and its children: shared pages count once."""
+    return sum(map(_pss, members(leader)))
 
 
 def _pss(pid: int) -> int:

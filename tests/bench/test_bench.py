@@ -29,6 +29,7 @@ EXPECTED = {
         *("certificate_issue_hc1", "certificate_issue_shc", "certificate_verify_hc1", "certificate_verify_shc"),
         *("certificate_qr", "certificate_page", "certificate_click", "certificate_bulk"),
     },
+    "bulk": {"bulk_rate", "bulk_processor", "bulk_steady", "bulk_memory"},
     "pcare": {"pcare_rate", "pcare_memory", "pcare_claim"},
 }
 
