@@ -1,10 +1,15 @@
 """Stock admin for superusers; the daily work is on /dinkes/pcare/."""
 
 from django.contrib import admin
+from django.forms import ModelForm
+from django.http import HttpRequest
 
+from accounts.models import User
 from core.admin import ReadOnlyAdmin
+from pcare_bridge import repair
 from pcare_bridge.forms import AccountForm, SatusehatForm
 from pcare_bridge.models import (
+    Account,
     Delivery,
     Difference,
     FacilityAccount,
@@ -16,6 +21,18 @@ from pcare_bridge.models import (
 )
 
 
+class AccountAdmin(admin.ModelAdmin):
+    """Saving does what it does on the health office's page: the queue goes on, and missed doses are taken up."""
+
+    def save_model(self, request: HttpRequest, obj: Account, form: ModelForm, change: bool) -> None:
+        def save() -> Account:
+            super(AccountAdmin, self).save_model(request, obj, form, change)
+            return obj
+
+        assert isinstance(request.user, User)
+        repair.put_account(save, request.user)
+
+
 class NewAccountForm(AccountForm):
     """The same form with the facility to choose."""
 
@@ -24,7 +41,7 @@ class NewAccountForm(AccountForm):
 
 
 @admin.register(FacilityAccount)
-class FacilityAccountAdmin(admin.ModelAdmin):
+class FacilityAccountAdmin(AccountAdmin):
     form = NewAccountForm
     list_display = ["facility", "provider_code", "is_active", "pause_class", "password_changed_at"]
     list_select_related = ["facility"]
@@ -38,7 +55,7 @@ class NewSatusehatForm(SatusehatForm):
 
 
 @admin.register(SatusehatAccount)
-class SatusehatAccountAdmin(admin.ModelAdmin):
+class SatusehatAccountAdmin(AccountAdmin):
     form = NewSatusehatForm
     list_display = ["facility", "organization_id", "is_active", "pause_class", "password_changed_at"]
     list_select_related = ["facility"]

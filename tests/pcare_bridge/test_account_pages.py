@@ -110,3 +110,19 @@ def test_an_account_is_switched_on_together_with_the_doses_it_missed_or_not_at_a
     assert FacilityAccount.objects.get().is_active is False, "else nothing would ever look for that dose"
     assert repair.put_account(save, person) == 1
     assert Delivery.objects.count() == 1
+
+
+def test_an_account_switched_on_in_the_admin_takes_up_what_it_missed(client: Client) -> None:
+    facility = make_facility()
+    FacilityAccount.objects.update(is_active=False)
+    make_dose(facility)
+    outbox.drain("pcare")
+    chief = make_staff("admin_dinkes", city=True)
+    chief.is_staff = chief.is_superuser = True
+    chief.save()
+    account = FacilityAccount.objects.get()
+    answer = sign_in_staff(client, chief).post(
+        f"/admin/pcare_bridge/facilityaccount/{account.pk}/change/", form_of(account) | {"facility": facility.pk}
+    )
+    assert answer.status_code == 302, answer.text[:2000]
+    assert Delivery.objects.count() == 1
