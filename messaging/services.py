@@ -131,7 +131,7 @@ def drain() -> int:
     while True:
         due = Message.objects.exclude(channel__in=_resting())
         rows = due.claim(CLAIM_LIMIT, LEASE_SECONDS, order_by=("priority", "available_at", "pk"))
-        done += _settle_round(rows)
+        done += _settle_round(rows, end)
         if len(rows) < CLAIM_LIMIT or time.monotonic() > end:
             return done
 
@@ -163,24 +163,31 @@ def retry(message_id: uuid.UUID) -> bool:
 Answer = str | Exception
 
 
-def _settle_round(rows: Sequence[Message]) -> int:
-    """Deliver claimed messages, channel by channel."""
+def _settle_round(rows: Sequence[Message], end: float) -> int:
+    """Deliver claimed messages, channel by channel, until `end` (monotonic)."""
     now, done = timezone.now(), 0
     useless = [message for message in rows if message.expires_at < now]
     done += sum(_recorded(message, _expire) for message in useless)
     for channel in dict.fromkeys(message.channel for message in rows):
         done += _settle_channel(
-            channel, [message for message in rows if message.channel == channel and message.expires_at >= now]
+            channel, [message for message in rows if message.channel == channel and message.expires_at >= now], end
         )
     return done
 
 
-def _settle_channel(channel: str, due: Sequence[Message]) -> int:
-    """The first alone, when it was answered the others several at once; the channel rests when none of them was."""
+def _settle_channel(channel: str, due: Sequence[Message], end: float) -> int:
+    """The first alone, when it was answered the others several at once; the channel rests when none of them was.
+
+    However slow a channel is, one group of AT_ONCE is asked; what is left at `end` stays for the next sweep.
+    """
     done = 0
     with ThreadPoolExecutor(AT_ONCE) as pool:
         asked = 0
         while asked < len(due):
+            if asked > 1 and time.monotonic() > end:
+                for message in due[asked:]:
+                    _recorded(message, _give_back, "")
+                break
             together = due[asked : asked + (AT_ONCE if asked else 1)]
             asked += len(together)
             answers = list(pool.map(_ask, together))
