@@ -29,7 +29,7 @@ class Command(BaseCommand):
         code = options["facility"]
         accounts = accounts.filter(facility__code=code) if code else accounts.filter(is_active=True)
         if not accounts:
-            raise CommandError("Fasilitas ini tidak punya akun PCare. Tambahkan di /dinkes/pcare/akun/.")
+            raise CommandError("Fasilitas ini tidak punya akun PCare. Tambahkan di /admin/, Akun PCare fasilitas.")
         base_url = options["base_url"] or conf.base_url()
         if not base_url:
             raise CommandError("PCARE_BASE_URL belum diisi. Beri --base-url atau isi pengaturannya.")
