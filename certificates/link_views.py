@@ -27,7 +27,7 @@ from core import throttle
 from core.net import client_address
 from registration import codes
 from registration.forms import CodeForm
-from registration.queries import notification_phone
+from registration.queries import notification_language, notification_phone
 
 PURPOSE = "certificate"
 COOKIE = "sertifikat_kode"
@@ -71,8 +71,7 @@ def _send_code(certificate: Certificate, browser: str) -> uuid.UUID:
     # Over the limit nothing is sent and nothing is said: a refusal would tell that the link is a real one.
     if phone is None or throttle.hit("certificate_link_phone", phone, PER_PHONE):
         return uuid.uuid4()
-    language = citizen.account.language if citizen.account else settings.LANGUAGE_CODE
-    return codes.issue(phone=phone, browser=browser, purpose=PURPOSE, language=language).pk
+    return codes.issue(phone=phone, browser=browser, purpose=PURPOSE, language=notification_language(citizen)).pk
 
 
 @sensitive_post_parameters()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -19,13 +20,17 @@ from vaccination.models import Immunization
 
 @dataclass(frozen=True)
 class CertificateState:
-    """One step of the dose's journey: `kind` is ok, wait or stop (the status tag); `url` opens it for the family."""
+    """One step of the dose's journey: `kind` is ok, wait or stop (the status tag); `url` opens it for the family.
+
+    `because` says of a revoked one why, in a sentence for its owner.
+    """
 
     kind: str
     text: str
     url: str = ""
     issued_at: datetime | None = None
     revoked_at: datetime | None = None
+    because: str = ""
 
 
 def certificate_state(immunization: Immunization) -> CertificateState:
@@ -33,12 +38,12 @@ def certificate_state(immunization: Immunization) -> CertificateState:
     certificates = sorted(immunization.certificates.all(), key=lambda row: row.pk)
     valid = next((row for row in certificates if row.status == Certificate.Status.VALID), None)
     if valid and not immunization.is_given:  # the correction is on its way to the certificate
-        return CertificateState("stop", _("Sertifikat dicabut"), "", valid.issued_at)
+        corrected = REVOKED_BECAUSE[Revocation.Reason.CORRECTED]()
+        return CertificateState("stop", _("Sertifikat dicabut"), "", valid.issued_at, because=corrected)
     if valid:
         return CertificateState("ok", _("Sertifikat terbit"), _page(immunization), valid.issued_at)
-    revoked = next((row for row in reversed(certificates) if row.status == Certificate.Status.REVOKED), None)
-    if revoked and not _renewable(revoked):
-        return CertificateState("stop", _("Sertifikat dicabut"), "", revoked.issued_at, _revoked_at(revoked))
+    if state := _ended(certificates):
+        return state
     reason = why_not(immunization)
     if reason:
         return CertificateState("stop", str(NO_CERTIFICATE[reason]()))
@@ -46,20 +51,31 @@ def certificate_state(immunization: Immunization) -> CertificateState:
     return CertificateState("ok", _("Sertifikat siap dibuka"), _page(immunization))
 
 
-def _revoked_at(certificate: Certificate) -> datetime | None:
-    revocation = getattr(certificate, "revocation", None)
-    return revocation.revoked_at if revocation else None
-
-
-def _renewable(certificate: Certificate) -> bool:
-    """True when only the code was spoilt: the dose gets another certificate as soon as somebody looks."""
-    revocation = getattr(certificate, "revocation", None)
-    return revocation is not None and revocation.reason in Revocation.RENEWABLE
+def _ended(certificates: Sequence[Certificate]) -> CertificateState | None:
+    """The newest certificate was revoked and none follows; nothing where only the code was spoilt."""
+    newest = next((row for row in reversed(certificates) if row.status == Certificate.Status.REVOKED), None)
+    if newest is None:
+        return None
+    revocation = getattr(newest, "revocation", None)
+    if revocation is None:
+        return CertificateState("stop", _("Sertifikat dicabut"), "", newest.issued_at)
+    if revocation.reason in Revocation.RENEWABLE:
+        return None
+    because = REVOKED_BECAUSE[revocation.reason]()
+    return CertificateState("stop", _("Sertifikat dicabut"), "", newest.issued_at, revocation.revoked_at, because)
 
 
 def _page(immunization: Immunization) -> str:
     return reverse("certificates:of_dose", args=[immunization.uuid])
 
+
+REVOKED_BECAUSE: dict[str, Callable[[], str]] = {
+    Revocation.Reason.CORRECTED: lambda: _("Data vaksinasi ini diperbaiki."),
+    Revocation.Reason.KEY: lambda: _("Kunci yang menandatanganinya tidak lagi dipercaya."),
+    Revocation.Reason.HOLDER: lambda: _("Kodenya tersebar, dan pemiliknya meminta agar dicabut."),
+    Revocation.Reason.MISTAKE: lambda: _("Sertifikat itu terbit karena kekeliruan."),
+    Revocation.Reason.FRAUD: lambda: _("Ada keraguan apakah dosis ini benar diberikan."),
+}
 
 NO_CERTIFICATE = {
     "not-completed": lambda: _("Tidak ada sertifikat: vaksinasi ini tidak diberikan atau salah catat."),

@@ -32,5 +32,5 @@ def revoke(immunization_id: int, *, reason: str, note: str, actor: User) -> Revo
         certificate = revocation.certificate
         said = f"Cabut sertifikat: {Revocation.Reason(reason).label}. {note}"
         log_read(user=actor, citizen_id=certificate.immunization.citizen_id, purpose="certificate", note=said)
-        notify.certificate_revoked(certificate, renewable=revocation.reason in Revocation.RENEWABLE)
+        notify.certificate_revoked(revocation)
     return revocation

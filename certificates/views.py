@@ -56,8 +56,9 @@ def not_now(request: HttpRequest) -> HttpResponse:
 def refused_text(immunization: Immunization, refused: NotCertifiable) -> str:
     """Why this dose has no certificate, for its owner."""
     state = queries.certificate_state(immunization)
-    if state.revoked_at and refused.reason != "revoked":
-        return _("Sertifikat ini sudah dicabut karena data vaksinasi diperbaiki.")
+    if state.because:
+        said = _("Sertifikat ini sudah dicabut. %(because)s Ada pertanyaan? Tanyakan ke puskesmas tempat vaksinasi.")
+        return said % {"because": state.because}
     return queries.NO_CERTIFICATE[refused.reason]()
 
 

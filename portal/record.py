@@ -24,7 +24,10 @@ from vaccination.models import Immunization
 
 DONE, NOW, NEXT, STOP = "done", "now", "next", "stop"
 CORRECTED = _("Catatan penggantinya ada di halaman ini. Sertifikat lama tidak berlaku lagi.")
-REVOKED = _("Kodenya tidak berlaku lagi; dosisnya tetap tercatat. Tanyakan alasannya ke puskesmas tempat vaksinasi.")
+REVOKED = _(
+    "%(because)s Kodenya tidak berlaku lagi; dosisnya tetap tercatat. Ada pertanyaan? Tanyakan ke puskesmas tempat "
+    "vaksinasi."
+)
 TOLD = _("Dicatat dari keterangan atau kartu; tidak dikirim ulang ke PCare.")
 
 
@@ -109,7 +112,8 @@ def journey(
     if certificate.issued_at:
         steps.append(Step(DONE, _("Sertifikat siap"), certificate.issued_at))
         if certificate.kind == "stop":
-            steps.append(Step(STOP, certificate.text, certificate.revoked_at, REVOKED))
+            said = str(REVOKED % {"because": certificate.because}).strip()
+            steps.append(Step(STOP, certificate.text, certificate.revoked_at, said))
     elif certificate.url:
         steps.append(Step(NOW, _("Sertifikat dibuat saat Anda membukanya")))
     else:

@@ -1,5 +1,6 @@
 """Reads of families that join a little or are asked often."""
 
+from django.conf import settings
 from django.db.models import Case, IntegerField, Value, When
 
 from registration.models import Citizen, CitizenAccount
@@ -29,3 +30,8 @@ def notification_phone(citizen: Citizen) -> str | None:
     if citizen.account:
         return citizen.account.phone
     return citizen.contact_phone or None
+
+
+def notification_language(citizen: Citizen) -> str:
+    """The language of those messages: what the account chose, else the portal's."""
+    return citizen.account.language if citizen.account else settings.LANGUAGE_CODE

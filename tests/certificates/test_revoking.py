@@ -1,15 +1,18 @@
 """Staff end the proof of one dose: with right, reason and a yes; the person is told, the log knows, the dose stays."""
 
+import json
 from io import StringIO
 
 import pytest
 from django.core.management import call_command
 from django.core.management.base import CommandError
 from django.urls import reverse
+from django.utils import translation
 
 from certificates import revoking, services
 from certificates.assemble import NotCertifiable
 from certificates.models import Certificate, Revocation
+from certificates.queries import REVOKED_BECAUSE
 from certificates.verifying import verify_text
 from core.models import ReadLog
 from messaging.models import Message
@@ -55,6 +58,8 @@ def test_revoked_at_the_desk_with_reason_message_and_log(client, nurse, certific
     (message,) = told()
     assert message.recipient == certificate.immunization.citizen.account.phone
     assert certificate.immunization.citizen.full_name not in message.body
+    assert "Ada keraguan apakah dosis ini benar diberikan." in message.body
+    assert "Vaksinator tidak bertugas" not in message.body  # what the staff notes is for the staff
     noted = ReadLog.objects.filter(user=nurse, citizen_id=certificate.immunization.citizen_id).latest("at")
     assert noted.note == "Cabut sertifikat: Dosisnya diragukan. Vaksinator tidak bertugas hari itu"
     assert noted.note in client.get(response.headers["Location"]).content.decode()
@@ -95,7 +100,7 @@ def test_a_spread_code_is_replaced_and_said_so_once(client, nurse, certificate):
     for _ in range(2):
         client.post(page_of(certificate), FILLED | {"reason": "holder"})
     (message,) = told()
-    assert "Kode baru" in message.body
+    assert "Kode baru" in message.body and "pemiliknya meminta agar dicabut" in message.body
     new = services.issue(certificate.immunization_id)
     assert verify_text(new.hc1).verdict == "valid"
     assert verify_text(certificate.hc1).verdict == "revoked"
@@ -112,13 +117,34 @@ def test_a_dose_without_certificate_has_nothing_to_revoke(client, nurse):
     assert not ReadLog.objects.filter(note__startswith="Cabut").exists()
 
 
-def test_the_person_reads_it_on_the_own_page(client, nurse, certificate):
-    revoking.revoke(certificate.immunization_id, reason="mistake", note="Salah terbit", actor=nurse)
-    citizen = certificate.immunization.citizen
-    sign_in_citizen(client, citizen.account)
-    page = client.get(reverse("portal:record", args=[citizen.public_id])).content.decode()
-    assert "Sertifikat dicabut" in page
-    assert reverse("certificates:record", args=[citizen.public_id]) in page
+@pytest.mark.parametrize(
+    ("language", "because"),
+    [("id", "Sertifikat itu terbit karena kekeliruan."), ("en", "It was issued by mistake.")],
+)
+def test_the_person_reads_the_reason_in_message_record_list_and_link(client, nurse, certificate, language, because):
+    dose, account = certificate.immunization, certificate.immunization.citizen.account
+    type(account).objects.filter(pk=account.pk).update(language=language)
+    revoking.revoke(dose.pk, reason="mistake", note="Salah terbit", actor=nurse)
+    (message,) = told()
+    assert because in message.body and because in json.loads(message.parameters)
+    sign_in_citizen(client, account)
+    with translation.override(language):  # it stands in the address
+        record, sheet, listed, own = (
+            reverse("portal:record", args=[dose.citizen.public_id]),
+            reverse("certificates:record", args=[dose.citizen.public_id]),
+            reverse("certificates:list"),
+            reverse("certificates:of_dose", args=[dose.uuid]),
+        )
+    record = client.get(record).content.decode()
+    assert because in record and sheet in record
+    assert because in client.get(listed).content.decode()
+    gone = client.get(own)
+    assert gone.status_code == 410 and because in gone.content.decode()
+    assert "Salah terbit" not in record
+
+
+def test_every_reason_has_a_sentence_for_the_person():
+    assert set(REVOKED_BECAUSE) == set(Revocation.Reason)
 
 
 def test_the_desk_page_leads_to_revocation_and_record_sheet(client, nurse, certificate):
