@@ -135,6 +135,8 @@ class _Try:
         self.client, self.job, self.facts = client, job, job.facts
         self.day = day(job.facts.occurred_at.astimezone(WIB))
         self.made: dict[str, str] = {}
+        self.seen: list[dict[str, Any]] = []
+        """The member's visits, once they were looked at."""
 
     def write(self) -> Outcome:
         card, home = self._member(self.facts.nik)
@@ -186,8 +188,11 @@ class _Try:
         return card, str(home.get("kdProvider") or "") if isinstance(home, dict) else ""
 
     def _register(self, card: str, home: str) -> str:
+        """Register the member, or find that somebody did; returns `noUrut`, empty when it is not known but stands."""
         half_read = kept_place(self.job.references.get(PROGRESS, ""), self.day).last
         if self.job.in_doubt or half_read:
+            if self._has_visit(self.seen):
+                return ""
             number = self._registration(card)
             if number:
                 return number
@@ -202,10 +207,21 @@ class _Try:
         number = created_number(reply.payload, "noUrut") if error is None else ""
         if not number and (error is None or error.key in ("refused", "unreadable")):
             # Written but not to be read here, or another dose of this day was registered already.
+            if self._has_visit(self._visits(card)):
+                return ""
             number = self._registration(card)
         if number:
             return number
         raise Stop(failure(error or ERROR_CLASSES["unreadable"], reply))
+
+    def _has_visit(self, visits: list[dict[str, Any]]) -> bool:
+        """Whether another dose of this day was stored here: then the member is registered, and no list need be read."""
+        return any(
+            (item.get("tglDaftar"), value(item, "kdPoli", "poli")) == (self.day, self.facts.clinic_code)
+            # The number of a visit begins with the facility's code (PROTOCOL 9.3).
+            and str(item.get("noKunjungan") or "").startswith(self.facts.provider_code)
+            for item in visits
+        )
 
     def _registration(self, card: str) -> str:
         """The number of today's registration of this member in this clinic, or an empty text."""
@@ -253,8 +269,10 @@ class _Try:
             raise Stop(failure(error, reply, number=number))
         if any(item.get("tglDaftar") == given for item in self._visits(card)):
             return
-        registered = self.job.references.get("noUrut", "")
-        if registered and self.job.references.get("tglDaftar") == given:
+        registered = ""
+        if self.job.references.get("tglDaftar") == given:
+            registered = self.job.references.get("noUrut") or (self._registration(card) if given == self.day else "")
+        if registered:
             clinic = str(visit.get("kdPoli") or self.facts.clinic_code)
             self._unregister(card, given, registered, clinic)
 
@@ -266,7 +284,10 @@ class _Try:
         """The visit that stands for this dose, by number, by our reference, or by what makes a dose unique."""
         former = [self._member(nik, must_be_active=False)[0] for nik in self.job.former_niks]
         for card in dict.fromkeys(one for one in (*cards, *former) if one):
-            for item in self._visits(card):
+            visits = self._visits(card)
+            if card in cards:
+                self.seen = visits
+            for item in visits:
                 if self._is_ours(item):
                     return item
         return None

@@ -17,7 +17,7 @@ from pcare_bridge.profiles.registrations import PROGRESS
 from pcare_bridge.simulator import visits
 from pcare_bridge.simulator.server import Server
 from regions.models import Facility
-from tests.pcare_bridge.doses import add_profiles, make_dose, make_facility
+from tests.pcare_bridge.doses import add_profiles, correct, make_citizen, make_dose, make_facility
 from tests.pcare_bridge.running import run, upstream_rows, violations
 from vaccination.models import Immunization
 
@@ -209,3 +209,43 @@ def test_a_list_whose_rows_have_no_number_proves_nothing(simulator: Server, faci
     one_try()
     assert one_try().error_class == "unreadable"
     assert ours(simulator) == []
+
+
+@pytest.mark.parametrize("lost", ["", "close_before", "close_after_commit"])
+def test_a_second_dose_of_the_day_needs_no_list(
+    simulator: Server, facility: Facility, settings: Any, lost: str
+) -> None:
+    settings.PCARE_IN_FLIGHT = 1
+    simulator.service.settings.guards_doubles = True
+    child = make_citizen()
+    first = make_dose(facility, child)
+    fill(simulator, first, facility, 250)
+    run()
+    second = make_dose(facility, child, dose_code="lain", dose_number=1)
+    if lost:
+        lose_the_answer(simulator, lost)
+    run()
+    assert set(Delivery.objects.values_list("state", flat=True)) == {"sent"}
+    assert pages_read(simulator) == []
+    assert len(ours(simulator)) == 1
+    assert len(upstream_rows(simulator, "kunjungan")) == 2
+    for dose in (first, second):
+        correct(dose, withdraw=True)
+    run()
+    assert ours(simulator) == [], "the last one takes the registration along"
+    assert upstream_rows(simulator, "kunjungan") == []
+    assert violations() == {}
+
+
+def test_a_visit_at_another_place_is_no_registration_here(simulator: Server, facility: Facility) -> None:
+    child = make_citizen()
+    dose = make_dose(facility, child)
+    elsewhere = {"noKartu": "", "tglDaftar": day_of(dose), "kdPoli": "023", "noKunjungan": "9999U9990000Y000001"}
+    member = visits.participant(simulator.service.registry, simulator.service.settings, "nik", child.nik).response
+    simulator.service.registry.put(
+        "kunjungan", elsewhere["noKunjungan"], elsewhere | {"noKartu": member["noKartu"], "kdProvider": "9999U999"}
+    )
+    lose_the_answer(simulator, "close_before")
+    run()
+    assert Delivery.objects.get().state == "sent"
+    assert len(ours(simulator)) == 1
