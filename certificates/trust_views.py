@@ -67,6 +67,7 @@ def one_list(request: HttpRequest, pk: int) -> HttpResponse:
         "trust_list": row,
         "form": form,
         "counting": row.keys.filter(withdrawn_at=None).count(),
+        "switches": importing.switches(row),
         "editions": row.editions.select_related("fetched_by", "decided_by").defer("entries")[:50],
     }
     return render(request, "certificates/trust/list.html", context, status=422 if form.errors else 200)
@@ -130,10 +131,9 @@ def decide(request: HttpRequest, pk: int) -> HttpResponse:
 @staff_required(RIGHT, fresh=True)
 def switch(request: HttpRequest, pk: int) -> HttpResponse:
     """Stop or resume believing a whole list, at once."""
-    row = get_object_or_404(TrustList, pk=pk)
-    row.is_active = not row.is_active
-    row.save(update_fields=["is_active"])
+    get_object_or_404(TrustList, pk=pk)
+    row = importing.set_active(pk, request.POST.get("pakai") == "ya", by=_user(request))
     messages.success(
         request, "Daftar dipakai lagi." if row.is_active else "Daftar tidak dipakai: kuncinya tidak berlaku."
     )
-    return redirect("trust:list", pk=row.pk)
+    return redirect("trust:list", pk=pk)

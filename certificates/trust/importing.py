@@ -9,8 +9,11 @@ from __future__ import annotations
 import base64
 import hashlib
 from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
+import pghistory
 from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.utils import timezone
@@ -144,6 +147,40 @@ def confirm(edition_id: int, *, by: User | None, compared: bool = False) -> Trus
 def discard(edition_id: int, *, by: User | None) -> TrustEdition:
     """A person's no: nothing changes, the copy stays on record. Locks the list."""
     return _decided(_waiting(edition_id), TrustEdition.Status.DISCARDED, by)
+
+
+@transaction.atomic
+def set_active(list_id: int, active: bool, *, by: User) -> TrustList:
+    """Stop or resume believing every key of a list; the change record keeps who did it. Locks the list.
+
+    Says what is to be, so a second click, or a second person's, changes nothing.
+    """
+    trust_list = _locked(list_id)
+    if trust_list.is_active != active:
+        trust_list.is_active = active
+        with pghistory.context(user=by.pk, action="trust" if active else "distrust"):
+            trust_list.save(update_fields=["is_active"])
+    return trust_list
+
+
+@dataclass(frozen=True)
+class Switch:
+    """A list was taken out of use, or into use again."""
+
+    at: datetime
+    active: bool
+    by: str
+
+
+def switches(trust_list: TrustList) -> list[Switch]:
+    """The change record of a list, the newest first."""
+    events = list(pghistory.models.Events.objects.references(trust_list).order_by("-pgh_created_at", "-pgh_id"))
+    users = [(event.pgh_context or {}).get("user") for event in events]
+    names = User.objects.in_bulk({user for user in users if user})
+    return [
+        Switch(event.pgh_created_at, event.pgh_data["is_active"], str(names.get(user, "")))
+        for event, user in zip(events, users, strict=True)
+    ]
 
 
 def _waiting(edition_id: int) -> TrustEdition:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import pghistory
 from django.conf import settings
 from django.db import models
 from django.db.models import Q
 from django.utils import timezone
 
 
+@pghistory.track(pghistory.UpdateEvent("switched", condition=pghistory.AnyChange("is_active")), fields=["is_active"])
 class TrustList(models.Model):
     """A source of keys: where it comes from, who signs it, and for which formats its keys may speak."""
 

@@ -14,6 +14,7 @@ from django.core.management import CommandError, call_command
 from django.urls import reverse
 from django.utils import timezone
 
+from accounts.models import User
 from certificates import authority, dcc, hcert, keys, uvci
 from certificates.models import IssuerKey, SigningKey, TrustEdition, TrustList
 from certificates.shc import b64url
@@ -376,6 +377,23 @@ def test_office_makes_a_list_brings_a_copy_sees_the_difference_and_confirms(offi
     assert office.get(reverse("trust:overview")).status_code == 200
     office.post(reverse("trust:switch", args=[trust_list.pk]))
     assert verify_text(code()).verdict == "unknown-key"
+
+
+def test_a_list_out_of_use_and_into_use_again_is_on_record_with_who_did_it(office):
+    trust_list = a_list("gdhcn")
+    switch, page = (reverse(name, args=[trust_list.pk]) for name in ("trust:switch", "trust:list"))
+    assert "Pemakaian" not in office.get(page).content.decode()
+    for wanted, active in (("tidak", False), ("tidak", False), ("ya", True), ("ya", True)):
+        office.post(switch, {"pakai": wanted})  # a second click changes nothing
+        trust_list.refresh_from_db()
+        assert trust_list.is_active == active
+    by = User.objects.get(pk=office.session["_auth_user_id"])
+    assert [(one.active, one.by) for one in importing.switches(trust_list)] == [(True, str(by)), (False, str(by))]
+    shown = office.get(page).content.decode()
+    assert f"dipakai lagi oleh {by}" in shown and f"berhenti dipakai oleh {by}" in shown
+    trust_list.name = "WHO, nama lain"
+    trust_list.save()
+    assert len(importing.switches(trust_list)) == 2  # a new name is not a change of trust
 
 
 def test_office_is_told_why_a_list_is_refused(office, tmp_path):
