@@ -65,7 +65,7 @@ def send(
 
     `kind` names the provider's message template and `parameters` its values; `text` is the whole message for channels
     without templates. `expires_at`: of no use afterwards, the text is then removed (default: seven days). The same
-    `dedupe_key` again returns the first message. Must run inside a transaction.
+    `dedupe_key`, which must not hold the number, again returns the first message. Must run inside a transaction.
     """
     if not connection.in_atomic_block:
         raise transaction.TransactionManagementError("send() belongs in the transaction of the fact it tells")
@@ -90,6 +90,8 @@ def send_many(letters: Iterable[Letter]) -> None:
 
 
 def _written(letter: Letter) -> Message:
+    if letter.dedupe_key and letter.to.removeprefix("+") in letter.dedupe_key:
+        raise ValueError("a key stands in plain beside the message: it must not hold the number (I6)")
     return Message(
         kind=letter.kind,
         channel=channels_for(letter.to)[0],

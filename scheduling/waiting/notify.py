@@ -3,6 +3,7 @@
 from typing import Any
 
 from django.conf import settings
+from django.db.models import QuerySet
 from django.urls import reverse
 from django.utils import timezone, translation
 from django.utils.translation import gettext as _
@@ -11,7 +12,7 @@ from core.formats import long_date
 from messaging import services as messaging
 from registration.models import Citizen
 from registration.queries import notification_phone
-from scheduling.models import Offer, WaitlistEntry
+from scheduling.models import Offer, WaitlistEntry, WaitlistMember
 
 
 def told_offer(payload: dict[str, Any]) -> None:
@@ -20,10 +21,7 @@ def told_offer(payload: dict[str, Any]) -> None:
     offer = rows.filter(pk=payload["offer_id"], state=Offer.State.OPEN, expires_at__gt=timezone.now()).first()
     if offer is None:
         return
-    people = [
-        member.citizen for member in offer.entry.members.filter(is_active=True).select_related("citizen__account")
-    ]
-    for phone, language, names in _by_phone(people):
+    for key, phone, language, names in _by_phone(offer.entry.members.filter(is_active=True)):
         with translation.override(language):
             day, time = _moment(offer.slot.starts_at)
             until_day, until = _moment(offer.expires_at)
@@ -44,7 +42,7 @@ def told_offer(payload: dict[str, Any]) -> None:
                 language=language,
                 parameters=[names, facts["vaccine"], facts["facility"], day, time, f"{until_day} {until}", url],
                 expires_at=offer.expires_at,
-                dedupe_key=f"offer:{offer.pk}:{phone}",
+                dedupe_key=f"offer:{offer.pk}:{key}",
                 urgent=True,
             )
 
@@ -54,8 +52,7 @@ def told_ended(payload: dict[str, Any]) -> None:
     entry = WaitlistEntry.objects.select_related("programme").filter(pk=payload["entry_id"]).first()
     if entry is None or entry.is_active:
         return
-    people = [member.citizen for member in entry.members.select_related("citizen__account")]
-    for phone, language, names in _by_phone(people):
+    for key, phone, language, names in _by_phone(entry.members.all()):
         with translation.override(language):
             facts = {
                 "names": names,
@@ -69,7 +66,7 @@ def told_ended(payload: dict[str, Any]) -> None:
                 subject=_("Daftar tunggu vaksinasi berakhir"),
                 language=language,
                 parameters=[names, facts["programme"], facts["url"]],
-                dedupe_key=f"waitlist-ended:{entry.pk}:{phone}",
+                dedupe_key=f"waitlist-ended:{entry.pk}:{key}",
             )
 
 
@@ -85,15 +82,24 @@ def _ended_text(entry: WaitlistEntry) -> str:
     )
 
 
-def _by_phone(people: list[Citizen]) -> list[tuple[str, str, str]]:
-    """Phone, language and the names told there: a family with one phone gets one message."""
-    found: dict[str, tuple[str, list[str]]] = {}
-    for citizen in people:
-        phone = notification_phone(citizen)
-        if phone:
-            language = citizen.account.language if citizen.account else "id"
-            found.setdefault(phone, (language, []))[1].append(citizen.full_name)
-    return [(phone, language, ", ".join(names)) for phone, (language, names) in found.items()]
+def _by_phone(members: QuerySet[WaitlistMember]) -> list[tuple[int, str, str, str]]:
+    """A key, the phone, its language and the names told there: a family with one phone gets one message.
+
+    The key stands for the phone where the number itself must not (I6): the first person told there.
+    """
+    found: dict[str, list[Citizen]] = {}
+    for member in members.select_related("citizen__account").order_by("pk"):
+        if phone := notification_phone(member.citizen):
+            found.setdefault(phone, []).append(member.citizen)
+    return [
+        (
+            people[0].pk,
+            phone,
+            people[0].account.language if people[0].account else "id",
+            ", ".join(one.full_name for one in people),
+        )
+        for phone, people in found.items()
+    ]
 
 
 def _moment(at: Any) -> tuple[str, str]:

@@ -89,6 +89,12 @@ def test_the_same_key_is_one_message():
     assert write().pk != write().pk
 
 
+def test_a_key_that_would_give_the_number_away_is_refused():
+    for key in (f"offer:1:{PHONE}", f"offer:1:{PHONE.removeprefix('+')}"):
+        with pytest.raises(ValueError, match="I6"):
+            write(dedupe_key=key)
+
+
 def test_text_and_phone_are_encrypted_at_rest():
     write(text="Kode 987654")
     with connection.cursor() as cursor:
