@@ -6,6 +6,7 @@ import socket
 import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from importlib import import_module
 from urllib.parse import parse_qs
 
 import httpx
@@ -93,6 +94,16 @@ def test_a_key_that_would_give_the_number_away_is_refused():
     for key in (f"offer:1:{PHONE}", f"offer:1:{PHONE.removeprefix('+')}"):
         with pytest.raises(ValueError, match="I6"):
             write(dedupe_key=key)
+
+
+def test_keys_from_before_that_hold_a_number_are_forgotten_and_others_kept():
+    keys = [f"offer:1:{PHONE}", f"waitlist-ended:2:{PHONE}", "offer:1:7", "draw_lost:3:4:0"]
+    rows = [write() for _key in keys]
+    for row, key in zip(rows, keys, strict=True):
+        Message.objects.filter(pk=row.pk).update(dedupe_key=key)
+    with connection.cursor() as cursor:
+        cursor.execute(import_module("messaging.migrations.0002_no_phone_in_keys").FORGET)
+    assert set(Message.objects.values_list("dedupe_key", flat=True)) == {None, "offer:1:7", "draw_lost:3:4:0"}
 
 
 def test_text_and_phone_are_encrypted_at_rest():
