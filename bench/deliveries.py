@@ -13,7 +13,7 @@ import subprocess
 import sys
 import time
 import uuid
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -23,7 +23,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from bench import people
-from bench.people import DOSE, PROGRAMME, VACCINE, copy_rows, query
+from bench.people import DOSE, PROGRAMME, VACCINE, Person, copy_rows, query
 from bench.production import StackError
 from bench.stack import Served, Stack, unused_port
 from victori import embedded
@@ -51,10 +51,11 @@ class Simulator:
         """What PCARE_BASE_URL must say."""
         return f"{self.root}/pcare-rest-dev"
 
-    def start(self) -> None:
-        """Return when it listens."""
+    def start(self, *, remember: bool = False) -> None:
+        """Return when it listens; `remember` keeps what it holds for the next start."""
         log = self.stack.folder / "simulator.log"
         command = [sys.executable, "-m", "pcare_bridge.simulator", "--port", str(self.port)]
+        command += ["--state", str(self.stack.folder / "simulator.journal")] if remember else []
         process = embedded.spawn(command, log=log, env=os.environ | {"PCARE_SIMULATOR_TOKEN": self.token}, cwd=ROOT)
         self.served = Served("pcare_simulator", process, self.port, log)
         self.stack.served.append(self.served)
@@ -130,23 +131,39 @@ def facilities() -> list[int]:
 def make(count: int, *, state: str = ASLEEP) -> list[uuid.UUID]:
     """So many doses given today at the desks, each with one delivery in `state`; returns the deliveries' ids."""
     from accounts.models import User
-    from programmes.models import Questionnaire
 
     where = facilities()
     staff = User.objects.get(username="bench").pk
-    form = Questionnaire.objects.filter(programme_id=PROGRAMME).first() or Questionnaire.objects.latest("pk")
-    answers = json.dumps(dict.fromkeys(form.questions.values_list("key", flat=True), False))
     somebody = people.make_people(count)
-    visits, doses = people.reserve("vaccination_visit", count), people.reserve("vaccination_immunization", count)
-    now, today = timezone.now(), timezone.localdate()
+    doses = people.reserve("vaccination_immunization", count)
+    now = timezone.now()
     ids = [uuid.uuid4() for _ in somebody]
     home = [where[n % len(where)] for n in range(count)]
+    visits = list(screened(somebody, home, staff, given=True))
+    copy_rows("vaccination_immunization", DOSE_COLUMNS, (
+        (dose, uuid.uuid4(), uuid.uuid4(), one.pk, visit, PROGRAMME, VACCINE, DOSE, 1, "completed", "", now, now,
+         "BENCH1", date(2099, 12, 31), facility, "", staff, staff, True, "", "LA", "", "{}", "")
+        for dose, one, visit, facility in zip(doses, somebody, visits, home, strict=True)
+    ))  # fmt: skip
+    _deliveries(ids, doses, home, state)
+    return ids
+
+
+def screened(somebody: Sequence[Person], home: Sequence[int], staff: int, *, given: bool) -> dict[int, uuid.UUID]:
+    """A visit of today for each person, screened, waiting for the injection or `given`; ids and public ids."""
+    from programmes.models import Questionnaire
+
+    form = Questionnaire.objects.filter(programme_id=PROGRAMME).first() or Questionnaire.objects.latest("pk")
+    answers = json.dumps(dict.fromkeys(form.questions.values_list("key", flat=True), False))
+    now, today = timezone.now(), timezone.localdate()
+    visits = {visit: uuid.uuid4() for visit in people.reserve("vaccination_visit", len(somebody))}
+    step, vaccinated_at = ("observed", now) if given else ("screened", None)
     copy_rows(
         "vaccination_visit",
         ("id", "public_id", "citizen_id", "facility_id", "programme_id", "vaccine_id", "dose_code", "date", "step",
          "arrived_at", "screened_at", "vaccinated_at", "left_early", "end_note", "draft", "checked_in_by_id"),
-        ((visit, uuid.uuid4(), one.pk, facility, PROGRAMME, VACCINE, DOSE, today, "observed", now, now, now, False, "",
-          "{}", staff) for visit, one, facility in zip(visits, somebody, home, strict=True)),
+        ((*visit, one.pk, facility, PROGRAMME, VACCINE, DOSE, today, step, now, now, vaccinated_at, False, "",
+          "{}", staff) for visit, one, facility in zip(visits.items(), somebody, home, strict=True)),
     )  # fmt: skip
     copy_rows(
         "vaccination_screening",
@@ -155,13 +172,7 @@ def make(count: int, *, state: str = ASLEEP) -> list[uuid.UUID]:
         ((visit, uuid.uuid4(), form.pk, answers, MEASURED, "lanjut", "lanjut", "[]", "", staff, now)
          for visit in visits),
     )  # fmt: skip
-    copy_rows("vaccination_immunization", DOSE_COLUMNS, (
-        (dose, uuid.uuid4(), uuid.uuid4(), one.pk, visit, PROGRAMME, VACCINE, DOSE, 1, "completed", "", now, now,
-         "BENCH1", date(2099, 12, 31), facility, "", staff, staff, True, "", "LA", "", "{}", "")
-        for dose, one, visit, facility in zip(doses, somebody, visits, home, strict=True)
-    ))  # fmt: skip
-    _deliveries(ids, doses, home, state)
-    return ids
+    return visits
 
 
 MEASURED = '[{"temperature_c": "36.5", "systolic": 120, "diastolic": 80}]'
