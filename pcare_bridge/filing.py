@@ -2,8 +2,9 @@
 
 import csv
 import io
+import re
 import uuid
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -30,6 +31,7 @@ HEADER = [
     "nmVaksin", "dosisKe", "noBatch", "tglKedaluwarsa", "lokasiSuntik", "kdDokter", NUMBER, RESULT, MESSAGE,
 ]  # fmt: skip
 ACCEPTED, REFUSED = "BERHASIL", "GAGAL"
+_WRITABLE = re.compile(r"[A-Za-z0-9./-]{0,40}")
 
 
 @dataclass(frozen=True)
@@ -189,13 +191,13 @@ def take_results(batch: FileBatch, rows: Sequence[dict[str, str]], by: User) -> 
 
     The same file twice changes nothing the second time. Locks: each delivery in turn.
     """
-    known = {str(pk) for pk in batch.deliveries.values_list("pk", flat=True)}
+    known = {str(pk): sender_id for pk, sender_id in batch.deliveries.values_list("pk", "sender_id")}
     seen: set[str] = set()
     counts = {ACCEPTED: 0, REFUSED: 0, "": 0}
     errors: list[RowError] = []
     for line, row in enumerate(rows, 2):
         key = row.get(KEY, "").strip().lower()
-        text = _wrong(row, key, known, seen)
+        text = _wrong(row, key, known, seen) or _stolen(row, batch.profile, known[key])
         seen.add(key)
         if text:
             errors.append(RowError(line, text))
@@ -210,7 +212,19 @@ def take_results(batch: FileBatch, rows: Sequence[dict[str, str]], by: User) -> 
     return Imported(counts[ACCEPTED], counts[REFUSED], counts[""], errors)
 
 
-def _wrong(row: dict[str, str], key: str, known: set[str], seen: set[str]) -> str:
+def _number(row: dict[str, str]) -> str:
+    return row.get(NUMBER, "").strip().lstrip("'")
+
+
+def _stolen(row: dict[str, str], profile: str, sender_id: uuid.UUID) -> str:
+    """What is wrong with a number that stands for another dose already, in this file or before: a cell filled down."""
+    if not (number := _number(row)):
+        return ""
+    others = Delivery.objects.filter(profile=profile, upstream_number=number).exclude(sender_id=sender_id)
+    return "Nomor ini sudah milik dosis lain." if others.exists() else ""
+
+
+def _wrong(row: dict[str, str], key: str, known: Container[str], seen: set[str]) -> str:
     result = row.get(RESULT, "").strip().upper()
     if key not in known:
         return "Kunci tidak dikenal pada berkas ini."
@@ -218,11 +232,11 @@ def _wrong(row: dict[str, str], key: str, known: set[str], seen: set[str]) -> st
         return "Kunci ini muncul dua kali."
     if result not in ("", ACCEPTED, REFUSED):
         return f"Kolom hasil harus {ACCEPTED} atau {REFUSED}."
-    number = row.get(NUMBER, "").strip()
+    number = _number(row)
     if result == ACCEPTED and not number:
         return "Yang berhasil harus ada nomornya."
-    if len(number) > 40:
-        return "Nomor terlalu panjang."
+    if not _WRITABLE.fullmatch(number):
+        return "Nomor paling panjang 40 huruf, angka, titik, garis miring, atau tanda hubung."
     if result == REFUSED and not row.get(MESSAGE, "").strip():
         return "Yang gagal harus ada pesannya."
     return ""
@@ -232,7 +246,7 @@ def _wrong(row: dict[str, str], key: str, known: set[str], seen: set[str]) -> st
 def _take(pk: uuid.UUID, row: dict[str, str], by: User) -> str | None:
     """What the line did: accepted, refused, nothing (""), or None when it contradicts what is known."""
     delivery = Delivery.objects.select_for_update().get(pk=pk)
-    number, result = row.get(NUMBER, "").strip().lstrip("'"), row[RESULT].strip().upper()
+    number, result = _number(row), row[RESULT].strip().upper()
     if delivery.state == Delivery.SENT:
         return "" if result == ACCEPTED and delivery.upstream_number == number else None
     if delivery.state not in MENDABLE_STATES:

@@ -131,6 +131,30 @@ def test_states_follow_the_result_and_each_wrong_line_is_named(staff: User, simu
     assert violations() == {}
 
 
+@pytest.mark.parametrize("number", ["1184U0071126V00\x000001", "x" * 41, "=HYPERLINK(1)"])
+def test_a_number_that_cannot_be_one_is_named(staff: User, simulator: Server, number: str) -> None:
+    waiting(1)
+    batch = full_batch(staff)
+    (line,) = lines(filing.export(batch, "csv", staff))
+    rows = filing.read_rows("hasil.csv", result([line | {"hasil": "BERHASIL", "nomor": number}]))
+    done = filing.take_results(batch, rows, staff)
+    assert (done.accepted, [error.line for error in done.errors]) == (0, [2])
+    assert done.errors[0].text.startswith("Nomor paling panjang 40")
+
+
+def test_one_number_is_not_taken_for_two_doses(staff: User, simulator: Server) -> None:
+    waiting(2)
+    batch = full_batch(staff)
+    filled_down = [
+        line | {"hasil": "BERHASIL", "nomor": "1184U0071126V000001"}
+        for line in lines(filing.export(batch, "csv", staff))
+    ]
+    done = filing.take_results(batch, filled_down, staff)
+    assert done.accepted == 1
+    assert [(error.line, error.text) for error in done.errors] == [(3, "Nomor ini sudah milik dosis lain.")]
+    assert violations() == {}
+
+
 def test_a_file_that_is_not_used_is_given_back_to_the_queue_and_looked_for_first(
     staff: User, simulator: Server
 ) -> None:
