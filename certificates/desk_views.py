@@ -16,10 +16,9 @@ from certificates.views import pdf_response
 from core.readlog import log_read
 from registration.models import Citizen
 from stock.workplace import StaffRequest
-from vaccination.eligibility import dose_label
 from vaccination.models import Immunization
 from vaccination.people import citizen_or_404
-from vaccination.views.doses import dose_or_404
+from vaccination.views.doses import dose_context, dose_or_404
 
 NO_PROOF = {
     "not-completed": "Dosis ini tidak diberikan atau salah catat.",
@@ -71,11 +70,7 @@ def revoke_certificate(request: StaffRequest, dose: UUID) -> HttpResponse:
             return redirect("desk:citizen", public_id=row.citizen.public_id)
     elif request.method != "POST":
         log_read(user=request.user, citizen_id=row.citizen_id, purpose="certificate", note="Buka halaman pencabutan")
-    context = {
-        "row": row,
-        "citizen": row.citizen,
-        "form": form,
-        "label": dose_label(row.programme_id, row.dose_code),
+    context = dose_context(row, form) | {
         "state": queries.certificate_state(row),
         "may_revoke": row.certificates.exclude(status=Certificate.Status.REVOKED).exists() or form.is_bound,
     }

@@ -1,7 +1,9 @@
 """A dose on record: correct it, withdraw it, report what happened after it."""
 
+from typing import Any
 from uuid import UUID
 
+from django import forms
 from django.contrib import messages
 from django.core.exceptions import ValidationError
 from django.db.models import Q
@@ -35,6 +37,11 @@ def dose_or_404(request: StaffRequest, dose_uuid: UUID) -> Immunization:
     )
 
 
+def dose_context(row: Immunization, form: forms.Form) -> dict[str, Any]:
+    """What every page about one dose shows."""
+    return {"row": row, "citizen": row.citizen, "form": form, "label": dose_label(row.programme_id, row.dose_code)}
+
+
 @staff_required("dose.correct")
 @never_cache
 def correct(request: StaffRequest, dose_uuid: UUID) -> HttpResponse:
@@ -63,8 +70,7 @@ def correct(request: StaffRequest, dose_uuid: UUID) -> HttpResponse:
             return redirect("desk:citizen", public_id=citizen.public_id)
     elif request.method != "POST":
         log_read(user=request.user, citizen_id=citizen.pk, purpose="correction")
-    context = {"row": row, "citizen": citizen, "form": form, "label": dose_label(row.programme_id, row.dose_code)}
-    return render(request, "vaccination/correct.html", context)
+    return render(request, "vaccination/correct.html", dose_context(row, form))
 
 
 @staff_required("dose.correct")
@@ -83,8 +89,7 @@ def withdraw(request: StaffRequest, dose_uuid: UUID) -> HttpResponse:
             return redirect("desk:citizen", public_id=row.citizen.public_id)
     elif request.method != "POST":
         log_read(user=request.user, citizen_id=row.citizen_id, purpose="correction")
-    context = {"row": row, "citizen": row.citizen, "form": form, "label": dose_label(row.programme_id, row.dose_code)}
-    return render(request, "vaccination/withdraw.html", context)
+    return render(request, "vaccination/withdraw.html", dose_context(row, form))
 
 
 @staff_required("kipi.record")
@@ -103,10 +108,8 @@ def adverse_event(request: StaffRequest, dose_uuid: UUID) -> HttpResponse:
             return redirect("desk:adverse_event_done", event_id=event.pk)
     elif request.method != "POST":
         log_read(user=request.user, citizen_id=row.citizen_id, purpose="observation", note="KIPI")
-    context = {
-        "row": row, "citizen": row.citizen, "form": form, "label": dose_label(row.programme_id, row.dose_code),
-        "events": row.adverse_events.order_by("-reported_at"), "now": timezone.now(),
-    }  # fmt: skip
+    events = row.adverse_events.order_by("-reported_at")
+    context = dose_context(row, form) | {"events": events, "now": timezone.now()}
     return render(request, "vaccination/adverse_event.html", context)
 
 
