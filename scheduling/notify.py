@@ -9,7 +9,7 @@ from django.utils.translation import gettext as _
 
 from core.formats import long_date
 from messaging import services as messaging
-from registration.queries import notification_phone
+from registration.queries import notification_language, notification_phone
 from scheduling import displacing
 from scheduling.models import Appointment
 from scheduling.waiting import waitlist
@@ -54,8 +54,7 @@ def _tell(payload: dict[str, Any], kind: str, text: Any) -> None:
     sequence = payload.get("sequence", 0)
     if sequence < appointment.sequence:
         return  # a later change is already on its way; two contradicting messages help nobody
-    account = appointment.citizen.account
-    language = account.language if account else "id"
+    language = notification_language(appointment.citizen)
     with translation.override(language):
         facts = _facts(appointment)
         messaging.send(

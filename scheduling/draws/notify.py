@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 from core import outbox
 from core.formats import long_date
 from messaging import services as messaging
-from registration.queries import notification_phone
+from registration.queries import notification_language, notification_phone
 from scheduling.models import Draw, DrawEntry, DrawMember, Schedule, WaitlistEntry
 from scheduling.waiting import waitlist
 
@@ -108,7 +108,7 @@ def _letters(entry: DrawEntry, kind: str, text: Callable[[], str]) -> Iterator[m
     members = _members(entry)
     phones = {phone: member.citizen for member in reversed(members) if (phone := notification_phone(member.citizen))}
     for position, (phone, citizen) in enumerate(sorted(phones.items(), key=lambda pair: pair[1].pk)):
-        language = citizen.account.language if citizen.account else "id"
+        language = notification_language(citizen)
         with translation.override(language):
             facts = _facts(entry, [member.citizen.full_name for member in members])
             yield messaging.Letter(

@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 from core.formats import long_date
 from messaging import services as messaging
 from registration.models import Citizen
-from registration.queries import notification_phone
+from registration.queries import notification_language, notification_phone
 from scheduling.models import Offer, WaitlistEntry, WaitlistMember
 
 
@@ -92,12 +92,7 @@ def _by_phone(members: QuerySet[WaitlistMember]) -> list[tuple[int, str, str, st
         if phone := notification_phone(member.citizen):
             found.setdefault(phone, []).append(member.citizen)
     return [
-        (
-            people[0].pk,
-            phone,
-            people[0].account.language if people[0].account else "id",
-            ", ".join(one.full_name for one in people),
-        )
+        (people[0].pk, phone, notification_language(people[0]), ", ".join(one.full_name for one in people))
         for phone, people in found.items()
     ]
 
