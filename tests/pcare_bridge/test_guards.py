@@ -10,9 +10,9 @@ from pcare_bridge import health, sending, settling
 from pcare_bridge.client import Call
 from pcare_bridge.models import Delivery, DeliveryAttempt, FacilityAccount
 from pcare_bridge.outcome import Outcome
-from pcare_bridge.reading import Accounts
+from pcare_bridge.reading import DOSE, Accounts, batch
 from pcare_bridge.simulator.server import Server
-from tests.pcare_bridge.doses import make_dose, make_facility
+from tests.pcare_bridge.doses import correct, make_dose, make_facility
 from tests.pcare_bridge.running import run, upstream_rows, violations
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("exchange")]
@@ -34,8 +34,11 @@ def test_an_answer_that_comes_after_another_worker_took_over_changes_nothing(sim
     assert not DeliveryAttempt.objects.exists()
 
     ours = settling.Result(fresh.delivery, Outcome(number="OURS"), [CREATED], fresh.account)
-    settling.Ledger(upstream.pk).settle_all([ours])
-    settling.Ledger(upstream.pk).settle_all([late])
+    told: list[object] = []
+    ledger = settling.Ledger(upstream.pk, lambda function, argument: told.extend(argument))
+    ledger.settle_all([ours])
+    ledger.settle_all([late])
+    assert told == [(fresh.delivery, [CREATED])], "what is not ours any more is not counted as sent"
     row.refresh_from_db()
     assert (row.state, row.upstream_number, row.attempt_log.count()) == ("sent", "OURS", 1)
 
@@ -76,3 +79,35 @@ def test_an_account_changed_while_a_sender_runs_is_opened_anew(simulator: Server
     assert (after.username, after.is_active) == ("baru", False)
     FacilityAccount.objects.filter(facility_id=home).delete()
     assert held.of([home]) == {}
+
+
+def test_a_dose_read_in_bulk_is_the_row_and_fetches_what_was_left_out(simulator: Server) -> None:
+    stored = make_dose(make_facility())
+    stored.refresh_from_db()
+    dose = batch([stored.pk]).doses[stored.pk]
+    assert {name: getattr(dose, name) for name in DOSE.names} == {name: getattr(stored, name) for name in DOSE.names}
+    assert (dose.citizen.nik, dose.citizen.full_name) == (stored.citizen.nik, stored.citizen.full_name)
+    assert dose == stored and not dose._state.adding and "status" in dose.get_deferred_fields()
+    assert dose.status == stored.status
+    dose.lot_number = "LAIN"
+    dose.save(update_fields=["lot_number"])
+    stored.refresh_from_db()
+    assert stored.lot_number == "LAIN"
+
+
+def test_a_correction_planned_while_its_dose_was_on_the_way_goes_once_that_arrived(simulator: Server) -> None:
+    dose = make_dose(make_facility())
+    outbox.drain("pcare")
+    upstream = health.upstream()
+    assert upstream is not None
+    work = sending._claim(upstream.pk, 1)[0]
+    correct(dose)
+    outbox.drain("pcare")
+    later = Delivery.objects.get(previous=work.delivery)
+    assert later.state == Delivery.HELD
+    told: list[object] = []
+    arrived = settling.Result(work.delivery, Outcome(number="V1"), [CREATED], work.account)
+    settling.Ledger(upstream.pk, lambda function, argument: told.append(argument)).settle_all([arrived])
+    later.refresh_from_db()
+    assert (later.state, later.upstream_number) == ("waiting", "V1")
+    assert told == [[(work.delivery, [CREATED])]]
