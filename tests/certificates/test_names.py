@@ -65,6 +65,12 @@ def test_plain_letters_on_their_short_way_come_out_as_on_the_long_one(written):
     assert transliterate(written) == transliterate(f"{written} {vowel_mark}")
 
 
+@pytest.mark.parametrize("letter", ["A", "Å"])
+def test_a_name_that_is_cut_between_two_parts_ends_in_a_letter(letter):
+    written = f"{letter}{'B' * (79 - len(transliterate(letter)))} C"
+    assert len(transliterate(written)) == 79
+
+
 def test_a_long_arabic_name_is_cut_to_80_letters():
     assert len(transliterate("شخص " * 40)) <= 80
 
