@@ -46,10 +46,11 @@ def issue_batch(first: int, last: int, order: Order) -> int:
     """
     signer = cache(keys.signer)  # asked once a batch, so a key that retires meanwhile signs no other batch
     with transaction.atomic():
-        lacking = services.missing().filter(pk__range=(first, last)).order_by("pk")
-        locked = set(lacking.select_for_update(no_key=True, of=("self",)).values_list("pk", flat=True))
+        lacking = services.missing().filter(pk__range=(first, last))
+        to_lock = lacking.select_for_update(no_key=True, of=("self",)).order_by("pk")
+        locked = set(to_lock.values_list("pk", flat=True))
         # A statement of its own: what others signed while we waited for the lock is seen only now.
-        doses = assemble.read(services.missing().filter(pk__range=(first, last)))
+        doses = assemble.read(lacking)
         made = services.sign([dose for dose in doses if dose.pk in locked], signer=signer)
         rows = [new.row for new in made]
         services.save_all(rows)

@@ -38,11 +38,19 @@ class Sample:
 
 @dataclass(frozen=True)
 class Run:
-    """One start of the command; processor seconds are those of the command's processes and of PostgreSQL."""
+    """One start of the command; processor seconds are those of its processes and of PostgreSQL, `database` of it."""
 
     seconds: float
     processor: float
+    database: float
     samples: Sequence[Sample]
+
+    def megabytes(self, fifth: int) -> float:
+        """Memory of the command's processes in this fifth of the run, counted from 0; its start and end come and go."""
+        parts = len(self.samples) // 5
+        return statistics.median(
+            one.megabytes for one in self.samples[parts * fifth : parts * (fifth + 1)] or self.samples
+        )
 
     def rates(self, parts: int) -> list[float]:
         """Certificates a second in each of so many parts of the run, the start of the program left out."""
@@ -63,9 +71,10 @@ def run(stack: Stack, scale: Scale) -> list[Figure]:
     prepare(count)
     alone = [single(codes, scale)]
     newest = query(NEWEST)[0][0]
-    killed = follow(stack, until=lambda issued: issued - newest >= KILL_AT * count)
+    pause = scale.pick(1.0, 0.1)  # seconds between two looks, each of which costs something itself
+    killed = follow(stack, pause, until=lambda issued: issued - newest >= KILL_AT * count)
     half = query(VALID)[0][0] - before
-    rest = follow(stack)
+    rest = follow(stack, pause)
     alone.append(single(codes, scale))
     issued = query(VALID)[0][0] - before
     wrong = {} if issued == count else {"issued": issued}
@@ -73,7 +82,7 @@ def run(stack: Stack, scale: Scale) -> list[Figure]:
     one, seconds = statistics.mean(alone), killed.seconds + rest.seconds
     each = rest.processor / max(count - half, 1)
     rates = rest.rates(5)
-    early, late = (rest.samples[int(share * (len(rest.samples) - 1))].megabytes for share in (0.2, 1))
+    early, late = rest.megabytes(1), rest.megabytes(4)
     details = {"wrong": wrong, "after_the_kill": half, "seconds": [killed.seconds, rest.seconds], "rates": rates}
     return [
         Figure(
@@ -84,6 +93,7 @@ def run(stack: Stack, scale: Scale) -> list[Figure]:
         Figure(
             "bulk_processor", "the same in processor time, PostgreSQL's with it", one / each, 0.5, 0.8,
             measured=1e6 * each, limit=1e6 * one, limit_is="both codes", unit="µs",
+            details={"database_microseconds": 1e6 * rest.database / max(count - half, 1)},
         ),
         Figure("bulk_steady", "the same: rate of the last fifth", rates[-1] / rates[0], 0.8, 0.95,
                measured=rates[-1], limit=rates[0], limit_is="the first fifth"),
@@ -115,7 +125,7 @@ def single(codes: Codes, scale: Scale) -> float:
     return statistics.median(turns)
 
 
-def follow(stack: Stack, until: Callable[[int], bool] = lambda _issued: False) -> Run:
+def follow(stack: Stack, pause: float, until: Callable[[int], bool] = lambda _issued: False) -> Run:
     """One run of the command to its end, or until it is killed with signal 9; raises CalledProcessError.
 
     Returns when its processes are gone: those of a killed one end the batch they have in hand.
@@ -134,14 +144,14 @@ def follow(stack: Stack, until: Callable[[int], bool] = lambda _issued: False) -
         samples.append(Sample(time.perf_counter() - begun, newest, memory_bytes(process.pid) / 1e6))
         if until(newest):
             os.kill(process.pid, signal.SIGKILL)
-        time.sleep(0.2)
+        time.sleep(pause)
     process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode not in (0, -signal.SIGKILL):
         raise subprocess.CalledProcessError(process.returncode, COMMAND)
     while any(map(is_alive, crew)):
         time.sleep(0.05)
-    processor = used.ru_utime + used.ru_stime + cpu_seconds(database.pid) - before
-    return Run(time.perf_counter() - begun, processor, samples)
+    of_database = cpu_seconds(database.pid) - before
+    return Run(time.perf_counter() - begun, used.ru_utime + used.ru_stime + of_database, of_database, samples)
 
 
 def checked() -> dict[str, Any]:
