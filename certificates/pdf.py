@@ -91,14 +91,13 @@ def _set(
 def page_data(certificate: Certificate) -> dict[str, Any]:
     """Everything the page prints; texts of both languages side by side."""
     facts = certificate.facts
-    born, given = (date.fromisoformat(facts[name]) for name in ("birth_date", "occurred_on"))
     issued, expires = (timezone.localdate(moment) for moment in (certificate.issued_at, certificate.expires_at))
-    short_day = row("Tanggal", "Date", both(given))
+    short_day = row("Tanggal", "Date", both(certificate.given))
     name = row("Nama", "Name", facts["name"])
-    birth = row("Tanggal lahir", "Date of birth", both(born))
+    birth = row("Tanggal lahir", "Date of birth", both(certificate.born))
     vaccine = row("Vaksin", "Vaccine", facts["vaccine_name"])
     dose = row("Dosis", "Dose", f"{facts['dose_number']}/{facts['series_doses']} ({facts['dose_label']})")
-    day = row("Tanggal vaksinasi", "Date of vaccination", both(given))
+    day = row("Tanggal vaksinasi", "Date of vaccination", both(certificate.given))
     rows = [
         name,
         birth,

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from django.db.models import OuterRef, Subquery, Value
+from django.db.models import OuterRef, QuerySet, Subquery, Value
 from django.db.models.functions import Coalesce
 from django.urls import reverse
 from django.utils.translation import gettext as _
@@ -111,17 +111,18 @@ def for_immunization(immunization_id: int) -> CertificateState | None:
     return state if state.url or state.issued_at else None
 
 
-def doses_of_family(account: CitizenAccount | None) -> list[Immunization]:
-    """Completed doses of everybody in the account's family, newest first, ready for `certificate_state`.
-
-    Each carries `dose_label`, the ministry's name of the dose (empty when no rule names it).
-    """
+def with_label(doses: QuerySet[Immunization]) -> QuerySet[Immunization]:
+    """Each dose with `dose_label`, the ministry's name of it; empty when no rule names it."""
     rule = DoseRule.objects.filter(programme_id=OuterRef("programme_id"), dose_code=OuterRef("dose_code"))
+    return doses.annotate(dose_label=Coalesce(Subquery(rule.values("dose_label")[:1]), Value("")))
+
+
+def doses_of_family(account: CitizenAccount | None) -> list[Immunization]:
+    """Completed doses of the account's family `with_label`, the newest first, ready for `certificate_state`."""
     return list(
-        Immunization.objects.completed()
+        with_label(Immunization.objects.completed())
         .filter(citizen__account=account, citizen__merged_into__isnull=True)
         .select_related("citizen", "vaccine", "facility", "programme")
         .prefetch_related("certificates__revocation")
-        .annotate(dose_label=Coalesce(Subquery(rule.values("dose_label")[:1]), Value("")))
         .order_by("-occurred_at", "-pk")
     )

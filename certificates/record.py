@@ -11,14 +11,11 @@ from datetime import datetime
 from typing import Any
 
 from django.conf import settings
-from django.db.models import OuterRef, Subquery, Value
-from django.db.models.functions import Coalesce
 from django.utils import timezone
 
-from certificates import codes, pdf
+from certificates import codes, pdf, queries
 from certificates.assemble import COVID
 from certificates.keys import ISSUER_NAME
-from programmes.models import DoseRule
 from registration.models import Citizen
 from vaccination.models import Immunization
 
@@ -79,12 +76,10 @@ def page_data(citizen: Citizen, at: datetime) -> dict[str, Any]:
 
 
 def _doses(citizen: Citizen) -> Iterable[Immunization]:
-    rule = DoseRule.objects.filter(programme_id=OuterRef("programme_id"), dose_code=OuterRef("dose_code"))
     return (
-        Immunization.objects.completed()
+        queries.with_label(Immunization.objects.completed())
         .filter(citizen=citizen)
         .select_related("vaccine", "facility")
-        .annotate(dose_label=Coalesce(Subquery(rule.values("dose_label")[:1]), Value("")))
         .order_by("occurred_at", "pk")
     )
 
