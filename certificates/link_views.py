@@ -18,11 +18,8 @@ from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods
 
 from certificates import access
-from certificates.assemble import NotCertifiable
-from certificates.keys import NoSigningKey
 from certificates.models import Certificate
-from certificates.services import issue
-from certificates.views import certificate_page, not_now, refused_text
+from certificates.views import certificate_page, dose_page
 from core import throttle
 from core.net import client_address
 from registration import codes
@@ -117,13 +114,7 @@ def _open(request: HttpRequest, certificate: Certificate) -> HttpResponse:
     # A correction may have moved the dose to another person, to whom this link gives no right.
     if replacement and replacement.citizen_id == immunization.citizen_id:
         immunization = replacement
-    try:
-        return certificate_page(request, issue(immunization.pk, actor="citizen link"))
-    except NotCertifiable as refused:
-        text = refused_text(immunization, refused)
-        return render(request, "certificates/none.html", {"text": text}, status=410)
-    except NoSigningKey:
-        return not_now(request)
+    return dose_page(request, immunization, actor="citizen link")
 
 
 def _pending(request: HttpRequest) -> tuple[uuid.UUID, str] | None:

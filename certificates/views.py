@@ -37,8 +37,13 @@ def family_list(request: HttpRequest) -> HttpResponse:
 def of_dose(request: HttpRequest, dose: UUID) -> HttpResponse:
     """The certificate of one dose of the family; signed now if the worker has not come by yet."""
     immunization = get_object_or_404(Immunization, uuid=dose, citizen__account=access.account_of(request))
+    return dose_page(request, immunization, actor="citizen page")
+
+
+def dose_page(request: HttpRequest, immunization: Immunization, *, actor: str) -> HttpResponse:
+    """The certificate of a dose that the caller may show, signed now if there is none; else why there is none."""
     try:
-        certificate = services.issue(immunization.pk, actor="citizen page")
+        certificate = services.issue(immunization.pk, actor=actor)
     except NotCertifiable as refused:
         return render(request, "certificates/none.html", {"text": refused_text(immunization, refused)}, status=410)
     except keys.NoSigningKey:
