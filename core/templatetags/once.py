@@ -25,7 +25,7 @@ register = template.Library()
 class OnceNode(template.Node):
     """Keeps what its nodes say, per language and values, on the named object or else on itself."""
 
-    child_nodelists = ("nodelist",)
+    child_nodelists = ()  # no block of a page is inside, so nobody need look
 
     def __init__(self, nodelist: NodeList, keeper: str, values: dict[str, FilterExpression]) -> None:
         self.nodelist, self.keeper, self.values = nodelist, keeper, values

@@ -104,13 +104,15 @@ def test_the_list_of_sessions_is_a_second_old_at_most_and_everybody_reads_the_ow
 
 
 def test_who_is_refused_sees_what_is_left_now_and_not_a_second_ago():
-    slot = make_slot(places=1)
+    schedule = make_schedule(walk_in_percent=0, places_per_slot=1)
+    gone, left = schedule.slots.all()
     client, citizen = signed_in()
-    page = reverse("scheduling:choose_slot", args=[citizen.public_id, slot.schedule_id])
-    assert "1 tempat" in client.get(page).content.decode()
-    booked(slot)
-    refused = client.post(page, {"sesi": slot.pk})
-    assert refused.status_code == 409 and "1 tempat" not in refused.content.decode()
+    page = reverse("scheduling:choose_slot", args=[citizen.public_id, schedule.pk])
+    assert f'value="{gone.pk}"' in client.get(page).content.decode()
+    booked(gone)
+    refused = client.post(page, {"sesi": gone.pk})
+    assert refused.status_code == 409
+    assert f'value="{left.pk}"' in refused.content.decode() and f'value="{gone.pk}"' not in refused.content.decode()
 
 
 def test_a_place_shown_twice_is_drawn_with_what_is_remembered_now():
