@@ -1,16 +1,17 @@
 """Leasing of due deliveries in one statement, whose cost follows what is still open and not what is finished."""
 
 import uuid
-from datetime import timedelta
-from typing import Any
+from datetime import datetime, timedelta
+from typing import Any, NamedTuple
 
 from django.conf import settings
+from django.db import connection
 from django.utils import timezone
 
 from core.prepared import Prepared
 from pcare_bridge import accounts, conf
 from pcare_bridge.models import Delivery
-from pcare_bridge.reading import Shape
+from pcare_bridge.reading import VERSION, Shape
 
 # The condition is one CASE because the planner takes it for every second row: separate conditions, whose shares it
 # multiplies, let it mistake ten thousand open rows for one and look at every account for each of them. So it walks
@@ -36,44 +37,74 @@ WITH picked AS MATERIALIZED (
           WHEN d.state = 'waiting' THEN d.available_at <= %(now)s
           ELSE d.lease_until < %(now)s
           END
-    ORDER BY d.deadline_at, d.available_at, d.id
-    LIMIT greatest(0, least(%(room)s::int, %(width)s::int - (
+    ORDER BY d.deadline_at, d.available_at
+    LIMIT CASE WHEN (
+        SELECT u.state = 'closed' AND u.paused_reason = '' AND coalesce(u.next_slot_at <= %(soon)s, true)
+        FROM pcare_bridge_upstream u WHERE u.id = %(upstream)s
+    ) THEN greatest(0, least(%(room)s::int, %(width)s::int - (
         SELECT count(*) FROM pcare_bridge_delivery b
         WHERE b.state = 'in_flight' AND b.lease_until > %(now)s AND b.profile = ANY(%(profiles)s))::int))
+    ELSE 0 END
     FOR UPDATE OF d SKIP LOCKED
 )
 UPDATE pcare_bridge_delivery d
 SET state = 'in_flight', lease_token = %(token)s, lease_until = %(until)s, attempts = d.attempts + 1,
     outcome_unknown = true, first_attempt_at = coalesce(d.first_attempt_at, %(now)s)
 WHERE d.id = ANY(ARRAY(SELECT id FROM picked))
-RETURNING {delivery.columns}, (SELECT p.outcome_unknown FROM picked p WHERE p.id = d.id)
+RETURNING {delivery.columns}, (SELECT p.outcome_unknown FROM picked p WHERE p.id = d.id),
+    (SELECT u.next_slot_at FROM pcare_bridge_upstream u WHERE u.id = %(upstream)s),
+    (SELECT {version} FROM {account} a WHERE a.facility_id = d.facility_id)
 """
+# In the same message as the claim: the lock comes first, so that the claim sees what another worker leased while this
+# one waited. And a claim must be on disk before anything is sent, whatever else its transaction stores.
+BEFORE = """SET LOCAL synchronous_commit TO on;
+SELECT FROM pcare_bridge_upstream WHERE id = %(upstream)s FOR UPDATE"""
+SOON_SECONDS = 5  # a pause shorter than this is waited out with the lease in hand
 DELIVERY = Shape(Delivery, "d")
 
 # Prepared, because planning it takes longer than running it.
 CLAIMS = {
-    service: Prepared(f"pcare_claim_{service}", CLAIM.format(account=model._meta.db_table, delivery=DELIVERY))
+    service: Prepared(
+        f"pcare_claim_{service}", CLAIM.format(account=model._meta.db_table, delivery=DELIVERY, version=VERSION)
+    )
     for service, model in accounts.ACCOUNT_MODELS.items()
 }
 
 
-def claim(service: str, room: int) -> list[Delivery]:
-    """Lease up to `room` due rows of a service, nearest deadline first; `outcome_unknown` tells of earlier tries.
+class Claimed(NamedTuple):
+    """Leased rows, nearest deadline first, and what was read along with them."""
 
-    Never more than PCARE_IN_FLIGHT over all workers: the caller holds the lock of the upstream row, so that what
-    another worker has just leased is seen here. Locks the rows (SKIP LOCKED, so it never waits).
+    rows: list[Delivery]
+    next_slot_at: datetime | None
+    """When the throttle lets the next request begin."""
+    versions: dict[int, str]
+    """Of the account of each facility that has one."""
+
+
+def claim(upstream_id: int, service: str, room: int) -> Claimed:
+    """Lease up to `room` due rows of a service, unless it is down, stopped or asked for a pause of more than seconds.
+
+    `outcome_unknown` of each tells of earlier tries. Never more than PCARE_IN_FLIGHT over all workers. Locks the
+    upstream row until the caller's transaction ends, then the rows (SKIP LOCKED, so it never waits for those).
     """
     now = timezone.now()
     values: dict[str, Any] = {
         "now": now, "profiles": accounts.profiles_of(service), "room": room, "width": settings.PCARE_IN_FLIGHT,
         "token": uuid.uuid4(), "until": now + timedelta(seconds=conf.lease_seconds()),
+        "upstream": upstream_id, "soon": now + timedelta(seconds=SOON_SECONDS),
     }  # fmt: skip
-    rows = []
-    for found in CLAIMS[service].rows(**values):
-        row = DELIVERY.build(found)
-        row.outcome_unknown = found[-1]  # of earlier tries; the table now speaks of the one to come
+    statement = CLAIMS[service].ready_on(connection)
+    with connection.cursor() as cursor:
+        cursor.execute(f"{BEFORE}; {statement}", values)
+        found = cursor.fetchall()
+    rows, versions = [], {}
+    for columns in found:
+        row = DELIVERY.build(columns)
+        row.outcome_unknown = columns[-3]  # of earlier tries; the table now speaks of the one to come
+        if columns[-1] is not None:
+            versions[row.facility_id] = columns[-1]
         rows.append(row)
-    return sorted(rows, key=_place)
+    return Claimed(sorted(rows, key=_place), found[0][-2] if found else None, versions)
 
 
 def _place(row: Delivery) -> tuple[Any, ...]:

@@ -3,7 +3,7 @@
 What comes back are ordinary instances; columns nobody needs on the way are left out and fetched only when asked for.
 """
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Any, Generic, NamedTuple, TypeVar
 
 from django.db import DEFAULT_DB_ALIAS, connection, models
@@ -86,14 +86,15 @@ WHERE s.visit_id = ANY(%(visits)s::bigint[]) AND s.outcome = '{PROCEED}' ORDER B
 """
 _EVENTS = "SELECT id FROM vaccination_adverseevent WHERE immunization_id = ANY(%(doses)s::bigint[])"
 # Who wrote a row and where it lies: both change with every update, the place also within one transaction.
-_VERSIONS = "SELECT facility_id, xmin::text || ctid::text FROM {account} WHERE facility_id = ANY(%(homes)s::bigint[])"
+VERSION = "a.xmin::text || a.ctid::text"
+_VERSIONS = "SELECT a.facility_id, {version} FROM {account} a WHERE a.facility_id = ANY(%(homes)s::bigint[])"
 
 _PROCEEDED = {"SCREENING": SCREENING, "PROCEED": Screening.Outcome.PROCEED.value}
 DOSES = Prepared("pcare_doses", _DOSES.format(DOSE=DOSE, CITIZEN=CITIZEN, PHONE=PHONE, VISIT=VISIT, **_PROCEEDED))
 SCREENINGS = Prepared("pcare_screenings", _SCREENINGS.format(**_PROCEEDED))
 EVENTS = Prepared("pcare_events", _EVENTS)
 VERSIONS = {
-    service: Prepared(f"pcare_versions_{service}", _VERSIONS.format(account=model._meta.db_table))
+    service: Prepared(f"pcare_versions_{service}", _VERSIONS.format(account=model._meta.db_table, version=VERSION))
     for service, model in ACCOUNT_MODELS.items()
 }
 
@@ -148,7 +149,10 @@ class Accounts:
 
     def of(self, facilities: Collection[int]) -> dict[int, Account]:
         """Those of these facilities by facility; one look-up that opens no secret while nothing has changed."""
-        versions = dict(self._versions.rows(homes=list(set(facilities))))
+        return self.as_of(dict(self._versions.rows(homes=list(set(facilities)))))
+
+    def as_of(self, versions: Mapping[int, str]) -> dict[int, Account]:
+        """The same when the versions have been looked up, by facility."""
         stale = [home for home, version in versions.items() if self._held.get(home, ("",))[0] != version]
         if stale:
             # A row changed between the two reads is read anew next time: its version is not the one noted here.

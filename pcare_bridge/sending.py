@@ -30,7 +30,6 @@ logger = logging.getLogger(__name__)
 
 PROBE_SECONDS = 60  # how long one worker may take to probe before another may try
 REFILL_SECONDS = 1.0
-LOCKED = "SELECT * FROM pcare_bridge_upstream WHERE id = %s FOR UPDATE"  # raw: asked with every claim
 # Answers that come this close together are stored in one transaction, and their places filled by one claim.
 TOGETHER_SECONDS = 0.01
 
@@ -69,25 +68,24 @@ def send_due(seconds: float = 40.0, service: str = "") -> int:
     # A line in a log is a pause for the thread that writes it: not for the one that claims and stores.
     with ThreadPoolExecutor(width, "pcare") as pool, ThreadPoolExecutor(1, "pcare-log") as teller:
         ledger = settling.Ledger(upstream.pk, teller.submit)
+        done: list[Result] = []
         while True:
-            claimed: list[Work] = []
-            if time.monotonic() < until and pending <= width // 2:
-                claimed = _claim(upstream.pk, width - pending, service, held)
+            pending -= len(done)
+            with transaction.atomic():  # one commit for what came back and for what goes out in its place
+                others = ledger.store(done)
+                # What failed is counted first: it may open the breaker.
+                wanted = time.monotonic() < until and pending <= width // 2 and not others
+                claimed = _claim(upstream.pk, width - pending, service, held) if wanted else []
             unsendable = _prepare(claimed, reference)
             for work in claimed:
                 if work.job is not None:
                     pool.submit(_send, work, answered)
                     pending += 1
-            ledger.settle_all(unsendable)
-            finished += len(unsendable)
-            if not pending:
-                if claimed:
-                    continue
+            ledger.settle_others([*others, *unsendable])
+            finished += len(done) + len(unsendable)
+            if not (pending or claimed or others):
                 return finished
-            done = _answers(answered, pending)
-            ledger.settle_all(done)
-            pending -= len(done)
-            finished += len(done)
+            done = _answers(answered, pending) if pending and not others else []
 
 
 def _answers(answered: SimpleQueue[Result], pending: int) -> list[Result]:
@@ -130,16 +128,12 @@ def _claim(upstream_id: int, room: int, service: str = "pcare", held: Accounts |
 
     Those whose deadline is nearest go first, whatever came first.
     """
-    now = timezone.now()
-    with transaction.atomic():
-        [upstream] = Upstream.objects.raw(LOCKED, [upstream_id])
-        asked_to_wait = upstream.next_slot_at and upstream.next_slot_at > now + timedelta(seconds=5)
-        if upstream.paused_reason or upstream.is_down or asked_to_wait:
-            return []
-        rows = claiming.claim(service, room)
+    with transaction.atomic(savepoint=False):
+        rows, next_slot_at, versions = claiming.claim(upstream_id, service, room)
+        upstream = Upstream(pk=upstream_id, next_slot_at=next_slot_at)
         # Row by row, so that what one of them must look up first moves those behind it.
         slots = [health.reserve_slots(upstream, channels.requests_needed(row)) for row in rows]
-    found = (held or Accounts(service)).of({row.facility_id for row in rows}) if rows else {}
+    found = (held or Accounts(service)).as_of(versions)
     last_start = time.monotonic() + conf.lease_usable_seconds()
     return [
         Work(row, found.get(row.facility_id), row.outcome_unknown, reserved, last_start)

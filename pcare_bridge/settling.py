@@ -83,15 +83,29 @@ class Ledger:
         self.upstream_id = upstream_id
         self._aside = aside or (lambda function, argument: function(argument))
         self._noted_at = 0.0
+        self._untold: list[tuple[Delivery, list[Call]]] = []
+        self._unnoted: list[Result] = []
 
     def settle_all(self, results: Sequence[Result]) -> None:
         """Record many outcomes: what simply arrived at once, everything else one by one as `settle` does."""
+        with transaction.atomic():
+            others = self.store(results)
+        self.settle_others(others)
+
+    def store(self, results: Sequence[Result]) -> list[Result]:
+        """Record in the caller's transaction what simply arrived; returns the others, for `settle_others`."""
         plain = [result for result in results if _is_plain(result)]
-        others = [result for result in results if not _is_plain(result)]
         if plain:
-            stored = _settle_sent(plain)
-            self._aside(telling.tell_sent, [(result.delivery, result.calls) for result in stored])
-            self._note(plain)
+            self._untold += [(result.delivery, result.calls) for result in _store_plain(plain)]
+            self._unnoted += plain
+        return [result for result in results if not _is_plain(result)]
+
+    def settle_others(self, others: Sequence[Result]) -> None:
+        """Once `store` is committed: tell of it, and record the others, each in a transaction of its own."""
+        if self._unnoted:
+            self._aside(telling.tell_sent, self._untold)
+            self._note(self._unnoted)
+            self._untold, self._unnoted = [], []
         for result in others:
             settle(result.delivery, result.outcome, result.calls, self.upstream_id, result.account)
             self._noted_at = 0.0  # it may have counted as a failure: the next success must be noted again
@@ -116,18 +130,16 @@ def _is_plain(result: Result) -> bool:
     )
 
 
-def _settle_sent(results: list[Result]) -> list[Result]:
+def _store_plain(results: list[Result]) -> list[Result]:
     """Store deliveries that arrived; returns those whose lease was still ours."""
-    with transaction.atomic():
-        kept = _store_sent(results)
-        for result in results:
-            if kept.get(result.delivery.pk):
-                result.delivery.refresh_from_db()
-                _release(result.delivery)
+    kept = _store_sent(results)
     for result in results:
         if result.delivery.pk not in kept:
             # Another worker took over after our lease ran out; it reads back before it writes.
             logger.warning("delivery taken over", extra={"delivery_id": str(result.delivery.pk)})
+        elif kept[result.delivery.pk]:
+            result.delivery.refresh_from_db()
+            _release(result.delivery)
     return [result for result in results if result.delivery.pk in kept]
 
 

@@ -3,12 +3,13 @@
 from datetime import timedelta
 
 import pytest
+from django.db import connection, transaction
 from django.utils import timezone
 
 from core import outbox
 from pcare_bridge import health, sending, settling
 from pcare_bridge.client import Call
-from pcare_bridge.models import Delivery, DeliveryAttempt, FacilityAccount
+from pcare_bridge.models import Delivery, DeliveryAttempt, FacilityAccount, Upstream
 from pcare_bridge.outcome import Outcome
 from pcare_bridge.reading import DOSE, Accounts, batch
 from pcare_bridge.simulator.server import Server
@@ -111,3 +112,43 @@ def test_a_correction_planned_while_its_dose_was_on_the_way_goes_once_that_arriv
     later.refresh_from_db()
     assert (later.state, later.upstream_number) == ("waiting", "V1")
     assert told == [[(work.delivery, [CREATED])]]
+
+
+def test_a_claim_reaches_the_disk_whatever_is_stored_in_the_same_commit(simulator: Server) -> None:
+    facility = make_facility()
+    for _ in range(2):
+        make_dose(facility)
+    outbox.drain("pcare")
+    upstream = health.upstream()
+    assert upstream is not None
+    work = sending._claim(upstream.pk, 1)[0]
+    with transaction.atomic(), connection.cursor() as cursor:
+        arrived = settling.Result(work.delivery, Outcome(number="V1"), [CREATED], work.account)
+        settling.Ledger(upstream.pk).store([arrived])
+        cursor.execute("SHOW synchronous_commit")
+        assert cursor.fetchone() == ("off",), "an outcome need not wait for the disk"
+        assert len(sending._claim(upstream.pk, 1)) == 1
+        cursor.execute("SHOW synchronous_commit")
+        assert cursor.fetchone() == ("on",)
+
+
+@pytest.mark.parametrize(
+    "trouble",
+    [
+        {"state": "open"},
+        {"state": "half_open"},
+        {"paused_reason": "dihentikan"},
+        {"next_slot_at": timezone.now() + timedelta(hours=1)},
+    ],
+)
+def test_nothing_is_claimed_for_a_service_that_is_down_stopped_or_asked_for_a_pause(
+    simulator: Server, trouble: dict[str, object]
+) -> None:
+    make_dose(make_facility())
+    outbox.drain("pcare")
+    upstream = health.upstream()
+    assert upstream is not None
+    Upstream.objects.update(**trouble)
+    assert sending._claim(upstream.pk, 1) == []
+    Upstream.objects.update(state="closed", paused_reason="", next_slot_at=timezone.now() + timedelta(seconds=2))
+    assert len(sending._claim(upstream.pk, 1)) == 1, "a moment is waited out with the lease in hand"
