@@ -124,7 +124,9 @@ def has_work(service: str = "pcare") -> bool:
 
 
 def _claim(upstream_id: int, room: int, service: str = "pcare", held: Accounts | None = None) -> list[Work]:
-    """Lease up to `room` due rows within the shared limit of requests in flight; locks the upstream row briefly.
+    """Lease up to `room` due rows within the shared limit of requests in flight.
+
+    Locks the upstream row until the transaction ends, the caller's if there is one: after the deliveries stored in it.
 
     Those whose deadline is nearest go first, whatever came first.
     """
