@@ -104,6 +104,11 @@ def _told(tally: Tally) -> str:
     return ", ".join(f"{1000 * tally.percentile(0.5, name):.0f} ms {name}" for name in NAMES)
 
 
+def _felt(tally: Tally, share: float, name: str) -> float:
+    """Seconds; where nothing was answered, the time-out."""
+    return tally.percentile(share, name) or desk.TIMEOUT
+
+
 def _figure(name: str, what: str, share: float, felt: dict[str, list[Tally]]) -> Figure:
     """The worse of the two ways to be dead beside alive: the median of the rounds, or all windows of each as one.
 
@@ -113,10 +118,10 @@ def _figure(name: str, what: str, share: float, felt: dict[str, list[Tally]]) ->
     for weather, windows in felt.items():
         for one in windows:
             whole[weather].add(one)
-    seconds = {weather: tally.percentile(share, name) for weather, tally in whole.items()}
-    alive = [one.percentile(share, name) for one in felt[ALIVE]]
-    rounds = {dead: ratio([one.percentile(share, name) for one in felt[dead]], alive) for dead in (CLOSED, HANGS)}
-    values = {dead: rounds[dead][0] if share == MEDIAN else seconds[dead] / (seconds[ALIVE] or 1) for dead in rounds}
+    seconds = {weather: _felt(tally, share, name) for weather, tally in whole.items()}
+    alive = [_felt(one, share, name) for one in felt[ALIVE]]
+    rounds = {dead: ratio([_felt(one, share, name) for one in felt[dead]], alive) for dead in (CLOSED, HANGS)}
+    values = {dead: rounds[dead][0] if share == MEDIAN else seconds[dead] / seconds[ALIVE] for dead in rounds}
     worse = max(values, key=values.__getitem__)
     others = {label: len(found) for tally in whole.values() for label, found in tally.latencies.items()}
     return Figure(
