@@ -28,7 +28,7 @@ from tests.staff import make_staff
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("exchange")]
 TABLES = {"vaksinasi": "vaksinasi", "kunjungan": "kunjungan", "satusehat": "Immunization"}
 FULL = os.environ.get("FAULTS") == "full"
-DOSES = 2000 if FULL else 40
+DOSES = 2000 if FULL else 30
 SEED = 20261122
 
 ALONE: dict[str, dict[str, Any]] = {
@@ -187,7 +187,7 @@ def test_all_faults_mixed_with_killed_workers_restarted_servers_and_three_outage
     for kind, details in ALONE.items():
         weather.add({"kind": kind.split()[0], "probability": 0.012} | details)
     storm.begin()
-    kills = 40 if FULL else 5
+    kills = 40 if FULL else 4
     outages = {DOSES // 4, DOSES // 2, 3 * DOSES // 4}
     for number in range(DOSES):
         make_dose(facility)
