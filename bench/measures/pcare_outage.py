@@ -48,7 +48,7 @@ def run(stack: Stack, scale: Scale) -> list[Figure]:
     query("DELETE FROM core_outboxmessage WHERE state = 'waiting'")
     backlog = deliveries.make(scale.pick(300, 30))
     prepared = desk.Load(
-        int(windows * DESKS * (seconds / PAUSE_SECONDS + 1)), people.make_slots(scale.pick(400, 40), 36, first_day=200)
+        int(windows * DESKS * (seconds / PAUSE_SECONDS + 1)), people.make_slots(scale.pick(400, 40), 36, first_day=250)
     )
     simulator = deliveries.Simulator(stack)
     simulator.start(remember=True)
