@@ -7,7 +7,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.cache import never_cache
 
-from accounts.access import staff_required
+from accounts.access import StaffRequest, staff_required
 from certificates import keys, pdf, queries, record, revoking, services
 from certificates.assemble import NotCertifiable, why_not
 from certificates.forms import RevokeForm
@@ -15,7 +15,6 @@ from certificates.models import Certificate
 from certificates.views import pdf_response
 from core.readlog import log_read
 from registration.models import Citizen
-from stock.workplace import StaffRequest
 from vaccination.models import Immunization
 from vaccination.people import citizen_or_404
 from vaccination.views.doses import dose_context, dose_or_404
