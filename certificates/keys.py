@@ -227,7 +227,7 @@ def parsed(key: SigningKey) -> x509.Certificate:
 
 def issuer_url() -> str:
     """The address health cards name as their issuer: https in production, no slash at the end."""
-    return str(settings.PUBLIC_BASE_URL).rstrip("/")
+    return str(settings.PUBLIC_BASE_URL)
 
 
 def own_keys() -> KeyRing:

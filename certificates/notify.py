@@ -61,7 +61,7 @@ def _letter(
     phone, language = notification_phone(citizen), notification_language(citizen)
     if phone is None:
         return None
-    values = {"address": settings.PUBLIC_BASE_URL.rstrip("/") + path}
+    values = {"address": settings.PUBLIC_BASE_URL + path}
     with translation.override(language):
         if because:
             values["because"] = because()

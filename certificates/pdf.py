@@ -114,7 +114,7 @@ def page_data(certificate: Certificate) -> dict[str, Any]:
     hc1_title, hc1_id, hc1_en = HC1_WORDS[certificate.is_dvc]
     note_id, note_en = EU_NOTE.get(certificate.eu_reason, ("", ""))
     with translation.override(settings.LANGUAGE_CODE):
-        verify_url = settings.PUBLIC_BASE_URL.rstrip("/") + reverse("certificates:verify")
+        verify_url = settings.PUBLIC_BASE_URL + reverse("certificates:verify")
     return {
         "issuer": facts["issuer"],
         "uvci": certificate.uvci,

@@ -27,7 +27,7 @@ def render(appointment: Appointment) -> bytes:
     event.add("dtend", appointment.slot.ends_at)
     event.add("summary", _("Vaksinasi %(vaccine)s") % {"vaccine": schedule.vaccine.short_name})
     event["location"] = vText(f"{schedule.facility.name}, {schedule.facility.address}".rstrip(", "))
-    link = settings.PUBLIC_BASE_URL.rstrip("/") + reverse("scheduling:ticket", args=[appointment.public_id])
+    link = settings.PUBLIC_BASE_URL + reverse("scheduling:ticket", args=[appointment.public_id])
     # No name: a calendar is often shared with a family or an employer.
     event.add(
         "description", _("Kode tiket %(code)s. Bawa KTP atau KK. %(link)s") % {"code": appointment.code, "link": link}

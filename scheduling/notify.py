@@ -79,8 +79,8 @@ def _facts(appointment: Appointment) -> dict[str, str]:
         "time": f"{local:%H.%M} WIB",
         "code": appointment.code,
         "reason": appointment.cancel_reason,
-        "url": settings.PUBLIC_BASE_URL.rstrip("/") + reverse("scheduling:ticket", args=[appointment.public_id]),
-        "list": settings.PUBLIC_BASE_URL.rstrip("/") + reverse("scheduling:list"),
+        "url": settings.PUBLIC_BASE_URL + reverse("scheduling:ticket", args=[appointment.public_id]),
+        "list": settings.PUBLIC_BASE_URL + reverse("scheduling:list"),
     }
 
 

@@ -50,7 +50,8 @@ INDEX_KEY = _key("INDEX_KEY")
 
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["127.0.0.1", "localhost", "[::1]"] if DEMO else [])
 CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
-PUBLIC_BASE_URL = env("PUBLIC_BASE_URL", default=f"http://127.0.0.1:{env('PORT', default='8000')}")
+# What messages, papers and codes call this site; paths are put behind it, so it ends without a slash.
+PUBLIC_BASE_URL = env("PUBLIC_BASE_URL", default=f"http://127.0.0.1:{env('PORT', default='8000')}").rstrip("/")
 # Hosts (with port, where it is not the usual one) that trust lists may be fetched from although they are not on the
 # internet: mirrors of the office. Everything else must be https and public (core/outgoing.py).
 OUTGOING_INTERNAL_HOSTS = env.list("OUTGOING_INTERNAL_HOSTS", default=[])

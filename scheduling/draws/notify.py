@@ -124,7 +124,7 @@ def _key(kind: str, draw_id: int) -> str:
 
 
 def _facts(entry: DrawEntry, names: list[str]) -> dict[str, str]:
-    base = settings.PUBLIC_BASE_URL.rstrip("/")
+    base = settings.PUBLIC_BASE_URL
     closes, rest = timezone.localtime(entry.draw.closes_at), timezone.localtime(entry.draw.rest_at)
     language = translation.get_language()
     return {

@@ -25,7 +25,7 @@ def told_offer(payload: dict[str, Any]) -> None:
         with translation.override(language):
             day, time = _moment(offer.slot.starts_at)
             until_day, until = _moment(offer.expires_at)
-            url = _absolute(reverse("scheduling:offer", args=[offer.public_id]))
+            url = settings.PUBLIC_BASE_URL + reverse("scheduling:offer", args=[offer.public_id])
             facts = {
                 "names": names, "vaccine": offer.schedule.vaccine.short_name, "facility": offer.schedule.facility.name,
                 "day": day, "time": time, "until_day": until_day, "until": until, "url": url,
@@ -57,7 +57,7 @@ def told_ended(payload: dict[str, Any]) -> None:
             facts = {
                 "names": names,
                 "programme": entry.programme.local_name,
-                "url": _absolute(reverse("scheduling:appointments")),
+                "url": settings.PUBLIC_BASE_URL + reverse("scheduling:appointments"),
             }
             messaging.send(
                 kind="waitlist_ended",
@@ -100,7 +100,3 @@ def _by_phone(members: QuerySet[WaitlistMember]) -> list[tuple[int, str, str, st
 def _moment(at: Any) -> tuple[str, str]:
     local = timezone.localtime(at)
     return long_date(local.date(), translation.get_language()), f"{local:%H.%M} WIB"
-
-
-def _absolute(path: str) -> str:
-    return settings.PUBLIC_BASE_URL.rstrip("/") + path

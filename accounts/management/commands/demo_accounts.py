@@ -14,7 +14,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         if not settings.DEMO:
             raise CommandError("Akun percobaan hanya ada di mode percobaan (DEMO=1).")
-        base = settings.PUBLIC_BASE_URL.rstrip("/")
+        base = settings.PUBLIC_BASE_URL
         self.stdout.write(f"Warga    : {base}/masuk/ dengan nomor 08… apa saja; kodenya tampil di {base}/demo/pesan/")
         self.stdout.write(f"Petugas  : {base}/petugas/masuk/, kata sandi {demo.PASSWORD}")
         self.stdout.write(f"           kode faktor kedua (berganti tiap 30 detik): {base}/demo/akun/")
