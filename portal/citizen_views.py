@@ -8,8 +8,7 @@ from django.views.decorators.http import require_safe
 
 from portal import record
 from registration.models import Citizen
-from registration.session import citizen_required
-from scheduling.views.requests import CitizenRequest
+from registration.session import CitizenRequest, citizen_required
 
 
 @require_safe

@@ -34,6 +34,12 @@ class CitizenRequest(HttpRequest):
     citizen_account: CitizenAccount
 
 
+class VisitorRequest(HttpRequest):
+    """A request that has passed CitizenAccountMiddleware, of anybody: signed in or not."""
+
+    citizen_account: CitizenAccount | None
+
+
 class CitizenAccountMiddleware:
     """Sets `request.citizen_account`: None, or the account fetched on first use; test it for truth, not `is None`."""
 

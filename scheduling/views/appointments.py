@@ -10,11 +10,10 @@ from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_safe
 
 from registration.queries import family
-from registration.session import citizen_required
+from registration.session import CitizenRequest, citizen_required
 from scheduling import booking, eligibility, errors, flow, ics, queries, tickets
 from scheduling.forms import CancelForm
 from scheduling.models import Appointment, Schedule
-from scheduling.views.requests import CitizenRequest
 from scheduling.views.waiting import waiting_of
 
 PAST_SHOWN = 20

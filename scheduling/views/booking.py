@@ -16,11 +16,10 @@ from programmes.models import Programme
 from programmes.rules import Option
 from registration.models import Citizen
 from registration.queries import family
-from registration.session import citizen_required, member_required
+from registration.session import CitizenRequest, citizen_required, member_required
 from scheduling import booking, eligibility, errors, flow, places, queries
 from scheduling.forms import AnswersForm, blank_answers
 from scheduling.models import Appointment, Slot
-from scheduling.views.requests import CitizenRequest
 
 SCHEDULES_PER_PAGE = 10
 

@@ -16,7 +16,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from core.snapshot import Snapshot, snapshot_response
 from registration.models import Citizen
 from registration.queries import family
-from registration.session import citizen_required
+from registration.session import CitizenRequest, citizen_required
 from scheduling import booking, errors, flow
 from scheduling.draws import files as draw_files
 from scheduling.draws import queries as draw_queries
@@ -25,7 +25,6 @@ from scheduling.draws import services as draws
 from scheduling.draws import weights as draw_weights
 from scheduling.draws.forms import EntryForm
 from scheduling.models import Draw, DrawEntry
-from scheduling.views.requests import CitizenRequest
 
 PER_PAGE = 100
 CSV = "text/csv; charset=utf-8"

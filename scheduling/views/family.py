@@ -17,12 +17,11 @@ from programmes.models import Programme
 from programmes.rules import Option
 from registration.models import Citizen
 from registration.queries import family
-from registration.session import citizen_required
+from registration.session import CitizenRequest, citizen_required
 from scheduling import booking, eligibility, errors, families, flow, queries
 from scheduling.forms import AnswersForm
 from scheduling.models import Appointment, Schedule, Slot
 from scheduling.views import booking as single
-from scheduling.views.requests import CitizenRequest
 
 
 @dataclass(frozen=True)

@@ -8,12 +8,11 @@ from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_safe
 
-from registration.session import citizen_required
+from registration.session import CitizenRequest, citizen_required
 from scheduling import eligibility, errors, families, flow, queries, tickets
 from scheduling.forms import CancelForm
 from scheduling.models import Appointment, Schedule
 from scheduling.views import booking as single
-from scheduling.views.requests import CitizenRequest
 
 SCHEDULES_TO_MOVE_TO = 6
 

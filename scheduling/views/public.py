@@ -13,9 +13,9 @@ from django.views.decorators.http import require_safe
 from core.snapshot import Snapshot, snapshot_response
 from regions.models import Kecamatan
 from registration.queries import home_kecamatan
+from registration.session import VisitorRequest
 from scheduling import queries
 from scheduling.forms import FilterForm
-from scheduling.views.requests import VisitorRequest
 
 PER_PAGE = 24
 

@@ -12,10 +12,9 @@ from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_POST
 
 from registration.queries import family
-from registration.session import citizen_required
+from registration.session import CitizenRequest, citizen_required
 from scheduling import errors, flow
 from scheduling.models import Appointment, Offer, Schedule, Slot, WaitlistEntry
-from scheduling.views.requests import CitizenRequest
 from scheduling.waiting import offers, waitlist
 from scheduling.waiting.forms import WaitForm
 
