@@ -20,11 +20,11 @@ def prepare() -> None:
     port = os.environ.get("METRICS_PORT")
     if not port or "worker" not in sys.argv:
         return
-    # One name for one port: what a killed worker left behind is cleared by the next.
-    folder = Path(tempfile.gettempdir()) / f"victori-metrics-{os.getuid()}-{port}"
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(mode=0o700)
-    os.environ[FOLDER] = str(folder)
+    prefix = f"victori-metrics-{port}-"
+    # What a killed worker left behind; a stranger's folder of that name stays, and is in nobody's way.
+    for left in Path(tempfile.gettempdir()).glob(f"{prefix}*"):
+        shutil.rmtree(left, ignore_errors=True)
+    os.environ[FOLDER] = tempfile.mkdtemp(prefix=prefix)
 
 
 def serve(**_signal: Any) -> None:

@@ -54,7 +54,7 @@ def worker(
         os.killpg(process.pid, signal.SIGTERM)
         process.wait(20)
     server.stop()
-    assert not list(Path("/tmp").glob(f"victori-metrics-*-{port}")), "a worker that ends leaves no files"
+    assert not list(Path("/tmp").glob(f"victori-metrics-{port}-*")), "a worker that ends leaves no files"
 
 
 @pytest.mark.timeout(180)
