@@ -57,18 +57,11 @@ def join(
     if answer := _first_answer(key, citizens):
         return answer
     _refuse_booked(citizens, code)
+    seeker = Seeker(citizens, first, last, facility, vaccine, rank, joined_via, key, kecamatan, user)
+    entry, members = _rows(seeker, code, source)
     try:
         with transaction.atomic():
-            entry = WaitlistEntry.objects.create(
-                programme_id=code, vaccine=vaccine, facility=facility, kecamatan=None if facility else kecamatan,
-                first_date=first, last_date=last, source=source, priority=WaitlistEntry.PRIORITY[source], rank=rank,
-                joined_via=joined_via, client_uuid=key, entered_by=user,
-            )  # fmt: skip
-            # In one order for everybody, so that two families with a person in common cannot wait for each other.
-            WaitlistMember.objects.bulk_create(
-                WaitlistMember(entry=entry, citizen=citizen, programme_id=code)
-                for citizen in sorted(citizens, key=lambda one: one.pk)
-            )
+            _insert([entry], members)
     except IntegrityError:
         if answer := _first_answer(key, citizens):
             return answer
@@ -90,6 +83,8 @@ class Seeker:
     rank: int
     joined_via: str
     client_uuid: UUID
+    kecamatan: Kecamatan | None = None
+    user: User | None = None
 
 
 @transaction.atomic
@@ -109,16 +104,10 @@ def join_many(seekers: Sequence[Seeker], *, programme: str, source: str) -> set[
         if one.client_uuid in joined or not people or people & taken:
             continue
         taken |= people
-        entry = WaitlistEntry(
-            programme_id=programme, vaccine=one.vaccine, facility=one.facility, first_date=one.first,
-            last_date=one.last, source=source, priority=WaitlistEntry.PRIORITY[source], rank=one.rank,
-            joined_via=one.joined_via, client_uuid=one.client_uuid,
-        )  # fmt: skip
+        entry, rows = _rows(one, programme, source)
         entries.append(entry)
-        members += [WaitlistMember(entry=entry, citizen_id=pk, programme_id=programme) for pk in people]
-    WaitlistEntry.objects.bulk_create(entries)
-    # In one order for everybody, as in `join`.
-    WaitlistMember.objects.bulk_create(sorted(members, key=lambda member: member.citizen_id))
+        members += rows
+    _insert(entries, members)
     transaction.on_commit(sweeper.wake, robust=True)
     return joined | {entry.client_uuid for entry in entries}
 
@@ -212,6 +201,23 @@ def move_entries(kept: Citizen, merged: Citizen) -> None:
     both = WaitlistMember.objects.filter(citizen=kept).values("entry")
     WaitlistMember.objects.filter(citizen=merged, entry__in=both).delete()
     WaitlistMember.objects.filter(citizen=merged).update(citizen=kept)
+
+
+def _rows(seeker: Seeker, programme: str, source: str) -> tuple[WaitlistEntry, list[WaitlistMember]]:
+    entry = WaitlistEntry(
+        programme_id=programme, vaccine=seeker.vaccine, facility=seeker.facility,
+        kecamatan=None if seeker.facility else seeker.kecamatan, first_date=seeker.first, last_date=seeker.last,
+        source=source, priority=WaitlistEntry.PRIORITY[source], rank=seeker.rank, joined_via=seeker.joined_via,
+        client_uuid=seeker.client_uuid, entered_by=seeker.user,
+    )  # fmt: skip
+    members = [WaitlistMember(entry=entry, citizen=citizen, programme_id=programme) for citizen in seeker.citizens]
+    return entry, members
+
+
+def _insert(entries: Sequence[WaitlistEntry], members: Iterable[WaitlistMember]) -> None:
+    WaitlistEntry.objects.bulk_create(entries)
+    # In one order for everybody, so that two families with a person in common cannot wait for each other.
+    WaitlistMember.objects.bulk_create(sorted(members, key=lambda member: member.citizen_id))
 
 
 def _active_ids(citizen_ids: Iterable[int], programme: str) -> list[int]:
