@@ -71,6 +71,11 @@ class WaitlistEntry(models.Model):
         db_index=False, verbose_name="dimasukkan oleh",
         db_comment="Desk or kader who answers for people without a phone.",
     )  # fmt: skip
+    desk_facility = models.ForeignKey(
+        Facility, on_delete=models.PROTECT, null=True, blank=True, related_name="+", db_index=False,
+        verbose_name="dimasukkan di meja",
+        db_comment="Whose desk put it there: all who work there answer. NULL for a kader and for who joined alone.",
+    )  # fmt: skip
     ended_at = models.DateTimeField("selesai", null=True, blank=True)
     ended_because = models.CharField("selesai karena", max_length=10, choices=Because, blank=True, default="")
     missed_offers = models.PositiveSmallIntegerField("tawaran tidak dijawab", default=0)
@@ -104,6 +109,7 @@ class WaitlistEntry(models.Model):
                 condition=Q(state="waiting", gather_until__isnull=False),
             ),
             models.Index(fields=["entered_by"], name="waitlist_by_hand", condition=Q(entered_by__isnull=False)),
+            models.Index(fields=["desk_facility"], name="waitlist_by_desk", condition=Q(desk_facility__isnull=False)),
         ]
 
     def __str__(self) -> str:

@@ -17,6 +17,7 @@ from scheduling.models import WaitlistEntry
 from scheduling.people import People, channel_of, citizens_of, log_reads
 from scheduling.waiting import by_hand, offers, waitlist
 from scheduling.waiting.forms import SearchForm
+from stock.workplace import current_facility
 
 PER_PAGE = 20
 
@@ -25,9 +26,9 @@ PER_PAGE = 20
 @require_safe
 @staff_required("waitlist.join")
 def entries(request: StaffRequest) -> HttpResponse:
-    """The people this member of staff put on the list: where they stand, what was offered, what ended."""
+    """The people this kader, or the desk, put on the list: where they stand, what was offered, what ended."""
     page = Paginator(by_hand.listed(request.user), PER_PAGE).get_page(request.GET.get("page"))
-    context = {"rows": by_hand.rows_of(list(page)), "page_obj": page}
+    context = {"rows": by_hand.rows_of(list(page)), "page_obj": page, "desk": channel_of(request) == "desk"}
     return render(request, "scheduling/waiting_staff/list.html", context)
 
 
@@ -47,7 +48,7 @@ def join(request: StaffRequest) -> HttpResponse:
         try:
             waitlist.join(
                 citizens=citizens, **search.wanted(), joined_via=channel_of(request), client_uuid=key,
-                user=request.user,
+                user=request.user, desk=current_facility(request) if channel_of(request) == "desk" else None,
             )  # fmt: skip
         except errors.BookingError as error:
             problem = error
@@ -67,7 +68,7 @@ def join(request: StaffRequest) -> HttpResponse:
 @require_POST
 @staff_required("waitlist.join")
 def answer(request: StaffRequest, public_id: UUID) -> HttpResponse:
-    """What the people said to the offer that was on the page, or that they no longer wait; for one's own entries.
+    """What the people said to the offer that was on the page, or that they no longer wait.
 
     The same answer twice is one answer, and says the same.
     """

@@ -11,6 +11,7 @@ from django.utils import timezone
 
 from accounts.models import User
 from core.formats import long_date
+from regions.models import Facility
 from registration.models import Citizen
 from registration.queries import notification_phone
 from scheduling.models import Appointment, Offer, WaitlistEntry
@@ -21,7 +22,7 @@ SHOWN_AFTER_END = timedelta(days=14)
 
 @dataclass(frozen=True)
 class Row:
-    """One entry as its kader or desk sees it."""
+    """One entry as its kader or the desk sees it."""
 
     entry: WaitlistEntry
     people: list[Citizen]
@@ -36,8 +37,15 @@ class Row:
 
 
 def entries_of(user: User) -> QuerySet[WaitlistEntry]:
-    """What this member of staff put on the list."""
-    return WaitlistEntry.objects.filter(entered_by=user)
+    """What this kader put on the list, or anybody at the desks this member of staff works at.
+
+    A desk answers as one: whoever put somebody there may be off duty when the place is offered, and who has moved to
+    another facility has no business with them any more.
+    """
+    theirs = Q(entered_by=user, desk_facility__isnull=True)
+    if user.territory().can("desk.check_in"):
+        theirs |= Q(desk_facility__in=Facility.objects.visible_to(user))
+    return WaitlistEntry.objects.filter(theirs)
 
 
 def listed(user: User) -> QuerySet[WaitlistEntry]:
@@ -46,7 +54,11 @@ def listed(user: User) -> QuerySet[WaitlistEntry]:
     turn = Case(
         When(state=WaitlistEntry.State.OFFERED, then=0), When(state=WaitlistEntry.State.WAITING, then=1), default=2
     )
-    found = entries_of(user).filter(recent).select_related("programme", "vaccine", "facility__kecamatan", "kecamatan")
+    found = (
+        entries_of(user)
+        .filter(recent)
+        .select_related("programme", "vaccine", "facility__kecamatan", "kecamatan", "entered_by", "desk_facility")
+    )
     return found.prefetch_related("members__citizen__account").order_by(turn, "-pk")
 
 

@@ -42,13 +42,14 @@ def join(
     joined_via: str = "web",
     client_uuid: UUID | None = None,
     user: User | None = None,
+    desk: Facility | None = None,
 ) -> WaitlistEntry:
     """Put one person, or a family that wants to be served together, on the list of one programme.
 
     Without `facility` any of the `kecamatan`, without both any of the city; `first` to `last` are local dates. `user`
-    is the member of staff who does it for them. The same `client_uuid` returns the first answer. Raises AlreadyWaiting
-    (with the entry) and AlreadyBooked (with the appointment), each with `citizen`, KeyBelongsToAnother, ValueError
-    without people.
+    is the member of staff who does it for them, `desk` the facility whose staff answer for it then. The same
+    `client_uuid` returns the first answer. Raises AlreadyWaiting (with the entry) and AlreadyBooked (with the
+    appointment), each with `citizen`, KeyBelongsToAnother, ValueError without people.
     """
     if not citizens:
         raise ValueError("nobody to wait")
@@ -57,7 +58,7 @@ def join(
     if answer := _first_answer(key, citizens):
         return answer
     _refuse_booked(citizens, code)
-    seeker = Seeker(citizens, first, last, facility, vaccine, rank, joined_via, key, kecamatan, user)
+    seeker = Seeker(citizens, first, last, facility, vaccine, rank, joined_via, key, kecamatan, user, desk)
     entry, members = _rows(seeker, code, source)
     try:
         with transaction.atomic():
@@ -85,6 +86,7 @@ class Seeker:
     client_uuid: UUID
     kecamatan: Kecamatan | None = None
     user: User | None = None
+    desk: Facility | None = None
 
 
 @transaction.atomic
@@ -208,7 +210,7 @@ def _rows(seeker: Seeker, programme: str, source: str) -> tuple[WaitlistEntry, l
         programme_id=programme, vaccine=seeker.vaccine, facility=seeker.facility,
         kecamatan=None if seeker.facility else seeker.kecamatan, first_date=seeker.first, last_date=seeker.last,
         source=source, priority=WaitlistEntry.PRIORITY[source], rank=seeker.rank, joined_via=seeker.joined_via,
-        client_uuid=seeker.client_uuid, entered_by=seeker.user,
+        client_uuid=seeker.client_uuid, entered_by=seeker.user, desk_facility=seeker.desk,
     )  # fmt: skip
     members = [WaitlistMember(entry=entry, citizen=citizen, programme_id=programme) for citizen in seeker.citizens]
     return entry, members

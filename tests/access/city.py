@@ -90,6 +90,10 @@ def build() -> City:
     entry = waitlist.join(
         citizens=[seeker], programme=lot.vaccine.programme, first=tomorrow.date, last=tomorrow.date + timedelta(days=9)
     )
+    by_desk = waitlist.join(
+        citizens=[make_citizen(account, birth_date=date(1936, 5, 17))], programme=lot.vaccine.programme,
+        first=tomorrow.date, last=tomorrow.date + timedelta(days=9), joined_via="desk", user=staff["stok"], desk=here,
+    )  # fmt: skip
     offer = Offer.objects.create(
         entry=entry, schedule=tomorrow, slot=tomorrow.slots.first(), state="declined", expires_at=timezone.now()
     )
@@ -109,7 +113,7 @@ def build() -> City:
                 name="Uji", reason="admin", state="closed", seed="x", seed_hash="x", rate=1, closed_at=timezone.now(),
                 seed_revealed_at=timezone.now(), shuffled_count=1,
             ),
-            "entry": entry, "offer": offer, "draw": _drawn(),
+            "entry": entry, "by_desk": by_desk, "offer": offer, "draw": _drawn(),
             "membership": staff["stok"].memberships.get(), "claim": claim,
             "delivery": Delivery.objects.get(immunization=dose, profile="vaksinasi"),
             "pcare": FacilityAccount.objects.get(facility=here),

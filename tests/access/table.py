@@ -202,7 +202,7 @@ TABLE: dict[str, Row] = {
     "petugas/tunggu/": Row(OUTREACH),
     "petugas/tunggu/baru/": Row(OUTREACH),
     "petugas/tunggu/<uuid:public_id>/jawab/": Row(
-        "302 302 302 404 404 403 404 403 403", "petugas/tunggu/{entry.public_id}/jawab/", method="POST"
+        "302 302 302 302 404 403 404 403 403", "petugas/tunggu/{by_desk.public_id}/jawab/", method="POST"
     ),
     "petugas/undian/": Row(OUTREACH),
     "petugas/undian/<int:draw_id>/": Row(OUTREACH, "petugas/undian/{draw.pk}/"),

@@ -3,8 +3,10 @@
 import re
 import uuid
 from datetime import timedelta
+from importlib import import_module
 
 import pytest
+from django.db import connection
 from django.test import Client
 from django.utils import timezone
 
@@ -24,8 +26,8 @@ pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("by_day")]
 LIST, JOIN = "/petugas/tunggu/", "/petugas/tunggu/baru/"
 
 
-def worker(role):
-    return sign_in_staff(Client(), make_staff(role, facility=Facility.objects.get(code="pkm-poncol")))
+def worker(role, at="pkm-poncol"):
+    return sign_in_staff(Client(), make_staff(role, facility=Facility.objects.get(code=at)))
 
 
 @pytest.fixture
@@ -189,3 +191,43 @@ def test_another_kader_neither_sees_nor_answers(kader):
     assert other.post(f"{LIST}{entry.public_id}/jawab/", {"aksi": "keluar"}).status_code == 404
     entry.refresh_from_db()
     assert entry.state == "waiting"
+
+
+def test_a_desk_answers_as_one_for_whoever_put_somebody_there():
+    _slot, [ticket] = full_slot(1, days=5)
+    morning, afternoon = worker("vaksinator"), worker("petugas")
+    morning.post(JOIN, form(make_adult(full_name="Mbah Karto")))
+    assert "Dimasukkan oleh" not in morning.get(LIST).content.decode()
+    entry = WaitlistEntry.objects.get()
+    cancel(ticket.pk)
+    sweeps.tidy()
+    page = afternoon.get(LIST).content.decode()
+    assert "Mbah Karto" in page and f"Dimasukkan oleh {entry.entered_by}" in page
+    assert "Tempat diterima" in answer(afternoon, "terima", page)
+    assert "sudah tidak berlaku" not in answer(morning, "terima", page)  # both pressed it: one answer
+    assert Appointment.objects.filter(citizen__full_name="Mbah Karto").count() == 1
+
+
+def test_another_desk_the_kader_and_who_has_moved_away_see_nothing():
+    morning = worker("vaksinator")
+    morning.post(JOIN, form(make_adult(full_name="Mbah Karto")))
+    entry = WaitlistEntry.objects.get()
+    who = entry.entered_by.memberships.get()
+    who.facility = Facility.objects.get(code="pkm-srondol")
+    who.save()
+    for client in (worker("vaksinator", "pkm-srondol"), worker("kader"), morning):
+        assert "Mbah Karto" not in client.get(LIST).content.decode()
+        assert client.post(f"{LIST}{entry.public_id}/jawab/", {"aksi": "keluar"}).status_code == 404
+    entry.refresh_from_db()
+    assert entry.state == "waiting"
+    assert "Mbah Karto" in worker("petugas").get(LIST).content.decode()
+
+
+def test_desk_entries_of_before_are_given_to_their_desk():
+    morning = worker("vaksinator")
+    morning.post(JOIN, form(make_adult()))
+    WaitlistEntry.objects.update(desk_facility=None)
+    migration = import_module("scheduling.migrations.0012_waitlist_desk")
+    with connection.cursor() as cursor:
+        cursor.execute(migration.TO_THEIR_DESK)
+    assert WaitlistEntry.objects.get().desk_facility.code == "pkm-poncol"
