@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from core import outbox
 from scheduling import booking, capacity, errors, places, queries
-from scheduling.models import Appointment, Displaced, Place, Schedule, WaitlistEntry
+from scheduling.models import Appointment, Displaced, Schedule, WaitlistEntry
 from scheduling.waiting import offers, waitlist
 
 NAMESPACE = UUID("0f2f7d0e-6c1f-4a4f-9d0b-6a1a4c1f0c55")
@@ -23,6 +23,11 @@ NAMESPACE = UUID("0f2f7d0e-6c1f-4a4f-9d0b-6a1a4c1f0c55")
 BATCH = 100
 # So many schedules, the nearest first, are asked for places at once; the rest is found by the sweeper.
 NEAREST = 40
+
+# Everybody booked, waiting for who is moving or cancelling at this moment: their place would come free unseen.
+LOCK_PEOPLE = """
+SELECT id FROM scheduling_appointment WHERE schedule_id = %(schedule)s AND status = 'booked'
+ORDER BY id FOR NO KEY UPDATE"""
 
 # Every place that nobody has, waiting for bookings in flight: once it is through, no booking can follow unseen.
 LOCK_PLACES = """
@@ -68,7 +73,9 @@ WHERE slot.id = place.slot_id AND slot.schedule_id = %(schedule)s AND place.pool
 
 def take_places(schedule: Schedule, keep: dict[int, int], kind: str, reason: str) -> int:
     """Close places of a schedule the caller has locked until each session of `keep` has so many; returns how many
-    people have to go. They are cancelled in batches by the outbox."""
+    people have to go. They are cancelled in batches by the outbox; their places close as they go. Locks the people
+    booked, then the free places."""
+    places.run(LOCK_PEOPLE, schedule=schedule.pk)
     places.run(LOCK_PLACES, schedule=schedule.pk)
     limits = {"slots": list(keep), "keep": list(keep.values())}
     places.count(CLOSE_PLACES, **limits)
@@ -104,13 +111,10 @@ def displace_batch(schedule_id: int) -> int:
         pk__in=wanted, schedule=schedule, status=Appointment.Status.BOOKED
     )
     going = {row.pk: row for row in booked.order_by("pk")}
-    left = list(Place.objects.filter(appointment__in=going).values_list("pk", flat=True))
     for row in rows:
         if appointment := going.get(row.appointment_id):
             because = Appointment.Because.CLOSED if row.kind == Displaced.Kind.CLOSED else Appointment.Because.SHRUNK
             booking.cancel_locked(appointment, reason=row.reason, because=because)
-    # They do not open again: that is what closing means.
-    Place.objects.filter(pk__in=left).update(pool=Place.Pool.CLOSED)
     for row in rows:
         row.done_at = timezone.now()
     _seek(schedule, [row for row in rows if row.appointment_id in going])

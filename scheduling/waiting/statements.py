@@ -40,6 +40,9 @@ GIVE_BACK = _filled("""
 UPDATE scheduling_place place
 SET state = 'free', appointment_id = NULL, held_until = NULL, held_by = NULL,
     pool = CASE
+        -- Whose place was to close with them and who goes by themselves first: the place closes all the same.
+        WHEN EXISTS (SELECT FROM scheduling_displaced displaced WHERE displaced.appointment_id = place.appointment_id
+                     AND displaced.schedule_id = slot.schedule_id AND displaced.done_at IS NULL) THEN 'closed'
         WHEN place.pool IN ('online', 'offered', 'next_dose') AND slot.starts_at > %(soon)s
              AND @serves AND @somebody_waits THEN 'offered'
         WHEN %(pool)s::text IS NOT NULL THEN %(pool)s::text

@@ -7,7 +7,9 @@ from django.db import connection, transaction
 
 from core.models import OutboxMessage
 from scheduling import audits, errors
+from scheduling.families import cancel_family
 from scheduling.models import Appointment, Place
+from scheduling.publishing import shrink_schedule
 from scheduling.services import book, cancel, close_schedule, hold_place, move
 from tests.scheduling.world import at_once, booked, free_places, make_adult, make_slot
 
@@ -132,4 +134,43 @@ def test_nobody_books_into_a_schedule_that_is_being_closed():
     slot.schedule.refresh_from_db()
     assert slot.schedule.close_total == made == Appointment.objects.filter(status="booked").count()
     assert not Place.objects.filter(slot=slot, pool="online").exclude(state="taken").exists()
+    assert_sound()
+
+
+@pytest.mark.parametrize("leave", ["move", "cancel"])
+def test_who_leaves_while_the_day_is_made_smaller_leaves_no_place_behind(leave):
+    slot, other = make_slot(places=3), make_slot(places=3, days=2)
+    people = [booked(slot) for _ in range(3)]
+    left, go = threading.Event(), threading.Event()
+
+    def act(who):
+        if who == "office":
+            left.wait(10)
+            threading.Timer(0.3, go.set).start()
+            return shrink_schedule(slot.schedule_id, {slot.pk: 2}, "tenaga kurang")
+        with transaction.atomic():
+            move(people[2].pk, other.pk) if leave == "move" else cancel(people[2].pk)
+            left.set()
+            return go.wait(10)
+
+    gone, _ = at_once(act, ["office", "person"], threads=2)
+
+    assert gone == 0  # two were left by then, and two may stay
+    assert Place.objects.filter(slot=slot).exclude(pool="closed").count() == 2
+    assert Place.objects.filter(slot=slot, state="taken").count() == 2
+    assert_sound()
+
+
+def test_a_family_cancels_while_its_day_is_closed_and_nobody_waits_in_a_circle():
+    slot = make_slot(places=40)
+    families = [[booked(slot) for _ in range(2)] for _ in range(20)]
+
+    def act(number):
+        if number == 10:
+            return close_schedule(slot.schedule_id, "banjir")
+        return cancel_family([one.pk for one in families[number]])
+
+    results = at_once(act, range(20))
+
+    assert not [result for result in results if isinstance(result, Exception)]
     assert_sound()

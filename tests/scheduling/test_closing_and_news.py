@@ -220,6 +220,22 @@ def test_who_moved_by_themselves_before_their_turn_is_left_alone():
     assert person.status == "cancelled"
 
 
+def test_the_place_of_who_was_to_go_and_went_first_closes_all_the_same():
+    slot, other = make_slot(places=4), make_slot(places=4, days=2)
+    people = [booked(slot) for _ in range(4)]
+    shrink_schedule(slot.schedule_id, {slot.pk: 1}, "tenaga kurang")
+
+    move(people[3].pk, other.pk)
+    cancel(people[2].pk)
+    arrive(people[1].pk)  # came to the desk: served, and keeps the place
+    deliver()
+
+    left = Place.objects.filter(slot=slot).exclude(pool="closed")
+    assert set(left.values_list("appointment", flat=True)) == {people[0].pk, people[1].pk}
+    cancel(people[0].pk)  # was to stay: this place is the session's
+    assert Place.objects.filter(slot=slot, state="free").exclude(pool="closed").count() == 1
+
+
 def test_a_preview_tells_who_would_go_and_writes_nothing():
     slot = make_slot(places=6)
     people = [booked(slot) for _ in range(4)]
