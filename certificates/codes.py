@@ -9,7 +9,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 COVID_19 = "840539006"
-COVID_CATEGORY = "covid19"
 
 MRNA = "1119349007"
 VECTOR = "29061000087103"

@@ -102,15 +102,6 @@ WITHOUT_EU_CODE = {
 }
 
 
-def for_immunization(immunization_id: int) -> CertificateState | None:
-    """State of the proof of one dose by its number; None when the dose is unknown or cannot have a proof."""
-    immunization = Immunization.objects.prefetch_related("certificates__revocation").filter(pk=immunization_id).first()
-    if immunization is None:
-        return None
-    state = certificate_state(immunization)
-    return state if state.url or state.issued_at else None
-
-
 def with_label(doses: QuerySet[Immunization]) -> QuerySet[Immunization]:
     """Each dose with `dose_label`, the ministry's name of it; empty when no rule names it."""
     rule = DoseRule.objects.filter(programme_id=OuterRef("programme_id"), dose_code=OuterRef("dose_code"))

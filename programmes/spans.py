@@ -65,9 +65,3 @@ class Span:
             if amount.endswith(".5"):
                 parts.append(_("15 hari"))
         return " ".join(parts)
-
-
-def age_in_months(birth_date: date, on_date: date) -> int:
-    """Completed calendar months, counted so that it agrees with `Span.after` (clamped month ends)."""
-    months = (on_date.year - birth_date.year) * 12 + on_date.month - birth_date.month
-    return months - (Span(months=months).after(birth_date) > on_date)

@@ -19,7 +19,6 @@ PublicKey = ec.EllipticCurvePublicKey | rsa.RSAPublicKey | ed25519.Ed25519Public
 
 # Families of keys. One key serves one family: a kid of one world means nothing in another.
 HCERT_KEYS, SHC_KEYS, DIVOC_KEYS, CSCA_KEYS = "hcert", "shc", "divoc", "csca"
-FAMILIES = (HCERT_KEYS, SHC_KEYS, DIVOC_KEYS, CSCA_KEYS)
 
 # Two arcs mean the same: the one of the specification and one with a spare zero, seen in the wild.
 USAGE_OIDS = {

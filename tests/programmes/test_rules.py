@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from programmes.history import PastDose
 from programmes.reference import ruleset_from_files
-from programmes.rules import Facts, birthday_changes, evaluate, groups_of, pick
-from programmes.spans import Span, age_in_months
+from programmes.rules import Facts, comes_of_age, evaluate, groups_of, pick
+from programmes.spans import Span
 
 RULES = ruleset_from_files()
 ADULT = Facts(date(1980, 5, 17), "P")
@@ -59,13 +59,6 @@ def test_a_span_that_cannot_be_read_is_refused(text):
 @given(st.dates(date(1900, 1, 1), date(2100, 1, 1)), st.integers(0, 900))
 def test_adding_months_agrees_with_an_independent_calendar(start, months):
     assert Span(months=months).after(start) == start + relativedelta(months=months)
-
-
-@given(st.dates(date(1920, 1, 1), date(2020, 1, 1)), st.integers(0, 36000))
-def test_age_never_disagrees_with_the_birthday(birth, days):
-    day = birth + timedelta(days=days)
-    months = age_in_months(birth, day)
-    assert Span(months=months).after(birth) <= day < Span(months=months + 1).after(birth)
 
 
 # --- COVID-19 --------------------------------------------------------------------------------------------------------
@@ -202,8 +195,23 @@ def test_age_counts_on_the_service_date():
     option = ask(nearly, history, before, "COV_AZ", "booster1")
     assert (option.eligible, option.reason, option.eligible_from) == (False, "too_young", after)
     assert ask(nearly, history, after, "COV_AZ", "booster1").eligible
-    assert birthday_changes(nearly, history, before, after, RULES)
-    assert not birthday_changes(ADULT, history, before, after, RULES)
+    as_old_as_before = pick(
+        evaluate(nearly, history, after, RULES, age_on=before), "covid19", "COV_AZ", "booster1", RULES
+    )
+    assert (as_old_as_before.eligible, as_old_as_before.reason) == (False, "too_young")
+    assert comes_of_age(nearly.birth_date, before, after, RULES)
+    assert not comes_of_age(ADULT.birth_date, before, after, RULES)
+
+
+@given(
+    st.dates(date(1940, 1, 1), date(2026, 11, 1)), st.dates(date(2026, 11, 1), date(2027, 12, 31)), st.integers(0, 60)
+)
+@settings(max_examples=300)
+def test_age_decides_nothing_between_two_days_on_which_no_age_of_a_rule_is_reached(birth, before, days):
+    service = before + timedelta(days=days)
+    assume(not comes_of_age(birth, before, service, RULES))
+    person = Facts(birth, "P")
+    assert evaluate(person, [], service, RULES, age_on=before) == evaluate(person, [], service, RULES)
 
 
 def test_a_child_below_six_is_told_from_when_the_programme_serves_it():
