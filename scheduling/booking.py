@@ -345,8 +345,7 @@ def move_appointments(kept: Citizen, merged: Citizen) -> None:
         status__in=Appointment.ACTIVE,
         programme__in=Appointment.objects.filter(citizen=kept, status__in=Appointment.ACTIVE).values("programme"),
     )
-    # All of them before the first is cancelled, as in `families.cancel_family`.
-    for appointment in double.select_for_update(no_key=True, of=("self",)).order_by("pk"):
+    for appointment in double:
         cancel(appointment.pk, reason="Data warga digabung", because=Appointment.Because.MERGED)
     Appointment.objects.filter(citizen=merged).update(citizen=kept)
 

@@ -1,6 +1,6 @@
 """What time does to places, and whom a facility expects; run by the sweeper every few seconds."""
 
-from datetime import date
+from datetime import datetime
 
 from django.db.models import Q
 from django.utils import timezone
@@ -11,26 +11,26 @@ from scheduling import places
 from scheduling.models import Appointment
 from scheduling.waiting import offers, waitlist
 
-_day_ended_for: date | None = None
+_hour_ended: datetime | None = None
 
 
 def tidy() -> int:
     """Return lapsed holds and unanswered offers, hand unclaimed places to the gate, end past days, offer what is free.
 
-    Each step is harmless to run twice or in two workers. Past days only need ending once a day. Returns 0, since no
-    more is left to do.
+    Each step is harmless to run twice or in two workers. Past days are ended once an hour: who was locked at midnight,
+    or let in as the day turned, may book again within the hour. Returns 0, since no more is left to do.
     """
-    global _day_ended_for
+    global _hour_ended
     now = timezone.now()
     offers.expire_due(now)
     offers.withdraw_lost()
     places.release_expired_holds(now)
     places.fall_to_walk_in(now)
-    today = timezone.localdate(now)
-    if _day_ended_for != today:
+    hour = timezone.localtime(now).replace(minute=0, second=0, microsecond=0)
+    if _hour_ended != hour:
         places.end_past_days(now)
-        waitlist.end_past(today)
-        _day_ended_for = today
+        waitlist.end_past(hour.date())
+        _hour_ended = hour
     offers.offer_everywhere()
     return 0
 

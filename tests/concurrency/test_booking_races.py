@@ -1,15 +1,16 @@
 import threading
 import uuid
 from collections import Counter
+from datetime import time, timedelta
 
 import pytest
+import time_machine
 from django.db import connection, transaction
 
 from core.models import OutboxMessage
-from scheduling import audits, errors
-from scheduling.families import cancel_family
+from scheduling import audits, errors, sweeps
 from scheduling.models import Appointment, Place
-from scheduling.publishing import shrink_schedule
+from scheduling.publishing import at, shrink_schedule
 from scheduling.services import book, cancel, close_schedule, hold_place, move
 from tests.scheduling.world import at_once, booked, free_places, make_adult, make_slot
 
@@ -161,16 +162,29 @@ def test_who_leaves_while_the_day_is_made_smaller_leaves_no_place_behind(leave):
     assert_sound()
 
 
-def test_a_family_cancels_while_its_day_is_closed_and_nobody_waits_in_a_circle():
-    slot = make_slot(places=40)
-    families = [[booked(slot) for _ in range(2)] for _ in range(20)]
+def test_who_was_locked_as_the_day_ended_may_book_again_within_the_hour():
+    appointment = booked(make_slot())
+    midnight = at(appointment.schedule.date + timedelta(days=1), time(0))
+    locked, swept = threading.Event(), threading.Event()
 
-    def act(number):
-        if number == 10:
-            return close_schedule(slot.schedule_id, "banjir")
-        return cancel_family([one.pk for one in families[number]])
+    def hold_on():
+        with transaction.atomic():
+            Appointment.objects.select_for_update().get(pk=appointment.pk)
+            locked.set()
+            swept.wait(10)
+        connection.close()
 
-    results = at_once(act, range(20))
-
-    assert not [result for result in results if isinstance(result, Exception)]
+    desk = threading.Thread(target=hold_on)
+    desk.start()
+    locked.wait(10)
+    with time_machine.travel(midnight - timedelta(seconds=5), tick=False):
+        sweeps.tidy()  # the day is not over
+    with time_machine.travel(midnight + timedelta(seconds=5), tick=False):
+        sweeps.tidy()
+    swept.set()
+    desk.join()
+    assert Appointment.objects.get().status == "booked"
+    with time_machine.travel(midnight + timedelta(hours=1), tick=False):
+        sweeps.tidy()
+    assert Appointment.objects.get().status == "noshow"
     assert_sound()

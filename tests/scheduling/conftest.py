@@ -20,7 +20,7 @@ def _fresh_memory():
     queries.forget()
     queries._known_centres.clear()
     catalogue.forget()
-    sweeps._day_ended_for = None
+    sweeps._hour_ended = None
     public.SCHEDULES.clear()
     public.SCHEDULE.clear()
 

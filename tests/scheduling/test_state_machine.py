@@ -67,7 +67,7 @@ class World(RuleBasedStateMachine):
         ]  # fmt: skip
         self.slots = list(Slot.objects.order_by("pk"))
         self.people = [make_adult() for _ in range(5)]
-        sweeps._day_ended_for = None
+        sweeps._hour_ended = None
         offers.forget()
 
     def teardown(self):
