@@ -71,13 +71,14 @@ class Option:
 
 @dataclass(frozen=True, slots=True)
 class _Case:
-    """One question to the rules: this person, this history, this day."""
+    """One question to the rules: this person, this history, this day, and as old as on `age_on`."""
 
     facts: Facts
     history: Sequence[PastDose]
     on_date: date
     ruleset: RuleSet
     groups: frozenset[str]
+    age_on: date
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,10 +97,12 @@ def evaluate(
     on_date: date,
     ruleset: RuleSet | None = None,
     programme: str | None = None,
+    age_on: date | None = None,
 ) -> list[Option]:
     """Return the next possible doses for a person on the service date `on_date`, best first.
 
-    Without `ruleset` the active rules of the database are used (cached per process). Same input, same output, whatever
+    Without `ruleset` the active rules of the database are used (cached per process). Age is that of the service date
+    (RULES G-2); `age_on` asks what the answer would be with the age of another day. Same input, same output, whatever
     the order of `history`.
     """
     if ruleset is None:
@@ -107,7 +110,8 @@ def evaluate(
 
         ruleset = active_ruleset()
     history = sorted(history, key=lambda dose: (dose.occurred_on, dose.programme, dose.dose_code, dose.vaccine))
-    case = _Case(facts, history, on_date, ruleset, groups_of(facts, on_date, ruleset))
+    age_on = age_on or on_date
+    case = _Case(facts, history, on_date, ruleset, groups_of(facts, age_on, ruleset), age_on)
     schemes = [scheme for scheme in ruleset.schemes.values() if programme in (None, scheme.code)]
     return [option for scheme in schemes for option in _evaluate_scheme(scheme, case)]
 
@@ -142,19 +146,11 @@ def groups_of(facts: Facts, on_date: date, ruleset: RuleSet) -> frozenset[str]:
     }
 
 
-def birthday_changes(
-    facts: Facts, history: Sequence[PastDose], booked_on: date, service_date: date, ruleset: RuleSet | None = None
-) -> bool:
-    """True if age alone makes the answer on the service date differ from that on the booking date (RULES G-2)."""
-
-    def answers(day: date) -> dict[tuple[str, str, str], bool]:
-        options = evaluate(facts, history, day, ruleset)
-        return {
-            (o.programme, o.vaccine, o.dose_code): o.reason in (reasons.TOO_YOUNG, reasons.TOO_OLD) for o in options
-        }
-
-    before, after = answers(booked_on), answers(service_date)
-    return any(before[key] != after[key] for key in before.keys() & after.keys())
+def comes_of_age(birth_date: date | None, after: date, until: date, ruleset: RuleSet) -> bool:
+    """Whether an age that any rule names is reached after one day and until another; else age decides nothing there."""
+    if birth_date is None:
+        return False
+    return any(after < age.after(birth_date) <= until for age in ruleset.ages)
 
 
 def _evaluate_scheme(scheme: Scheme, case: _Case) -> list[Option]:
@@ -247,7 +243,7 @@ def _history_trouble(given: Sequence[PastDose], steps: dict[str, int], on_date: 
 
 def _apply(rule: Rule, last: PastDose | None, dose_number: int, case: _Case) -> Option:
     obstacles = [
-        *_age_obstacles(rule, case.facts, case.on_date),
+        *_age_obstacles(rule, case.facts, case.age_on),
         *_interval_obstacles(rule, last, case.on_date),
         *_start_obstacles(rule, case.groups, case.on_date),
         *_person_obstacles(rule, case.facts),
@@ -293,7 +289,7 @@ def _apply(rule: Rule, last: PastDose | None, dose_number: int, case: _Case) -> 
     )
 
 
-def _age_obstacles(rule: Rule, facts: Facts, on_date: date) -> Iterable[_Obstacle]:
+def _age_obstacles(rule: Rule, facts: Facts, age_on: date) -> Iterable[_Obstacle]:
     birth = facts.birth_date
     if birth is None:
         yield _Obstacle(reasons.NO_BIRTH_DATE, doubt="birth_date")
@@ -301,15 +297,15 @@ def _age_obstacles(rule: Rule, facts: Facts, on_date: date) -> Iterable[_Obstacl
     if rule.born_from and birth < rule.born_from:
         yield _Obstacle(reasons.OTHER_COHORT)
     if "min_age" in rule.unverified:
-        if not rule.sure_min_age or on_date < rule.sure_min_age.after(birth):
+        if not rule.sure_min_age or age_on < rule.sure_min_age.after(birth):
             until = rule.sure_min_age.after(birth) if rule.sure_min_age else None
             yield _Obstacle(reasons.UNVERIFIED, until, doubt="min_age", span=rule.min_age)
-    elif rule.min_age and on_date < rule.min_age.after(birth):
+    elif rule.min_age and age_on < rule.min_age.after(birth):
         yield _Obstacle(reasons.TOO_YOUNG, rule.min_age.after(birth), span=rule.min_age)
     if "max_age" in rule.unverified:
-        if not rule.sure_below_age or on_date >= rule.sure_below_age.after(birth):
+        if not rule.sure_below_age or age_on >= rule.sure_below_age.after(birth):
             yield _Obstacle(reasons.UNVERIFIED, doubt="max_age", span=rule.below_age)
-    elif rule.below_age and on_date >= rule.below_age.after(birth):
+    elif rule.below_age and age_on >= rule.below_age.after(birth):
         yield _Obstacle(reasons.TOO_OLD, span=rule.below_age)
 
 
@@ -359,7 +355,7 @@ def _gap_obstacles(rule: Rule, case: _Case) -> Iterable[_Obstacle]:
     for gap in case.ruleset.gaps:
         if (gap.valid_from and on_date < gap.valid_from) or (gap.valid_until and on_date > gap.valid_until):
             continue
-        if (gap.min_age or gap.below_age) and not (birth and _inside(birth, on_date, gap.min_age, gap.below_age)):
+        if (gap.min_age or gap.below_age) and not (birth and _inside(birth, case.age_on, gap.min_age, gap.below_age)):
             continue
         for since in _gap_anchors(gap, rule, case):
             # Two live vaccines may share a day; every other distance starts on the day itself.
@@ -397,10 +393,10 @@ def _gap_anchors(gap: Gap, rule: Rule, case: _Case) -> Iterable[date]:
 
 def _outside_scheme(scheme: Scheme, case: _Case) -> Option | None:
     birth = case.facts.birth_date
-    if birth is None or _inside(birth, case.on_date, scheme.min_age, scheme.below_age):
+    if birth is None or _inside(birth, case.age_on, scheme.min_age, scheme.below_age):
         return None
     option = replace(_without_rule(scheme.code, reasons.TOO_OLD), manual_review=False, span=scheme.below_age)
-    if scheme.min_age and case.on_date < scheme.min_age.after(birth):
+    if scheme.min_age and case.age_on < scheme.min_age.after(birth):
         first_day = scheme.min_age.after(birth)
         return replace(option, reason=reasons.TOO_YOUNG, span=scheme.min_age, eligible_from=first_day)
     return option

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
+from functools import cached_property
 
 from programmes.spans import Span
 
@@ -120,6 +121,14 @@ class RuleSet:
     def of(self, programme: str) -> tuple[Rule, ...]:
         """The rules of one programme, whatever their validity."""
         return self._by_programme.get(programme, ())
+
+    @cached_property
+    def ages(self) -> frozenset[Span]:
+        """Every age at which an answer may change."""
+        limits: list[tuple[Span | None, Span | None]] = [(one.sure_min_age, one.sure_below_age) for one in self.rules]
+        for part in (self.rules, self.schemes.values(), self.gaps, self.groups):
+            limits += [(one.min_age, one.below_age) for one in part]
+        return frozenset(age for both in limits for age in both if age)
 
     def antigen(self, vaccine: str) -> str:
         """The antigen of a product; an unknown product is its own."""

@@ -5,12 +5,13 @@ from dataclasses import dataclass
 from datetime import date
 from functools import lru_cache
 
+from django.utils import timezone
 from django.utils.translation import get_language
 
 from programmes.catalogue import active_ruleset
 from programmes.history import PastDose, past_doses
 from programmes.models import Programme
-from programmes.rules import Facts, Option, evaluate, pick
+from programmes.rules import Facts, Option, comes_of_age, evaluate, pick
 from programmes.ruleset import RuleSet
 from registration.models import Citizen
 from scheduling.models import Schedule
@@ -23,10 +24,16 @@ def facts_of(citizen: Citizen) -> Facts:
 
 @lru_cache(maxsize=4096)
 def _answers(
-    facts: Facts, history: tuple[PastDose, ...], on_date: date, ruleset: RuleSet, programme: str, _language: str
+    facts: Facts,
+    history: tuple[PastDose, ...],
+    on_date: date,
+    age_on: date | None,
+    ruleset: RuleSet,
+    programme: str,
+    _language: str,
 ) -> tuple[Option, ...]:
     """`evaluate`, remembered: one booking asks the same five times, and texts are in the language of the visitor."""
-    return tuple(evaluate(facts, history, on_date, ruleset, programme=programme))
+    return tuple(evaluate(facts, history, on_date, ruleset, programme=programme, age_on=age_on))
 
 
 @dataclass(frozen=True)
@@ -41,18 +48,35 @@ class Case:
         """Read the history of `citizen`; one query."""
         return cls(facts_of(citizen), past_doses(citizen.pk))
 
-    def options(self, on_date: date, programme: str) -> list[Option]:
-        """All next doses of a programme on a day, best first."""
-        return list(
-            _answers(self.facts, tuple(self.history), on_date, active_ruleset(), programme, get_language())
-        )  # fmt: skip
+    def options(self, on_date: date, programme: str, age_on: date | None = None) -> list[Option]:
+        """All next doses of a programme on a day, best first; with the age of another day when asked for."""
+        history = tuple(self.history)
+        return list(_answers(self.facts, history, on_date, age_on, active_ruleset(), programme, get_language()))
 
-    def for_offer(self, programme: str, vaccine: str, dose_codes: Sequence[str], on_date: date) -> Option:
+    def for_offer(
+        self, programme: str, vaccine: str, dose_codes: Sequence[str], on_date: date, age_on: date | None = None
+    ) -> Option:
         """The best answer for what one schedule offers on one day: eligible, else manual review, else the refusal."""
         ruleset = active_ruleset()
-        options = self.options(on_date, programme)
+        options = self.options(on_date, programme, age_on)
         answers = [pick(options, programme, vaccine, dose_code, ruleset) for dose_code in dose_codes]
         return min(answers, key=_rank)
+
+    def birthday(self, schedule: Schedule) -> str:
+        """What growing older until the day of `schedule` decides there: BRINGS, ENDS or "" (RULES G-2).
+
+        Nearly always nothing, and that is known without asking the rules.
+        """
+        today, day = timezone.localdate(), schedule.date
+        if not comes_of_age(self.facts.birth_date, today, day, active_ruleset()):
+            return ""
+        offer = schedule.programme_id, schedule.vaccine_id, schedule.dose_codes, day
+        may = self.for_offer(*offer).eligible
+        return "" if may == self.for_offer(*offer, age_on=today).eligible else BRINGS if may else ENDS
+
+
+# Too young today and old enough on the day of the service, or the other way round.
+BRINGS, ENDS = "brings", "ends"
 
 
 @dataclass(frozen=True)

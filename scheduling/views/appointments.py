@@ -129,8 +129,11 @@ def _link(appointment: Appointment) -> str:
     return reverse("scheduling:ticket", args=[appointment.public_id])
 
 
-def _offers(appointment: Appointment) -> list[tuple[queries.Row, list[queries.SlotRow]]]:
-    """Sessions this person may move to: the same schedule first, then the same place, then near and soon."""
+def _offers(appointment: Appointment) -> list[tuple[queries.Row, list[queries.SlotRow], str]]:
+    """Sessions this person may move to: the same schedule first, then the same place, then near and soon.
+
+    With each, what a birthday until then decides.
+    """
     case = eligibility.Case.of(appointment.citizen)
 
     def allowed(other: Schedule) -> bool:
@@ -148,7 +151,7 @@ def _offers(appointment: Appointment) -> list[tuple[queries.Row, list[queries.Sl
             if slot.places_left and not slot.over and slot.id != appointment.slot_id
         ]
         if free:
-            offers.append((row, free))
+            offers.append((row, free, case.birthday(row.schedule)))
     return offers
 
 

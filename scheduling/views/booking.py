@@ -71,6 +71,7 @@ def choose_programme(request: CitizenRequest, citizen: Citizen) -> HttpResponse:
         "slot": slot,
         "option": eligibility.for_schedule(citizen, slot.schedule, case) if slot else None,
         "booked": active.get(slot.schedule.programme_id) if slot else None,
+        "birthday": case.birthday(slot.schedule) if slot else "",
     }
     return render(request, "scheduling/choose_programme.html", context)
 
@@ -125,11 +126,12 @@ def choose_slot(request: CitizenRequest, citizen: Citizen, schedule_id: int) -> 
     row = row or queries.open_row(sessions) or queries.recent_row(schedule_id)
     if row is None:
         raise Http404
-    option = eligibility.for_schedule(citizen, row.schedule)
+    case = eligibility.Case.of(citizen)
     context = {
         "citizen": citizen,
         "row": row,
-        "option": option,
+        "option": eligibility.for_schedule(citizen, row.schedule, case),
+        "birthday": case.birthday(row.schedule),
         "sessions": sessions,
         "active": booking.active_appointment(citizen, row.schedule.programme_id),
         "hold_minutes": settings.HOLD_MINUTES,

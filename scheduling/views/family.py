@@ -94,6 +94,7 @@ def choose_programme(request: CitizenRequest) -> HttpResponse:
         "change_link": party.link("new", sesi=slot and slot.pk),
     }
     if slot:
+        context["birthdays"] = _birthdays(party, slot.schedule)
         context["may_all"] = all(ok for _, _, _, ok in context["verdicts"])
         context["slots_link"] = party.link("family_slots", slot.schedule_id)
         rest = Party([citizen for citizen, _, _, ok in context["verdicts"] if ok])
@@ -294,6 +295,12 @@ def _verdicts(party: Party, schedule: Schedule, active: dict[int, list[Appointme
     return found
 
 
+def _birthdays(party: Party, schedule: Schedule) -> list[tuple[str, str]]:
+    """(name, what it decides) of each member whom a birthday until the day of the schedule concerns."""
+    found = ((citizen.full_name, party.case(citizen).birthday(schedule)) for citizen in party.citizens)
+    return [(name, birthday) for name, birthday in found if birthday]
+
+
 def _hold_and_go(request: CitizenRequest, party: Party, slot: Slot) -> HttpResponse:
     """Hold a place for each and go to the questions. Raises BookingError."""
     for citizen, option, booked, _ok in _verdicts(party, slot.schedule, single.active_of(party.citizens)):
@@ -327,6 +334,7 @@ def _slots_context(party: Party, row: queries.Row, problem: errors.BookingError 
         "together": together,
         "wanted": wanted,
         "refused": [one for one in verdicts if not one[3]],
+        "birthdays": _birthdays(party, schedule),
         "others": others,
         "slots_link": party.link("family_slots", schedule.pk),
         "schedules_link": party.link("family_schedules", schedule.programme_id),
