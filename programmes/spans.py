@@ -47,7 +47,7 @@ class Span:
     def after(self, start: date) -> date:
         """`start` plus this span: months first, clamped to the end of a shorter month, then days (RULES E-8)."""
         year, month0 = divmod(start.year * 12 + start.month - 1 + self.months, 12)
-        last = calendar.monthrange(year, month0 + 1)[1]
+        last = 28 if start.day <= 28 else calendar.monthrange(year, month0 + 1)[1]
         return date(year, month0 + 1, min(start.day, last)) + timedelta(days=self.days)
 
     def __str__(self) -> str:
