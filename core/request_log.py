@@ -1,5 +1,7 @@
 """One line per answered request, and its id on every line written meanwhile."""
 
+from collections.abc import Callable
+from contextlib import suppress
 from uuid import uuid4
 
 import structlog
@@ -7,13 +9,17 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django_structlog.middlewares import RequestMiddleware
 
-logger = structlog.get_logger(__name__)
+from core import logs
 
 
 class RequestLogMiddleware(RequestMiddleware):
     """django-structlog's, without what cost a booking as much as its place: a line for the start, which nobody reads,
     the account of people who have none, and signals without receivers. Failed requests are the library's.
     """
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        super().__init__(get_response)
+        self.lines = logs.direct(__name__)
 
     def prepare(self, request: HttpRequest) -> None:
         """Give the request its id and, with a session of staff, its account."""
@@ -27,5 +33,8 @@ class RequestLogMiddleware(RequestMiddleware):
             super().handle_response(request, response)
             return
         level = self._log_level_for_status_code(response.status_code)
-        logger.log(level, "request_finished", code=response.status_code, request=f"{request.method} {request.path}")
+        with suppress(OSError, ValueError):  # a full disk or a closed pipe must not cost anybody a booking
+            self.lines.log(
+                level, "request_finished", code=response.status_code, request=f"{request.method} {request.path}"
+            )
         structlog.contextvars.clear_contextvars()

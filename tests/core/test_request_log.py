@@ -1,6 +1,9 @@
 """The one line that each request leaves, and what every line written meanwhile carries."""
 
+import io
+import json
 import logging
+from types import SimpleNamespace
 
 import pytest
 import structlog
@@ -9,14 +12,29 @@ from django.http import Http404, HttpResponse, StreamingHttpResponse
 from django.test import RequestFactory
 
 from accounts.models import User
+from core import logs
 from core.request_log import RequestLogMiddleware
 
 
 @pytest.fixture
-def lines(caplog):
-    """The events structlog handed to logging, as dictionaries."""
+def stream(monkeypatch):
+    """What would go to standard error, in production's words."""
+    written, direct = io.BytesIO(), logs.direct
+    monkeypatch.setattr(logs, "_renderer", structlog.processors.JSONRenderer())
+    monkeypatch.setattr(logs, "direct", lambda name: direct(name, written))
+    return written
+
+
+@pytest.fixture
+def lines(stream, caplog):
+    """The events of the requests themselves, then those that structlog handed to logging, as dictionaries."""
     caplog.set_level(logging.INFO)
-    return lambda: [record.msg for record in caplog.records if isinstance(record.msg, dict)]
+
+    def read():
+        own = [json.loads(line) for line in stream.getvalue().splitlines()]
+        return own + [record.msg for record in caplog.records if isinstance(record.msg, dict)]
+
+    return read
 
 
 def _answer(view, path="/jadwal/", **cookies):
@@ -33,6 +51,25 @@ def test_a_request_leaves_one_line_without_its_query(lines):
     assert "user_id" not in line
 
 
+def test_the_line_has_what_every_other_line_has_and_is_masked(lines, stream):
+    _answer(lambda _request: HttpResponse(), "/warga/9974011234569001/a8Jh2kLmN0pQrStUvWxYz/")
+    (line,) = lines()
+    assert set(line) == {"event", "code", "request", "request_id", "level", "logger", "timestamp"}
+    assert line["request"] == "GET /warga/••••••••••••••01/…/"
+    assert (line["logger"], line["timestamp"][-1], stream.getvalue()[-1:]) == ("core.request_log", "Z", b"\n")
+
+
+@pytest.mark.parametrize("problem", [OSError("no space left on device"), ValueError("closed file")])
+def test_a_line_that_cannot_be_written_costs_nobody_the_answer(monkeypatch, problem):
+    def refuse(*_arguments, **_named):
+        raise problem
+
+    middleware = RequestLogMiddleware(lambda _request: HttpResponse(b"isi"))
+    monkeypatch.setattr(middleware, "lines", SimpleNamespace(log=refuse))
+    assert middleware(RequestFactory().get("/jadwal/")).content == b"isi"
+    assert not structlog.contextvars.get_contextvars()
+
+
 @pytest.mark.parametrize(("status", "level"), [(200, "info"), (302, "info"), (404, "warning"), (503, "error")])
 def test_the_level_follows_the_answer(lines, status, level):
     _answer(lambda _request: HttpResponse(status=status))
@@ -46,8 +83,8 @@ def test_lines_of_one_request_share_an_id_that_ends_with_it(lines):
 
     _answer(view)
     _answer(view)
-    ids = [line["request_id"] for line in lines()]
-    assert ids[0] == ids[1] != ids[2] == ids[3]
+    first, second, *meanwhile = [line["request_id"] for line in lines()]
+    assert [first, second] == meanwhile and first != second
     assert not structlog.contextvars.get_contextvars()
 
 

@@ -8,7 +8,7 @@ import logging.config
 import pytest
 import structlog
 
-from victori import logs
+from core import logs
 
 
 @pytest.fixture

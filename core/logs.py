@@ -4,9 +4,11 @@ The mask is the last step before a line is written, whoever wrote it: a number t
 phone, the query of an address, and random links (invariant I6).
 """
 
+import json as standard_json
 import logging
 import re
-from typing import Any
+import sys
+from typing import Any, BinaryIO
 
 import structlog
 from structlog.typing import EventDict, Processor
@@ -43,36 +45,66 @@ def mask_identities(_logger: Any, _method: str, event: EventDict) -> EventDict:
     return {key: value if key in KEPT or key.startswith("_") else masked(value) for key, value in event.items()}
 
 
+SHARED: list[Processor] = [
+    structlog.contextvars.merge_contextvars,
+    structlog.stdlib.add_log_level,
+    structlog.stdlib.add_logger_name,
+    structlog.processors.TimeStamper(fmt="iso", utc=True),
+    structlog.processors.format_exc_info,
+]
+_encoder = standard_json.JSONEncoder(ensure_ascii=False, default=str)  # json.dumps would make one for every line
+
+
+def _json(event: EventDict, **_options: Any) -> str:
+    return _encoder.encode(event)
+
+
+_renderer: Processor = structlog.processors.JSONRenderer(serializer=_json)
+
+
+def direct(name: str, stream: BinaryIO | None = None) -> structlog.typing.FilteringBoundLogger:
+    """A logger whose lines are those of all others but go past Python's logging, at little more than half the price.
+
+    For the line that every request leaves. It has no handlers to choose and no level but INFO; it raises what `stream`
+    (standard error) raises: OSError, or ValueError once that is closed.
+    """
+    logger: structlog.typing.FilteringBoundLogger = structlog.wrap_logger(
+        structlog.BytesLogger(stream or sys.stderr.buffer, name=name),
+        processors=[*SHARED, mask_identities, _renderer, _as_bytes],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
+        cache_logger_on_first_use=True,
+    )
+    return logger
+
+
+def _as_bytes(_logger: Any, _method: str, line: Any) -> bytes:
+    return str(line).encode(errors="backslashreplace")
+
+
 def configure(*, json: bool) -> dict[str, Any]:
     """Set structlog up and return Django's LOGGING."""
+    global _renderer
     # Of each line Python would note thread and process as well; nothing here prints them.
     logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
-    shared: list[Processor] = [
-        structlog.contextvars.merge_contextvars,
-        structlog.stdlib.add_log_level,
-        structlog.stdlib.add_logger_name,
-        structlog.processors.TimeStamper(fmt="iso", utc=True),
-        structlog.processors.format_exc_info,
-    ]
     structlog.configure(
         processors=[
             structlog.stdlib.filter_by_level,
-            *shared,
+            *SHARED,
             structlog.stdlib.PositionalArgumentsFormatter(),
             structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
         ],
         logger_factory=structlog.stdlib.LoggerFactory(),
         cache_logger_on_first_use=True,
     )
-    renderer: Processor = (
-        structlog.processors.JSONRenderer(ensure_ascii=False)
+    _renderer = (
+        structlog.processors.JSONRenderer(serializer=_json)
         if json
         else structlog.dev.ConsoleRenderer(colors=False, pad_event_to=0)
     )
     formatter = {
         "()": structlog.stdlib.ProcessorFormatter,
-        "processors": [structlog.stdlib.ProcessorFormatter.remove_processors_meta, mask_identities, renderer],
-        "foreign_pre_chain": [*shared, structlog.stdlib.ExtraAdder()],
+        "processors": [structlog.stdlib.ProcessorFormatter.remove_processors_meta, mask_identities, _renderer],
+        "foreign_pre_chain": [*SHARED, structlog.stdlib.ExtraAdder()],
     }
     quiet = {"handlers": ["console"], "level": "WARNING", "propagate": False}
     return {
