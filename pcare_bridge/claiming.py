@@ -1,6 +1,7 @@
 """Leasing of due deliveries in one statement, whose cost follows what is still open and not what is finished."""
 
 import uuid
+from collections.abc import Collection
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
@@ -41,9 +42,12 @@ WITH picked AS MATERIALIZED (
     LIMIT CASE WHEN (
         SELECT u.state = 'closed' AND u.paused_reason = '' AND coalesce(u.next_slot_at <= %(soon)s, true)
         FROM pcare_bridge_upstream u WHERE u.id = %(upstream)s
-    ) THEN greatest(0, least(%(room)s::int, %(width)s::int - (
-        SELECT count(*) FROM pcare_bridge_delivery b
-        WHERE b.state = 'in_flight' AND b.lease_until > %(now)s AND b.profile = ANY(%(profiles)s))::int))
+    ) THEN (
+        SELECT greatest(0, least(%(room)s::int, CASE WHEN count(*) = 0 THEN %(most)s::int ELSE %(width)s::int END
+            - %(held)s::int - count(*)::int))
+        FROM pcare_bridge_delivery b
+        WHERE b.state = 'in_flight' AND b.lease_until > %(now)s AND b.profile = ANY(%(profiles)s)
+          AND b.lease_token <> ALL(%(tokens)s::uuid[]))
     ELSE 0 END
     FOR UPDATE OF d SKIP LOCKED
 )
@@ -71,6 +75,16 @@ CLAIMS = {
 }
 
 
+class Held(NamedTuple):
+    """What a sender has leased already: rows, and the tokens of their leases."""
+
+    rows: int = 0
+    tokens: Collection[uuid.UUID] = ()
+
+
+NOTHING = Held()
+
+
 class Claimed(NamedTuple):
     """Leased rows, nearest deadline first, and what was read along with them."""
 
@@ -81,15 +95,18 @@ class Claimed(NamedTuple):
     """Of the account of each facility that has one."""
 
 
-def claim(upstream_id: int, service: str, room: int) -> Claimed:
+def claim(upstream_id: int, service: str, room: int, held: Held = NOTHING, ahead: int = 0) -> Claimed:
     """Lease up to `room` due rows of a service, unless it is down, stopped or asked for a pause of more than seconds.
 
-    `outcome_unknown` of each tells of earlier tries. Never more than PCARE_IN_FLIGHT over all workers. Locks the
-    upstream row until the caller's transaction ends, then the rows (SKIP LOCKED, so it never waits for those).
+    `outcome_unknown` of each tells of earlier tries. Never more than PCARE_IN_FLIGHT over all workers, and `ahead` on
+    top of it for a worker that is alone: who holds more than that many makes that many requests at once, and nobody
+    else gets a row before it holds less. Locks the upstream row until the caller's transaction ends, then the rows
+    (SKIP LOCKED, so it never waits for those).
     """
     now = timezone.now()
     values: dict[str, Any] = {
         "now": now, "profiles": accounts.profiles_of(service), "room": room, "width": settings.PCARE_IN_FLIGHT,
+        "held": held.rows, "tokens": list(held.tokens), "most": settings.PCARE_IN_FLIGHT + ahead,
         "token": uuid.uuid4(), "until": now + timedelta(seconds=conf.lease_seconds()),
         "upstream": upstream_id, "soon": now + timedelta(seconds=SOON_SECONDS),
     }  # fmt: skip

@@ -5,11 +5,13 @@ Requests run in threads that never touch the database; claiming and storing happ
 
 import logging
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from queue import Empty, SimpleQueue
+from threading import Event
+from uuid import UUID
 
 from django.conf import settings
 from django.db import transaction
@@ -32,6 +34,8 @@ PROBE_SECONDS = 60  # how long one worker may take to probe before another may t
 REFILL_SECONDS = 1.0
 # Answers that come this close together are stored in one transaction, and their places filled by one claim.
 TOGETHER_SECONDS = 0.01
+AHEAD = 2  # times PCARE_IN_FLIGHT that may lie ready behind what is under way
+SLOW_MS = 1000  # a try that takes longer gains nothing from what lies ready
 
 
 @dataclass
@@ -45,6 +49,7 @@ class Work:
     last_start: float = 0.0
     """Monotonic seconds after which no request may begin: another worker may hold the lease when it would end."""
     job: Job | None = None
+    begun: bool = False
 
 
 def send_due(seconds: float = 40.0, service: str = "") -> int:
@@ -61,44 +66,109 @@ def send_due(seconds: float = 40.0, service: str = "") -> int:
     if not _is_open_for_work(upstream, service):
         return 0
     until = time.monotonic() + seconds
-    width = settings.PCARE_IN_FLIGHT
-    answered: SimpleQueue[Result] = SimpleQueue()
-    finished = pending = 0
-    reference, held = Reference(), Accounts(service)
+    reference, known = Reference(), Accounts(service)
     # A line in a log is a pause for the thread that writes it: not for the one that claims and stores.
-    with ThreadPoolExecutor(width, "pcare") as pool, ThreadPoolExecutor(1, "pcare-log") as teller:
-        ledger = settling.Ledger(upstream.pk, teller.submit)
+    with ThreadPoolExecutor(settings.PCARE_IN_FLIGHT, "pcare") as pool, ThreadPoolExecutor(1, "pcare-log") as teller:
+        ledger, stock = settling.Ledger(upstream.pk, teller.submit), Stock(pool)
         done: list[Result] = []
+        finished = 0
         while True:
-            pending -= len(done)
             with transaction.atomic():  # one commit for what came back and for what goes out in its place
                 others = ledger.store(done)
+                stock.judge(done)
                 # What failed is counted first: it may open the breaker.
-                wanted = time.monotonic() < until and pending <= width // 2 and not others
-                claimed = _claim(upstream.pk, width - pending, service, held) if wanted else []
+                room = 0 if others or time.monotonic() > until else stock.room()
+                claimed = _claim(upstream.pk, room, service, known, stock) if room else []
             unsendable = _prepare(claimed, reference)
-            for work in claimed:
-                if work.job is not None:
-                    pool.submit(_send, work, answered)
-                    pending += 1
+            stock.add(claimed)
             ledger.settle_others([*others, *unsendable])
             finished += len(done) + len(unsendable)
-            if not (pending or claimed or others):
+            if not (stock.works or claimed or others):
                 return finished
-            done = _answers(answered, pending) if pending and not others else []
+            done = stock.answers() if stock.works and not others else []
 
 
-def _answers(answered: SimpleQueue[Result], pending: int) -> list[Result]:
-    """What has been answered; waits for the first, and a moment for those close behind it."""
-    try:
-        found = [answered.get(timeout=REFILL_SECONDS)]
-    except Empty:
-        return []
-    if pending > 1:
-        time.sleep(TOGETHER_SECONDS)  # waking up for each of them would take the processor from those who send
-    while not answered.empty():
-        found.append(answered.get())
-    return found
+class Stock:
+    """What a run has leased and not stored yet: requests under way, and some that wait for a thread.
+
+    Without a throttle a second batch lies ready, so that nothing stands still while the first is stored. A service that
+    is slow or fails is asked for no more than is under way, and what lies ready when it fails is given back.
+    """
+
+    def __init__(self, pool: ThreadPoolExecutor) -> None:
+        self.works: dict[UUID, Work] = {}
+        self.ahead = 0
+        self._pool = pool
+        self._answered: SimpleQueue[Result | Work] = SimpleQueue()
+        self._unsent: list[Work] = []
+        self._trouble = Event()
+
+    @property
+    def held(self) -> claiming.Held:
+        """For the next claim."""
+        tokens = {work.delivery.lease_token for work in self.works.values() if work.delivery.lease_token}
+        return claiming.Held(len(self.works), tokens)
+
+    def room(self) -> int:
+        """How many more to claim; none while enough are there for the time a claim takes."""
+        if self._trouble.is_set():
+            return 0
+        width = settings.PCARE_IN_FLIGHT
+        return width + self.ahead - len(self.works) if len(self.works) <= max(width // 2, self.ahead) else 0
+
+    def add(self, works: Iterable[Work]) -> None:
+        """Send those that have a job."""
+        for work in works:
+            if work.job is not None:
+                self.works[work.delivery.pk] = work
+                self._pool.submit(self._send, work)
+
+    def _send(self, work: Work) -> None:
+        """Runs in a thread of the pool; comes back without a result when something failed before it began."""
+        if self._trouble.is_set():
+            self._answered.put(work)
+            return
+        work.begun = True
+        result = _send(work)
+        if _is_trouble(result):
+            self._trouble.set()
+        self._answered.put(result)
+
+    def answers(self) -> list[Result]:
+        """What has been answered; waits for the first, and a moment for those close behind it."""
+        try:
+            found = [self._answered.get(timeout=REFILL_SECONDS)]
+        except Empty:
+            return []
+        if len(self.works) > 1:
+            time.sleep(TOGETHER_SECONDS)  # waking up for each would take the processor from those who send
+        while not self._answered.empty():
+            found.append(self._answered.get())
+        for one in found:
+            del self.works[one.delivery.pk]
+        self._unsent += [one for one in found if isinstance(one, Work)]
+        return [one for one in found if isinstance(one, Result)]
+
+    def judge(self, done: Sequence[Result]) -> None:
+        """Give back what nobody began, and look from what came back whether a batch may lie ready.
+
+        Locks what is given back.
+        """
+        settling.give_back([(work.delivery, work.in_doubt) for work in self._unsent])
+        self._unsent = []
+        if all(work.begun for work in self.works.values()):
+            self._trouble.clear()  # nothing lies ready any more
+        if not done:
+            return
+        failed = any(_is_trouble(result) for result in done)
+        slow = any(sum(call.duration_ms for call in result.calls) > SLOW_MS for result in done)
+        self.ahead = 0 if failed or slow or settings.PCARE_PER_SECOND else AHEAD * settings.PCARE_IN_FLIGHT
+
+
+def _is_trouble(result: Result) -> bool:
+    """The service or the account is at fault, not this one dose."""
+    error = result.outcome.error
+    return error is not None and error.handling is not Handling.PERSON
 
 
 def sendable(service: str) -> DeliveryQuerySet:
@@ -123,19 +193,22 @@ def has_work(service: str = "pcare") -> bool:
     )
 
 
-def _claim(upstream_id: int, room: int, service: str = "pcare", held: Accounts | None = None) -> list[Work]:
-    """Lease up to `room` due rows within the shared limit of requests in flight.
+def _claim(
+    upstream_id: int, room: int, service: str = "pcare", known: Accounts | None = None, stock: Stock | None = None
+) -> list[Work]:
+    """Lease up to `room` due rows within the shared limit of requests in flight, and what may lie ready in `stock`.
 
     Locks the upstream row until the transaction ends, the caller's if there is one: after the deliveries stored in it.
 
     Those whose deadline is nearest go first, whatever came first.
     """
     with transaction.atomic(savepoint=False):
-        rows, next_slot_at, versions = claiming.claim(upstream_id, service, room)
+        holds, ahead = (stock.held, stock.ahead) if stock else (claiming.NOTHING, 0)
+        rows, next_slot_at, versions = claiming.claim(upstream_id, service, room, holds, ahead)
         upstream = Upstream(pk=upstream_id, next_slot_at=next_slot_at)
         # Row by row, so that what one of them must look up first moves those behind it.
         slots = [health.reserve_slots(upstream, channels.requests_needed(row)) for row in rows]
-    found = (held or Accounts(service)).as_of(versions)
+    found = (known or Accounts(service)).as_of(versions)
     last_start = time.monotonic() + conf.lease_usable_seconds()
     return [
         Work(row, found.get(row.facility_id), row.outcome_unknown, reserved, last_start)
@@ -197,8 +270,8 @@ def _incomplete(work: Work, field: str, labels: str) -> Outcome:
     )
 
 
-def _send(work: Work, answered: SimpleQueue[Result]) -> None:
-    """Make the requests of one delivery and put what came of it into `answered`; runs in a thread of its own."""
+def _send(work: Work) -> Result:
+    """Make the requests of one delivery; runs in a thread of its own."""
     calls: list[Call] = []
     try:
         assert work.account is not None
@@ -210,7 +283,7 @@ def _send(work: Work, answered: SimpleQueue[Result]) -> None:
     except BaseException as error:
         logger.exception("delivery failed", extra={"delivery_id": str(work.delivery.pk)})
         outcome = Outcome(ERROR_CLASSES["unexpected"], in_doubt=True, message=type(error).__name__)
-    answered.put(Result(work.delivery, outcome, calls, work.account))
+    return Result(work.delivery, outcome, calls, work.account)
 
 
 def _wait_for(slots: list[datetime], last_start: float) -> Callable[[], None]:

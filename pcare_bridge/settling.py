@@ -72,6 +72,30 @@ WHERE d.id = ANY(%(ids)s::uuid[]) AND d.state = 'sent' AND d.finished_at = %(now
 STORE = [Prepared("pcare_sent", SENT), Prepared("pcare_kept", KEPT)]
 
 
+# Of leases whose request never began: as if they had not been claimed.
+BACK = """
+UPDATE pcare_bridge_delivery d
+SET state = 'waiting', lease_until = NULL, lease_token = NULL, outcome_unknown = given.unknown,
+    attempts = greatest(d.attempts - 1, 0),
+    first_attempt_at = CASE WHEN d.attempts > 1 THEN d.first_attempt_at END
+FROM unnest(%(ids)s::uuid[], %(tokens)s::uuid[], %(unknown)s::boolean[]) AS given (id, token, unknown)
+WHERE d.id = given.id AND d.lease_token = given.token AND d.state = 'in_flight'
+"""
+
+
+def give_back(works: Sequence[tuple[Delivery, bool]]) -> None:
+    """End leases of deliveries nothing was sent for; with each, whether an earlier try of it is in doubt."""
+    if not works:
+        return
+    values: dict[str, Any] = {
+        "ids": [delivery.pk for delivery, _ in works],
+        "tokens": [delivery.lease_token for delivery, _ in works],
+        "unknown": [unknown for _, unknown in works],
+    }
+    with connection.cursor() as cursor:
+        cursor.execute(BACK, values)
+
+
 class Ledger:
     """Stores the outcomes of one sender's run; several that simply arrived together in one transaction."""
 
