@@ -15,7 +15,7 @@ from pcare_bridge.reading import Batch
 from programmes.models import Questionnaire, Vaccine
 from regions.models import Facility
 from registration.models import Citizen
-from vaccination.flow import SYMPTOMS
+from vaccination.adverse_events import SYMPTOMS
 from vaccination.models import AdverseEvent, Immunization, Visit
 
 logger = logging.getLogger(__name__)

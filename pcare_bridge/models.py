@@ -368,6 +368,7 @@ class Difference(models.Model):
 
     class Kind(models.TextChoices):
         MISSING = "missing", "Hilang di sana"
+        TWICE = "twice", "Tertulis dua kali"
         DOUBLED = "doubled", "Ganda di sana"
         DIFFERENT = "different", "Isi berbeda"
         UNEXPECTED = "unexpected", "Sudah ada di sana"

@@ -11,6 +11,7 @@ from time import sleep
 
 from django.db import transaction
 from django.db.models import Count
+from django.db.models.functions import TruncDate
 from django.utils import timezone
 
 from core import sweeper
@@ -27,7 +28,7 @@ from pcare_bridge.models import (
     SatusehatAccount,
     Upstream,
 )
-from pcare_bridge.profiles.common import Standing, Stop
+from pcare_bridge.profiles.common import TWINS, Standing, Stop
 from vaccination.models import Immunization
 
 logger = logging.getLogger(__name__)
@@ -41,6 +42,8 @@ GIVE_UP = 40  # tries, about ten hours
 _WORDS = {
     "missing": ("Terkirim menurut portal, tetapi tidak ada di sana: dihapus di sana atau tersimpan pada orang lain.",
                 "Dinas Kesehatan"),
+    "twice": ("Portal sendiri mencatatnya dua kali: PCare menyimpan kiriman pertama sesudah portal memeriksa.",
+              "petugas fasilitas"),
     "doubled": ("Dosis yang sama tercatat lebih dari sekali: diketik juga di sana, atau dikirim dari tempat lain.",
                 "petugas fasilitas"),
     "different": ("Isinya diubah di sana sesudah dikirim, atau perbaikan di portal belum sampai.", "petugas fasilitas"),
@@ -53,13 +56,18 @@ def request(day: date, facilities: Collection[int] | None = None) -> int:
     """Queue the comparison of one day, for these facilities or for all; returns how many were queued."""
     queued = 0
     for place, profile in _wanted(facilities):
-        row, made = Reconciliation.objects.get_or_create(facility_id=place, profile=profile, day=day)
-        if not made:
-            again = Reconciliation.objects.filter(pk=row.pk, state__in=[Reconciliation.DONE, Reconciliation.FAILED])
-            queued += again.update(state=Reconciliation.WAITING, available_at=timezone.now(), attempts=0)
-        queued += made
+        queued += _queue(place, profile, day)
     transaction.on_commit(sweeper.wake, robust=True)
     return queued
+
+
+def _queue(place: int, profile: str, day: date) -> int:
+    """Queue one comparison, or an earlier one once more; 0 when it waits already."""
+    row, made = Reconciliation.objects.get_or_create(facility_id=place, profile=profile, day=day)
+    if made:
+        return 1
+    again = Reconciliation.objects.filter(pk=row.pk, state__in=[Reconciliation.DONE, Reconciliation.FAILED])
+    return again.update(state=Reconciliation.WAITING, available_at=timezone.now(), attempts=0)
 
 
 def request_night(now: datetime | None = None) -> int:
@@ -68,7 +76,21 @@ def request_night(now: datetime | None = None) -> int:
     yesterday = local.date() - timedelta(days=1)
     if local.time() < NIGHT or Reconciliation.objects.filter(day=yesterday).exists():
         return 0
-    return request(yesterday)
+    late = _late_arrivals(yesterday)
+    return request(yesterday) + sum(_queue(place, profile, day) for place, profile, day in late)
+
+
+def _late_arrivals(day: date) -> set[tuple[int, str, date]]:
+    """Facility, profile and day of earlier doses that arrived on `day`, when their own night was over."""
+    begin = timezone.make_aware(datetime.combine(day, time()))
+    rows = Delivery.objects.filter(
+        state=Delivery.SENT, finished_at__gte=begin, finished_at__lt=begin + timedelta(days=1),
+        immunization__occurred_at__lt=begin,
+    )  # fmt: skip
+    given = rows.annotate(given=TruncDate("immunization__occurred_at")).order_by()
+    found = set(given.values_list("facility_id", "profile", "given").distinct())
+    wanted = set(_wanted(None))
+    return {(place, profile, on) for place, profile, on in found if (place, profile) in wanted}
 
 
 def _wanted(facilities: Collection[int] | None) -> Iterable[tuple[int, str]]:
@@ -177,7 +199,9 @@ def _judge(delivery: Delivery, standing: list[Standing], expected: dict[str, str
     if not standing:
         return [_difference(delivery, "missing")] if believed else []
     if len(standing) > 1:
-        return [_difference(delivery, "doubled", numbers)]
+        # All of ours but one may go; what somebody else typed is not ours to delete.
+        twice = believed and sum(item.is_marked for item in standing) > 1
+        return [_difference(delivery, "twice" if twice else "doubled", numbers)]
     if not believed:
         # A dose reported on paper is expected to stand there.
         return [] if delivery.state == Delivery.REPORTED else [_difference(delivery, "unexpected", numbers)]
@@ -202,7 +226,7 @@ def _wait_turn(upstream_id: int) -> None:
 
 
 def send_again(difference: Difference) -> bool:
-    """Queue a dose that is missing or different upstream once more; it reads back before it writes.
+    """Queue a dose that is missing, different or there twice once more; it reads back before it writes or deletes.
 
     False when nothing can be done so, or when the dose was corrected since: the correction's own delivery sees to it,
     and the old content must not follow it. Locks: the immunization, then its delivery, as planning does.
@@ -212,11 +236,14 @@ def send_again(difference: Difference) -> bool:
         "state": Delivery.WAITING,
         "available_at": now,
         "attempts": 0,
+        "references": {},
     }
     if difference.kind == Difference.Kind.MISSING:
         changes |= {"upstream_number": "", "outcome_unknown": True, "operation": Delivery.Operation.CREATE}
     elif difference.kind == Difference.Kind.DIFFERENT:
         changes |= {"operation": Delivery.Operation.UPDATE}
+    elif difference.kind == Difference.Kind.TWICE:
+        changes |= {"operation": Delivery.Operation.UPDATE, "references": {TWINS: "hapus"}}
     else:
         return False
     with transaction.atomic():
@@ -224,7 +251,7 @@ def send_again(difference: Difference) -> bool:
         if dose.status != Immunization.Status.COMPLETED:
             return False
         rows = Delivery.objects.filter(pk=difference.delivery_id, state=Delivery.SENT)
-        sent_again = rows.update(finished_at=None, first_attempt_at=None, references={}, **changes)
+        sent_again = rows.update(finished_at=None, first_attempt_at=None, **changes)
         if sent_again:
             transaction.on_commit(sweeper.wake, robust=True)
     return bool(sent_again)

@@ -14,6 +14,8 @@ from pcare_bridge.outcome import Outcome
 DECODE_LAYERS = frozenset({"base64", "aes", "lzstring", "json"})
 # The services speak in the time of Jakarta, whatever zone this portal shows.
 WIB = ZoneInfo("Asia/Jakarta")
+# In `Job.references`: a person saw that we wrote this dose twice, and all of ours but one are to go.
+TWINS = "kembar"
 
 
 @dataclass(frozen=True)
@@ -22,6 +24,8 @@ class Standing:
 
     number: str
     values: dict[str, str]
+    is_marked: bool = False
+    """It carries our own mark, so nobody but us wrote it."""
 
 
 class Stop(Exception):

@@ -14,7 +14,7 @@ from pcare_bridge.envelope import Reply, created_number, rows
 from pcare_bridge.errors import ERROR_CLASSES, classify
 from pcare_bridge.facts import DoseFacts, Job
 from pcare_bridge.outcome import Outcome
-from pcare_bridge.profiles.common import WIB, Standing, Stop, attempt, day, failure, look
+from pcare_bridge.profiles.common import TWINS, WIB, Standing, Stop, attempt, day, failure, look
 from pcare_bridge.profiles.registrations import PROGRESS, DayList, kept_place, value
 
 MEMBER = "peserta/nik/{nik}"
@@ -114,8 +114,10 @@ def deliver(client: PCareClient, job: Job) -> Outcome:
 
 def standing(client: PCareClient, job: Job) -> list[Standing]:
     """Every visit upstream that stands for this dose; none for somebody who is no member. Raises Stop."""
+    look_up = _Try(client, job)
     return [
-        Standing(str(item.get("noKunjungan") or ""), _compared(item)) for item in _Try(client, job).visits_of_dose()
+        Standing(str(item.get("noKunjungan") or ""), _compared(item), look_up.is_marked(item))
+        for item in look_up.visits_of_dose()
     ]
 
 
@@ -141,6 +143,8 @@ class _Try:
     def write(self) -> Outcome:
         card, home = self._member(self.facts.nik)
         before = None
+        if self.job.references.get(TWINS):
+            self._keep_one(card)
         if self.job.number or self.job.in_doubt or self.job.operation == "update":
             before = self._find([card])
         if before and self.job.operation == "create":
@@ -161,6 +165,16 @@ class _Try:
         if before:
             self._remove(before)
         return Outcome(number=self.job.number)
+
+    def _keep_one(self, card: str) -> None:
+        """Take away what we stored of this dose besides the visit we know; Stop when it cannot."""
+        ours = [item for item in self._visits(card) if self.is_marked(item)]
+        numbers = [str(item.get("noKunjungan")) for item in ours]
+        kept = self.job.number if self.job.number in numbers or not ours else numbers[0]
+        for item, number in zip(ours, numbers, strict=True):
+            if number != kept:
+                self._remove(item, kept)
+        self.made[TWINS] = ""
 
     def visits_of_dose(self) -> list[dict[str, Any]]:
         card, _ = self._member(self.facts.nik, must_be_active=False)
@@ -260,13 +274,16 @@ class _Try:
         error = classify(reply)
         return Outcome(number=number) if error is None else failure(error, reply, number=number)
 
-    def _remove(self, visit: dict[str, Any]) -> None:
-        """Delete a visit, and its registration when no other visit of that day needs it; Stop when it cannot."""
+    def _remove(self, visit: dict[str, Any], ours: str = "") -> None:
+        """Delete a visit, and its registration when no other visit of that day needs it; Stop when it cannot.
+
+        `ours` is the number the delivery goes on with when that is another.
+        """
         number, card, given = (str(visit.get(name) or "") for name in ("noKunjungan", "noKartu", "tglDaftar"))
-        reply = attempt(lambda: self.client.delete(VISIT, number=number), number)
+        reply = attempt(lambda: self.client.delete(VISIT, number=number), ours or number)
         error = classify(reply)
         if error is not None and not reply.not_found:
-            raise Stop(failure(error, reply, number=number))
+            raise Stop(failure(error, reply, number=ours or number))
         if any(item.get("tglDaftar") == given for item in self._visits(card)):
             return
         registered = ""
@@ -292,10 +309,14 @@ class _Try:
                     return item
         return None
 
+    def is_marked(self, item: dict[str, Any]) -> bool:
+        """Whether a visit carries the reference of this dose, which nobody else writes."""
+        _, mark, reference = str(item.get("terapiObat") or "").rpartition("REF=")
+        return bool(mark) and reference.lower() == self.job.sender_id.lower()
+
     def _is_ours(self, item: dict[str, Any]) -> bool:
-        text = str(item.get("terapiObat") or "")
-        if "REF=" in text:
-            return text.rpartition("REF=")[2].lower() == self.job.sender_id.lower()
+        if "REF=" in str(item.get("terapiObat") or ""):
+            return self.is_marked(item)
         if self.job.number:
             return str(item.get("noKunjungan")) == self.job.number
         same_day = item.get("tglDaftar") == self.day

@@ -4,6 +4,7 @@ No public document describes a vaccination resource in PCare: everything in this
 that the real names can replace it without touching queue, codec or retry.
 """
 
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -12,7 +13,7 @@ from pcare_bridge.envelope import created_number, rows
 from pcare_bridge.errors import ERROR_CLASSES, classify
 from pcare_bridge.facts import AdverseFacts, DoseFacts, Job, ScreeningFacts
 from pcare_bridge.outcome import Outcome
-from pcare_bridge.profiles.common import WIB, Standing, Stop, attempt, day, failure, look
+from pcare_bridge.profiles.common import TWINS, WIB, Standing, Stop, attempt, day, failure, look
 
 COLLECTION = "vaksinasi"
 ITEM = "vaksinasi/{number}"
@@ -105,13 +106,16 @@ def deliver(client: PCareClient, job: Job) -> Outcome:
     try:
         if job.operation == "withdraw":
             return _withdraw(client, job)
-        return _write(client, job)
+        outcome = _write(client, job)
+        if job.references.get(TWINS) and outcome.error is None:
+            return replace(outcome, references={TWINS: ""})
+        return outcome
     except Stop as stop:
         return stop.outcome
 
 
 def _write(client: PCareClient, job: Job) -> Outcome:
-    number = job.number
+    number = _keep_one(client, job) if job.references.get(TWINS) else job.number
     if not number and (job.in_doubt or job.operation == "update"):
         number = _number_upstream(client, job)
         # An event told since our lost write is not in the record we found: that one is brought up to date below.
@@ -136,15 +140,31 @@ def _write(client: PCareClient, job: Job) -> Outcome:
     return failure(error, reply)
 
 
+def _keep_one(client: PCareClient, job: Job) -> str:
+    """Take away what we wrote of this dose besides the record we know; returns its number. Stop when it cannot."""
+    people = dict.fromkeys((job.facts.nik, *job.former_niks))
+    ours = [str(item["noVaksinasi"]) for nik in people for item in _of_person(client, nik) if _is_marked(item, job)]
+    kept = job.number if job.number in ours or not ours else ours[0]
+    for number in ours:
+        if number != kept:
+            _remove(client, number, kept)
+    return kept
+
+
 def _withdraw(client: PCareClient, job: Job) -> Outcome:
     number = job.number or _number_upstream(client, job)
     if not number:
         return Outcome()
-    reply = attempt(lambda: client.delete(ITEM, number=number), number)
+    _remove(client, number, number)
+    return Outcome(number=number)
+
+
+def _remove(client: PCareClient, number: str, ours: str) -> None:
+    """Delete a record, or find it gone; Stop when it cannot be. `ours` is the number the delivery goes on with."""
+    reply = attempt(lambda: client.delete(ITEM, number=number), ours)
     error = classify(reply)
-    if error is None or reply.not_found:
-        return Outcome(number=number)
-    return failure(error, reply, number=number)
+    if error is not None and not reply.not_found:
+        raise Stop(failure(error, reply, number=ours))
 
 
 def _number_upstream(client: PCareClient, job: Job) -> str:
@@ -175,7 +195,7 @@ def standing(client: PCareClient, job: Job) -> list[Standing]:
         for item in _of_person(client, job.facts.nik)
         if _is_ours(item, job) or all(str(item.get(name)) == str(mine[name]) for name in ("kdVaksin", "dosisKe"))
     ]
-    return [Standing(str(item.get("noVaksinasi") or ""), _compared(item)) for item in same]
+    return [Standing(str(item.get("noVaksinasi") or ""), _compared(item), _is_marked(item, job)) for item in same]
 
 
 def expected(job: Job) -> dict[str, str]:
@@ -187,9 +207,13 @@ def _compared(item: dict[str, Any]) -> dict[str, str]:
     return {name: str(item.get(name)) for name in ("tglVaksin", "kdVaksin", "dosisKe", "noBatch")}
 
 
+def _is_marked(item: dict[str, Any], job: Job) -> bool:
+    return bool(item.get("noVaksinasi")) and str(item.get("idPengirim") or "").lower() == job.sender_id.lower()
+
+
 def _is_ours(item: dict[str, Any], job: Job) -> bool:
     if item.get("idPengirim"):
-        return str(item["idPengirim"]).lower() == job.sender_id.lower()
+        return _is_marked(item, job)
     # A service that does not echo the sender's id is matched on what makes a dose unique.
     mine = payload(job.facts, job.sender_id)
     return all(

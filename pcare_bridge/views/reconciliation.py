@@ -73,12 +73,14 @@ def run(request: StaffRequest) -> HttpResponse:
 @require_POST
 @staff_required("pcare.manage")
 def resend(request: StaffRequest, difference_id: int) -> HttpResponse:
-    """Send again what is missing or different there."""
+    """Send again what is missing or different there, or take away what we wrote a second time."""
     mine = Facility.objects.visible_to(request.user)
     rows = Difference.objects.filter(reconciliation__facility__in=mine).select_related("reconciliation")
     difference = get_object_or_404(rows, pk=difference_id)
     if reconciling.send_again(difference):
-        messages.success(request, "Dikirim ulang. Cocokkan lagi sesudah beberapa menit.")
+        removing = difference.kind == Difference.Kind.TWICE
+        done = "Catatan yang berlebih sedang dihapus" if removing else "Dikirim ulang"
+        messages.success(request, f"{done}. Cocokkan lagi sesudah beberapa menit.")
     else:
         messages.warning(request, "Selisih ini tidak dapat diselesaikan dengan mengirim ulang.")
     wanted = difference.reconciliation.day.isoformat()

@@ -21,7 +21,7 @@ from pcare_bridge.simulator.server import Server
 from regions.models import Facility
 from tests.pcare_bridge.doses import add_profiles, correct, make_citizen, make_dose, make_facility
 from tests.pcare_bridge.running import run, upstream_rows, violations
-from vaccination import flow
+from vaccination import adverse_events
 from vaccination.models import AdverseEvent, Immunization
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("exchange")]
@@ -36,7 +36,7 @@ def facility_with(*profiles: str) -> Facility:
 def report(dose: Immunization, *symptoms: str, **fields: Any) -> AdverseEvent:
     """What the desk does when somebody tells of a reaction."""
     nurse, _ = User.objects.get_or_create(username="perawat.uji")
-    return flow.record_adverse_event(
+    return adverse_events.record_adverse_event(
         immunization=dose, client_uuid=uuid.uuid4(), onset_at=timezone.now(), symptoms=list(symptoms or ("demam",)),
         actor=nurse, **fields,
     )  # fmt: skip
@@ -237,7 +237,7 @@ def test_a_dose_whose_lease_ends_before_its_observation_is_not_written_again(sim
 def test_the_same_report_twice_is_one_event_and_one_observation(simulator: Server) -> None:
     dose = make_dose(facility_with("satusehat"))
     event = report(dose)
-    again = flow.record_adverse_event(
+    again = adverse_events.record_adverse_event(
         immunization=dose, client_uuid=event.client_uuid, onset_at=event.onset_at, symptoms=["demam"],
         actor=event.reported_by,
     )  # fmt: skip

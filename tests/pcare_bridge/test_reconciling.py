@@ -44,12 +44,16 @@ def spoil(simulator: Server, profile: str, lot: str, **changes: Any) -> None:
     simulator.service.registry.put(table, number, {**row, **changes} if changes else None)
 
 
-def double(simulator: Server, profile: str, lot: str) -> None:
+def double(simulator: Server, profile: str, lot: str, **changes: Any) -> None:
+    """A second record of the same dose."""
     table = TABLE[profile]
     row = next(row for row in upstream_rows(simulator, table) if lot in json.dumps(row))
-    simulator.service.registry.put(
-        table, "KEDUA", row | {"id": "KEDUA", "noKunjungan": "KEDUA", "noVaksinasi": "KEDUA"}
-    )
+    number = {"id": "KEDUA", "noKunjungan": "KEDUA", "noVaksinasi": "KEDUA"}
+    simulator.service.registry.put(table, "KEDUA", row | number | changes)
+
+
+# What a person types there carries no mark of ours.
+TYPED = {"vaksinasi": {"idPengirim": None}, "kunjungan": {"terapiObat": "vaksin"}, "satusehat": {}}
 
 
 OTHER = {
@@ -68,7 +72,7 @@ def test_each_kind_of_difference_is_found_and_named(simulator: Server, profile: 
     run()
     assert compare(facility) == {}
     spoil(simulator, profile, "HILANG")
-    double(simulator, profile, "GANDA")
+    double(simulator, profile, "GANDA", **TYPED[profile])
     spoil(simulator, profile, "BEDA", **OTHER[profile])
     assert compare(facility) == {"HILANG": "missing", "GANDA": "doubled", "BEDA": "different"}
     row = Reconciliation.objects.get()
@@ -91,6 +95,68 @@ def test_what_is_missing_or_different_is_put_right_by_sending_it_again(simulator
     assert compare(facility) == {}
     assert len(upstream_rows(simulator, TABLE[profile])) == 2
     assert violations() == {}
+
+
+@pytest.mark.parametrize("profile", ["vaksinasi", "kunjungan"])
+def test_a_write_carried_out_after_we_looked_is_found_and_one_press_leaves_a_single_record(
+    client: Client, simulator: Server, settings: Any, profile: str
+) -> None:
+    """The service takes the first write after its time-out and after our look: nothing of ours can prevent that."""
+    settings.PCARE_READ_TIMEOUT = 0.4
+    simulator.service.settings.guards_doubles = False
+    facility = make_facility()
+    add_profiles(facility, profile)
+    dose = make_dose(facility)
+    path = "kunjungan/v1" if profile == "kunjungan" else "vaksinasi"
+    simulator.service.weather.add({"kind": "delay", "seconds": 1.5, "method": "POST", "path": path, "times": 1})
+    run()
+    wait_until(lambda: len(upstream_rows(simulator, TABLE[profile])) == 2)
+    ours = Delivery.objects.get()
+    assert (ours.state, ours.outcome_unknown) == ("sent", False)
+    assert compare(facility) == {"UJI-01": "twice"}
+
+    difference = Difference.objects.get()
+    number = difference.upstream_number
+    assert set(number.split(", ")) == set(simulator.service.registry.tables[TABLE[profile]])
+    office = sign_in_staff(client, make_staff("admin_dinkes", city=True))
+    day = timezone.localdate().isoformat()
+    assert "Hapus yang kedua" in office.get("/dinkes/pcare/pencocokan/", {"tanggal": day}).text
+    office.post(f"/dinkes/pcare/pencocokan/{difference.pk}/kirim-ulang/")
+    run()
+    assert list(simulator.service.registry.tables[TABLE[profile]]) == [ours.upstream_number]
+    assert compare(facility) == {}
+    row = Delivery.objects.get()
+    assert (row.state, row.references.get("kembar")) == ("sent", "")
+    correct(dose)
+    run()
+    assert len(upstream_rows(simulator, TABLE[profile])) == 1
+    assert violations() == {}
+
+
+@pytest.mark.parametrize("profile", ["vaksinasi", "kunjungan"])
+def test_only_what_carries_our_mark_is_taken_away_and_a_lost_answer_on_the_way_harms_nothing(
+    simulator: Server, profile: str
+) -> None:
+    facility = make_facility()
+    add_profiles(facility, profile)
+    make_dose(facility)
+    run()
+    double(simulator, profile, "UJI-01", **TYPED[profile])
+    table = simulator.service.registry.tables[TABLE[profile]]
+    typed = dict(table["KEDUA"])
+    assert compare(facility) == {"UJI-01": "doubled"}
+    assert reconciling.send_again(Difference.objects.get()) is False, "somebody else's record is not ours to delete"
+    number = Delivery.objects.get().upstream_number
+    again = table[number] | {"noKunjungan": "KETIGA", "noVaksinasi": "KETIGA"}
+    simulator.service.registry.put(TABLE[profile], "KETIGA", again)
+    assert compare(facility) == {"UJI-01": "twice"}
+    for kind in ("close_after_commit", "html_500"):
+        simulator.service.weather.add({"kind": kind, "method": "DELETE", "times": 1})
+    assert reconciling.send_again(Difference.objects.get())
+    run()
+    assert set(table) == {number, "KEDUA"}
+    assert table["KEDUA"] == typed
+    assert compare(facility) == {"UJI-01": "doubled"}
 
 
 @every
@@ -178,6 +244,29 @@ def test_the_night_compares_yesterday_once(simulator: Server) -> None:
     assert reconciling.request_night(night) == 0
     tasks.reconcile()
     assert Reconciliation.objects.get(day=yesterday).given == 1
+
+
+def test_what_arrives_after_its_own_night_is_compared_the_night_after(simulator: Server) -> None:
+    facility = make_facility()
+    now = timezone.now()
+    earlier = timezone.localdate() - timedelta(days=4)
+    for lot, days in (("HILANG", 4), ("ADA", 4), ("TEPAT", 5)):
+        make_dose(facility, lot_number=lot, occurred_at=now - timedelta(days=days))
+    run()
+    noon = timezone.make_aware(datetime.combine(timezone.localdate() - timedelta(days=1), time(12)))
+    Delivery.objects.update(finished_at=noon)
+    Delivery.objects.filter(immunization__occurred_at__lt=now - timedelta(days=4, hours=12)).update(
+        finished_at=noon - timedelta(days=1)
+    )
+    Reconciliation.objects.create(facility=facility, profile="vaksinasi", day=earlier, state="done", given=2)
+    spoil(simulator, "vaksinasi", "HILANG")
+    night = timezone.make_aware(datetime.combine(timezone.localdate(), time(2, 0)))
+    assert reconciling.request_night(night) == 2, "yesterday, and the day whose doses came late"
+    reconciling.work()
+    row = Reconciliation.objects.get(day=earlier)
+    assert (row.state, row.sent) == ("done", 2)
+    assert row.differences.get().kind == "missing"
+    assert reconciling.request_night(night) == 0
 
 
 def test_the_command_says_what_differs_and_fails_on_it(simulator: Server) -> None:
