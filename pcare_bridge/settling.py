@@ -110,12 +110,6 @@ class Ledger:
         self._untold: list[tuple[Delivery, list[Call]]] = []
         self._unnoted: list[Result] = []
 
-    def settle_all(self, results: Sequence[Result]) -> None:
-        """Record many outcomes: what simply arrived at once, everything else one by one as `settle` does."""
-        with transaction.atomic():
-            others = self.store(results)
-        self.settle_others(others)
-
     def store(self, results: Sequence[Result]) -> list[Result]:
         """Record in the caller's transaction what simply arrived; returns the others, for `settle_others`."""
         plain = [result for result in results if _is_plain(result)]

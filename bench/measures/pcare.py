@@ -100,7 +100,8 @@ def _rate(
     cpu.update(dict.fromkeys(cpu, 0.0))
     found = alternate({"limit": limit, "sender": send, "lean": lambda: limit(lean=True)}, rounds)
     made: dict[str, Any] = {f"{name}_cpu_ms_each": 1000 * used / (rounds * each) for name, used in cpu.items()}
-    say(f"  {found} {made}")
+    costs = (f"{name.removesuffix('_cpu_ms_each')} {value:.2f} ms" for name, value in made.items())
+    say(f"  processor time of one: {', '.join(costs)}")
     return [
         against(
             "pcare_rate", "deliveries to PCare, throttle off", found["sender"], found["limit"], BARE,

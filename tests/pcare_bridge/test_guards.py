@@ -20,6 +20,13 @@ pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("exchange")]
 CREATED = Call("POST", "vaksinasi", 201, 201, "CREATED", 5, 0)
 
 
+def settle(ledger: settling.Ledger, *results: settling.Result) -> None:
+    """Store as the sender does: what simply arrived in one transaction, then everything else."""
+    with transaction.atomic():
+        others = ledger.store(results)
+    ledger.settle_others(others)
+
+
 def test_an_answer_that_comes_after_another_worker_took_over_changes_nothing(simulator: Server) -> None:
     make_dose(make_facility())
     outbox.drain("pcare")
@@ -29,7 +36,7 @@ def test_an_answer_that_comes_after_another_worker_took_over_changes_nothing(sim
     Delivery.objects.update(lease_until=timezone.now() - timedelta(seconds=1))
     fresh = sending._claim(upstream.pk, 1)[0]
     late = settling.Result(stale.delivery, Outcome(number="LATE"), [CREATED], stale.account)
-    settling.Ledger(upstream.pk).settle_all([late])
+    settle(settling.Ledger(upstream.pk), late)
     row = Delivery.objects.get()
     assert (row.state, row.upstream_number, row.lease_token) == ("in_flight", "", fresh.delivery.lease_token)
     assert not DeliveryAttempt.objects.exists()
@@ -37,8 +44,8 @@ def test_an_answer_that_comes_after_another_worker_took_over_changes_nothing(sim
     ours = settling.Result(fresh.delivery, Outcome(number="OURS"), [CREATED], fresh.account)
     told: list[object] = []
     ledger = settling.Ledger(upstream.pk, lambda function, argument: told.extend(argument))
-    ledger.settle_all([ours])
-    ledger.settle_all([late])
+    settle(ledger, ours)
+    settle(ledger, late)
     assert told == [(fresh.delivery, [CREATED])], "what is not ours any more is not counted as sent"
     row.refresh_from_db()
     assert (row.state, row.upstream_number, row.attempt_log.count()) == ("sent", "OURS", 1)
@@ -108,7 +115,7 @@ def test_a_correction_planned_while_its_dose_was_on_the_way_goes_once_that_arriv
     assert later.state == Delivery.HELD
     told: list[object] = []
     arrived = settling.Result(work.delivery, Outcome(number="V1"), [CREATED], work.account)
-    settling.Ledger(upstream.pk, lambda function, argument: told.append(argument)).settle_all([arrived])
+    settle(settling.Ledger(upstream.pk, lambda function, argument: told.append(argument)), arrived)
     later.refresh_from_db()
     assert (later.state, later.upstream_number) == ("waiting", "V1")
     assert told == [[(work.delivery, [CREATED])]]
