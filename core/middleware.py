@@ -6,8 +6,10 @@ from functools import cache
 from csp.constants import HEADER
 from csp.middleware import CSPMiddleware
 from csp.utils import build_policy
+from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
+from django.utils import translation
 
 PRIVATE_PREFIXES = ("/petugas/", "/dinkes/", "/admin/", "/keluarga/", "/janji/", "/sertifikat/", "/masuk/")
 
@@ -23,6 +25,27 @@ class PrivatePagesMiddleware:
         path = request.path.removeprefix("/en")
         if path.startswith(PRIVATE_PREFIXES) or request.method == "POST":
             response.headers["Cache-Control"] = "private, no-store"
+        return response
+
+
+class LanguageMiddleware:
+    """The language is that of the address: English under `/en/`, Indonesian everywhere else.
+
+    Django's LocaleMiddleware comes to the same after asking cookie and browser, whose answer the address overrules, and
+    then tells caches that pages differ by `Accept-Language`, which ours do not.
+    """
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+        self.languages = dict(settings.LANGUAGES)
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        first = request.path_info[1:].partition("/")[0]
+        language = first if first in self.languages else settings.LANGUAGE_CODE
+        translation.activate(language)
+        request.LANGUAGE_CODE = language
+        response = self.get_response(request)
+        response.headers.setdefault("Content-Language", language)
         return response
 
 
