@@ -70,6 +70,11 @@ def give_turn(response: HttpResponse, token: TurnToken) -> None:
     _set(response, TURN_COOKIE, seal_turn(token), TURN_AGE)
 
 
+def forget_turn(response: HttpResponse) -> None:
+    """Take the turn out of the browser."""
+    response.delete_cookie(TURN_COOKIE, samesite="Lax")
+
+
 def give_pass(response: HttpResponse, *, room: int, turn: UUID, account: int, until: float) -> None:
     """Put the pass on the response."""
     value = _signer("pass").sign(f"{room}.{turn.hex}.{account}.{int(until)}")

@@ -3,6 +3,7 @@
 A turn that was shown is a committed row; Redis only repeats it.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -55,26 +56,41 @@ class Entry:
     until: datetime | None
 
 
-def person_key(room_id: int, account: CitizenAccount) -> bytes:
-    """Who waits: the NIK of the account's first person, else the account's phone; keyed and different in every room.
+def person_keys(room_id: int, account: CitizenAccount) -> list[bytes]:
+    """Who waits, keyed and different in every room: a new turn stands under the first of these, an old one under any.
 
-    A NIK belongs to one account at a time, so a person with ten phones has one turn. Raises NobodyToBook.
+    The first is the NIK of the account's first person who has one, else the account's phone. A NIK belongs to one
+    account at a time, so a person with ten phones has one turn; the other persons and the phone are looked for too, so
+    an account whose family changes meanwhile has no second one. Raises NobodyToBook.
     """
     members = list(Citizen.objects.of_account(account).order_by("pk").values_list("nik_index", flat=True))
     if not members:
         raise NobodyToBook
-    nik = next((index for index in members if index), None)
-    who = f"nik:{nik.hex()}" if nik else f"phone:{bytes(account.phone_index).hex()}"
-    return blind_index(f"{room_id}:{who}", "admission.person")
+    names = [f"nik:{bytes(index).hex()}" for index in members if index]
+    names.append(f"phone:{bytes(account.phone_index).hex()}")
+    return [blind_index(f"{room_id}:{name}", "admission.person") for name in names]
 
 
-def join(room_id: int, person: bytes) -> Turn:
-    """Give `person` a turn in the room, the same one however often and from wherever they ask.
+def of_account(room_id: int, account: CitizenAccount) -> Turn | None:
+    """The turn the account's people have in the room now; of several, where two families became one, the first."""
+    try:
+        return _find(room_id, person_keys(room_id, account))
+    except NobodyToBook:
+        return None
+
+
+def _find(room_id: int, persons: Sequence[bytes]) -> Turn | None:
+    return Turn.objects.filter(room=room_id, person__in=persons).order_by("pk").first()
+
+
+def join(room_id: int, person: bytes, *others: bytes) -> Turn:
+    """Give `person` a turn in the room, the same one however often and from wherever they ask; `others` are the same
+    people under further keys.
 
     Before the release without a number, afterwards with the next one. Raises RoomClosed, Room.DoesNotExist. Locks the
     room's row (shared before the release).
     """
-    found = Turn.objects.filter(room=room_id, person=person).first()
+    found = _find(room_id, [person, *others])
     if found:
         return found
     values: dict[str, Any] = {"room": room_id, "person": person, "public_id": uuid4(), "now": timezone.now()}
@@ -84,7 +100,7 @@ def join(room_id: int, person: bytes) -> Turn:
     if made:
         turn = Turn(pk=made[0], room_id=room_id, person=person, public_id=values["public_id"])
     else:
-        turn = Turn.objects.filter(room=room_id, person=person).first() or _join_behind(room_id, values)
+        turn = _find(room_id, [person]) or _join_behind(room_id, values)
     board.put_turn(room_id, turn.public_id.hex, turn.number)
     return turn
 
@@ -94,7 +110,7 @@ def _join_behind(room_id: int, values: dict[str, Any]) -> Turn:
     room = Room.objects.select_for_update(no_key=True).get(pk=room_id)
     if room.state == Room.State.CLOSED:
         raise RoomClosed
-    found = Turn.objects.filter(room=room_id, person=values["person"]).first()
+    found = _find(room_id, [values["person"]])
     return found or Turn.objects.create(
         room=room, person=values["person"], public_id=values["public_id"], number=_next_number(room_id)
     )

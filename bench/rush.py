@@ -276,7 +276,7 @@ def _join(room_id: int, actor: Actor) -> None:
 
     account = CitizenAccount(pk=actor.person.account)  # all that the key of a person with a NIK reads
     for _ in range(3 if actor.is_bot else 1):
-        found = turns.join(room_id, turns.person_key(room_id, account)).public_id
+        found = turns.join(room_id, *turns.person_keys(room_id, account)).public_id
         assert actor.turn in (None, found), "another phone, another turn"
         actor.turn = found
 

@@ -22,6 +22,7 @@ from admission import board, clock, limits, poll, tokens, turns, words
 from admission.guard import too_many
 from admission.models import Room, Turn
 from core.snapshot import Snapshot, snapshot_response
+from registration import session
 from registration.session import CitizenRequest, citizen_required
 from scheduling import queries
 
@@ -54,10 +55,11 @@ def about(request: HttpRequest) -> HttpResponse:
 def own_turn(request: CitizenRequest, room_id: int) -> HttpResponse:
     """One's own place in a room: number, who is being served, how long; reloads itself where JavaScript is off.
 
-    One Redis read with the cookie of the turn. Without it the account is looked up: another phone, the same turn.
+    One Redis read with the cookie of the turn. Without it the account is looked up: another phone, the same turn. So it
+    is with the cookie of somebody else who used this phone before.
     """
     token = tokens.read_turn(request)
-    if token is None or token.room != room_id:
+    if token is None or token.room != room_id or session.account_id(request) not in (None, token.account):
         return _without_token(request, room_id)
     seen = board.look(room_id, token.turn, token.number)
     if seen is None:
@@ -86,13 +88,7 @@ def _without_token(request: CitizenRequest, room_id: int) -> HttpResponse:
     room = get_object_or_404(Room.objects.defer("seed"), pk=room_id)
     if room.state == Room.State.CLOSED:
         return _page(request, room_id, words.tell(board.Seen(board.Status.of(room), None, True, True)))
-    turn = None
-    if request.citizen_account:
-        try:
-            person = turns.person_key(room_id, request.citizen_account)
-        except turns.NobodyToBook:
-            person = b""
-        turn = Turn.objects.filter(room=room_id, person=person).first()
+    turn = turns.of_account(room_id, request.citizen_account) if request.citizen_account else None
     if turn is None:
         return _page(request, room_id, None, room=room, signed_in=bool(request.citizen_account))
     seen = board.Seen(board.Status.of(room), turn.number, True, True)
@@ -118,7 +114,7 @@ def join(request: CitizenRequest, room_id: int) -> HttpResponse:
         return HttpResponseRedirect(reverse("admission:about"))
     slow = limits.crowded_block(request)
     try:
-        turn = turns.join(room_id, turns.person_key(room_id, account))
+        turn = turns.join(room_id, *turns.person_keys(room_id, account))
     except turns.NobodyToBook as error:
         messages.info(request, " ".join(error.messages))
         back = urlencode({"next": _own(request, room_id)})
@@ -137,6 +133,12 @@ def enter(request: CitizenRequest, room_id: int) -> HttpResponse:
     token = tokens.read_turn(request)
     if token is None or token.room != room_id or token.account != request.citizen_account.pk:
         return HttpResponseRedirect(_own(request, room_id))
+    turn = turns.of_account(room_id, request.citizen_account)
+    if turn is None or turn.public_id.hex != token.turn:
+        # Whose turn this was belongs to another account by now; its page shows the one that is left, or takes one.
+        response = HttpResponseRedirect(_own(request, room_id))
+        tokens.forget_turn(response)
+        return response
     try:
         entry = turns.enter(room_id, UUID(hex=token.turn))
     except turns.RoomClosed:

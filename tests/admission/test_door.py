@@ -197,6 +197,46 @@ def test_the_turn_is_kept_over_refresh_another_phone_a_restart_and_an_empty_redi
     assert Turn.objects.filter(room=room).count() == 1240
 
 
+def test_a_phone_that_goes_round_shows_each_person_their_own_turn(monkeypatch):
+    monkeypatch.setattr(clock, "tick", lambda *_: None)  # nobody is called
+    make_city()
+    browser, account = visitor()
+    room = make_room(minutes=None)
+    crowd(room, 4)
+    browser.post(f"/antrean/{room.pk}/ikut/")
+    page = f"/antrean/{room.pk}/"
+    assert "Nomor Anda 5" in browser.get(page).content.decode()
+
+    other = make_account()
+    make_adult(other)
+    sign_in_citizen(browser, other)  # the same browser, with the cookie of the first
+    assert "Ambil nomor" in browser.get(page).content.decode()
+    browser.post(f"/antrean/{room.pk}/ikut/")
+    assert "Nomor Anda 6" in browser.get(page).content.decode()
+    sign_in_citizen(browser, account)
+    assert "Nomor Anda 5" in browser.get(page).content.decode()
+
+
+def test_a_turn_goes_with_its_person_to_another_account_and_lets_nobody_else_in():
+    make_city()
+    browser, account = visitor()
+    eldest = account.members.get()
+    make_adult(account)
+    room = make_room(minutes=None)
+    browser.post(f"/antrean/{room.pk}/ikut/")
+    serve(room, 1)
+    other = make_account()
+    eldest.account = other
+    eldest.save(update_fields=["account"])
+
+    refused = browser.post(f"/antrean/{room.pk}/masuk/")
+    assert tokens.PASS_COOKIE not in refused.cookies
+    assert "Ambil nomor" in browser.get(f"/antrean/{room.pk}/").content.decode()  # a turn of those who are left
+    elsewhere = sign_in_citizen(Client(), other)
+    elsewhere.get(f"/antrean/{room.pk}/")
+    assert tokens.PASS_COOKIE in elsewhere.post(f"/antrean/{room.pk}/masuk/").cookies
+
+
 def test_a_forged_turn_is_no_turn():
     make_city()
     room = make_room(minutes=None)

@@ -50,6 +50,6 @@ def test_without_the_shuffle_the_bots_take_far_more_than_their_share(slots, monk
 
 
 def test_without_one_nik_one_turn_a_bot_has_several(slots, monkeypatch):
-    monkeypatch.setattr(turns, "person_key", lambda room_id, account: somebody())
+    monkeypatch.setattr(turns, "person_keys", lambda room_id, account: [somebody()])
     with pytest.raises(LoadFailed, match="another turn"):  # found by the first bot that comes back
         rush.run(PLAN, slots)

@@ -45,21 +45,31 @@ def test_a_nik_has_one_turn_whatever_account_it_is_in():
     load_reference()
     room, account, other = make_room(), make_account(), make_account()
     person = make_citizen(account)
-    first = turns.join(room.pk, turns.person_key(room.pk, account))
+    first = turns.join(room.pk, *turns.person_keys(room.pk, account))
     person.account = other
     person.save(update_fields=["account"])
 
-    assert turns.join(room.pk, turns.person_key(room.pk, other)).pk == first.pk
+    assert turns.join(room.pk, *turns.person_keys(room.pk, other)).pk == first.pk
     with pytest.raises(turns.NobodyToBook):
-        turns.person_key(room.pk, account)
+        turns.person_keys(room.pk, account)
 
 
 def test_a_key_of_one_room_says_nothing_in_another():
     load_reference()
     account = make_account()
     nik = make_citizen(account).nik_index
-    keys = {turns.person_key(1, account), turns.person_key(2, account)}
-    assert len(keys) == 2 and nik not in keys
+    keys = {*turns.person_keys(1, account), *turns.person_keys(2, account)}
+    assert len(keys) == 4 and nik not in keys  # of the person and of the phone
+
+
+def test_an_account_whose_family_changes_has_no_second_turn():
+    load_reference()
+    room, account = make_room(), make_account()
+    make_citizen(account, no_nik_reason="bayi")  # the turn stands under the phone
+    first = turns.join(room.pk, *turns.person_keys(room.pk, account))
+    make_citizen(account)
+    assert turns.join(room.pk, *turns.person_keys(room.pk, account)).pk == first.pk
+    assert turns.of_account(room.pk, account) == first
 
 
 def test_the_shuffle_gives_every_number_once_in_the_order_of_the_seed():
