@@ -53,8 +53,8 @@ FOOTER = (
 # Path, label, and the capability that opens it (accounts/territory.py).
 STAFF = (
     ("/petugas/", "Meja layanan", "desk.check_in"),
-    ("/petugas/pantau/", "Observasi", "desk.observe"),
-    ("/petugas/jadwal/", "Jadwal hari ini", "desk.view"),
+    ("/petugas/pantau/", "Pemantauan", "desk.observe"),
+    ("/petugas/jadwal/", "Jadwal", "desk.view"),
     ("/petugas/kader/", "Daftarkan warga", "booking.assist"),
     ("/petugas/undian/", "Undian", "draw.enter"),
     ("/petugas/tunggu/", "Daftar tunggu", "waitlist.join"),

@@ -190,12 +190,15 @@ def test_cancelling_takes_two_taps_and_the_ticket_says_so(phone, account):
     appointment = booked(slot, make_adult(account))
     cancel = reverse("scheduling:cancel", args=[appointment.public_id])
     assert "Ya, batalkan" in phone.get(cancel).content.decode()
+    ticket = reverse("scheduling:ticket", args=[appointment.public_id])
+    assert "Kode QR tiket" in phone.get(ticket).content.decode()
 
     for _ in range(2):
         answer = phone.post(cancel)
         assert answer.status_code == 302
 
-    assert "sudah dibatalkan" in phone.get(answer.url).content.decode()
+    page = phone.get(ticket).content.decode()
+    assert "sudah dibatalkan" in page and "Kode QR tiket" not in page  # nothing left to scan or to print
     assert free_places(slot) == 5
 
 
@@ -268,5 +271,5 @@ def test_the_list_shows_active_and_past_with_their_state(phone, account):
     page = phone.get("/janji/").content.decode()
     english = phone.get("/en/janji/")
 
-    assert page.index("Ani Uji") < page.index("Yang sudah lewat") < page.index("Budi Uji")
+    assert page.index("Ani Uji") < page.index("Lewat atau dibatalkan") < page.index("Budi Uji")
     assert english.status_code == 200

@@ -178,3 +178,12 @@ def test_pages_of_a_family_on_both_screens(signed_in, account, screen):
     visitor.visit(reverse("scheduling:family_slots", args=[schedule.pk]) + query)
     assert "Tinggal 2 tempat berdampingan" in visitor.text
     picture(visitor, "family-too-few")
+
+
+def test_the_way_out_of_an_error_looks_like_a_button(signed_in, account):
+    booked(make_slot(days=3), make_adult(account))
+    visitor = signed_in()
+    visitor.visit("/janji/tunggu/baru/?program=covid19")
+    visitor.press("Masuk daftar tunggu")  # the look on arrival judges its contrast
+    assert "Sudah ada janji aktif" in visitor.text
+    assert visitor.page.get_by_role("link", name="Lihat tiket").bounding_box()["height"] >= 44
