@@ -14,7 +14,7 @@ from regions.models import Facility, Kelurahan
 from registration.models import Citizen
 from stock.forms import KeyedForm, choices_of, rows_of
 from stock.queries import LotOnShelf
-from vaccination.flow import SYMPTOMS
+from vaccination.adverse_events import SYMPTOMS
 from vaccination.models import AdverseEvent, Immunization, Screening
 from vaccination.past_doses import ORIGINS
 from vaccination.queries import DoseChoice

@@ -27,7 +27,7 @@ from tests.scheduling.world import ensure_stock
 from tests.staff import make_staff, sign_in_staff
 from tests.stock.shelf import facility, stocked
 from tests.vaccination import desk
-from vaccination import flow
+from vaccination import adverse_events
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ def build() -> City:
     vaccinated = make_citizen(account)
     visit = desk.screened(citizen=vaccinated, actor=staff["vaksinator"])
     dose = desk.give(visit, lot, actor=staff["vaksinator"]).immunization
-    event = flow.record_adverse_event(
+    event = adverse_events.record_adverse_event(
         immunization=dose, client_uuid=uuid.uuid4(), onset_at=timezone.now(), symptoms=["nyeri"],
         actor=staff["vaksinator"],
     )  # fmt: skip

@@ -19,8 +19,8 @@ from messaging.models import Message
 from tests.certificates.doses import make_dose, make_vaccine
 from tests.registration.people import make_citizen
 from tests.staff import make_staff
+from vaccination.corrections import withdraw_dose
 from vaccination.models import Immunization
-from vaccination.services import withdraw_dose
 
 pytestmark = pytest.mark.django_db
 

@@ -16,8 +16,8 @@ from tests.scheduling.world import booked, make_adult, make_schedule, make_slot
 from tests.staff import make_staff
 from tests.stock.shelf import facility, stocked
 from tests.vaccination import desk
+from vaccination.corrections import correct_dose, withdraw_dose
 from vaccination.past_doses import record_past_dose
-from vaccination.services import correct_dose, withdraw_dose
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("by_day")]
 

@@ -16,7 +16,7 @@ from stock.services import StockError, set_vvm
 from tests.scheduling.world import make_adult
 from tests.stock.shelf import expire, facility, on_hand, stocked, together
 from tests.vaccination.desk import arrived, booked_today, give, nurse, past, screened, today_schedule
-from vaccination import services
+from vaccination import corrections, services
 from vaccination.errors import NeedsOverride, RuleRefused, VaccinationError
 from vaccination.models import Immunization, Visit
 
@@ -192,7 +192,7 @@ def test_a_booster_counts_over_the_whole_series():
 def test_a_correction_keeps_both_versions_and_moves_stock():
     wrong, right = stocked(10), stocked(10)
     old = give(lot=wrong).immunization
-    new = services.correct_dose(
+    new = corrections.correct_dose(
         immunization_id=old.pk, client_uuid=uuid.uuid4(), actor=nurse(), reason="Batch tertukar", lot_id=right.pk
     ).immunization  # fmt: skip
     old.refresh_from_db()
@@ -210,21 +210,21 @@ def test_a_correction_keeps_both_versions_and_moves_stock():
 def test_a_correction_sent_twice_is_one_and_a_stale_one_is_refused():
     row, key = give().immunization, uuid.uuid4()
     change = {"immunization_id": row.pk, "actor": nurse(), "reason": "Lengan lain", "body_site": "RA"}
-    first = services.correct_dose(client_uuid=key, **change)
-    assert services.correct_dose(client_uuid=key, **change).immunization == first.immunization
+    first = corrections.correct_dose(client_uuid=key, **change)
+    assert corrections.correct_dose(client_uuid=key, **change).immunization == first.immunization
     with pytest.raises(VaccinationError, match="sudah dibetulkan"):
-        services.correct_dose(client_uuid=uuid.uuid4(), **change)
+        corrections.correct_dose(client_uuid=uuid.uuid4(), **change)
     assert Immunization.objects.count() == 2
 
 
 def test_a_correction_without_a_new_lot_leaves_the_ledger_alone_and_can_still_be_withdrawn():
     lot = stocked(10)
     row = give(lot=lot).immunization
-    new = services.correct_dose(
+    new = corrections.correct_dose(
         immunization_id=row.pk, client_uuid=uuid.uuid4(), actor=nurse(), reason="Lengan lain", body_site="RA"
     ).immunization  # fmt: skip
     assert on_hand(lot) == 9
-    services.withdraw_dose(immunization_id=new.pk, actor=nurse(), reason="Ternyata tidak jadi")
+    corrections.withdraw_dose(immunization_id=new.pk, actor=nurse(), reason="Ternyata tidak jadi")
     assert on_hand(lot) == 10
     assert audits_clean() == []
 
@@ -232,7 +232,7 @@ def test_a_correction_without_a_new_lot_leaves_the_ledger_alone_and_can_still_be
 def test_a_correction_to_a_wrong_dose_is_refused_and_changes_nothing():
     row = give().immunization
     with pytest.raises(RuleRefused):
-        services.correct_dose(
+        corrections.correct_dose(
             immunization_id=row.pk, client_uuid=uuid.uuid4(), actor=nurse(), reason="Salah", dose_code="booster2"
         )  # fmt: skip
     row.refresh_from_db()
@@ -243,7 +243,7 @@ def test_a_withdrawn_dose_returns_stock_and_the_person_to_the_desk():
     lot, visit = stocked(10), screened()
     row = give(visit, lot).immunization
     for _again in range(2):
-        services.withdraw_dose(immunization_id=row.pk, actor=nurse(), reason="Salah orang")
+        corrections.withdraw_dose(immunization_id=row.pk, actor=nurse(), reason="Salah orang")
     visit.refresh_from_db()
     assert visit.step == Visit.Step.SCREENED
     assert visit.appointment.status == Appointment.Status.ARRIVED
@@ -297,7 +297,7 @@ def test_crossing_corrections_of_two_lots_do_not_block_each_other():
 
     def swap(row):
         to = other if row.lot_id_used == one.pk else one
-        return services.correct_dose(
+        return corrections.correct_dose(
             immunization_id=row.pk, client_uuid=uuid.uuid4(), actor=actor, reason="Batch tertukar", lot_id=to.pk
         )
 

@@ -13,7 +13,7 @@ from tests.registration.people import make_citizen
 from tests.scheduling.world import make_adult
 from tests.stock.shelf import facility, stocked, together
 from tests.vaccination.desk import arrived, booked_today, give, healthy, nurse, past, screened, today_schedule
-from vaccination import flow, services
+from vaccination import adverse_events, flow, services
 from vaccination.errors import VaccinationError
 from vaccination.models import AdverseEvent, Immunization, Screening, Visit
 
@@ -144,19 +144,19 @@ def test_a_visit_ended_by_mistake_cannot_end_twice_or_after_a_dose():
 ])  # fmt: skip
 def test_what_is_serious_is_serious_whatever_was_ticked(outcome, symptom, serious):
     row = give().immunization
-    event = flow.record_adverse_event(
+    event = adverse_events.record_adverse_event(
         immunization=row, client_uuid=uuid.uuid4(), onset_at=row.occurred_at + timedelta(minutes=2), actor=nurse(),
         symptoms=[symptom], outcome=outcome,
     )  # fmt: skip
     assert AdverseEvent.objects.get() == event
     assert event.is_serious is serious
-    assert any("24 jam" in step for step in flow.next_steps(event)) is serious
+    assert any("24 jam" in step for step in adverse_events.next_steps(event)) is serious
 
 
 def test_an_event_before_the_dose_is_refused():
     row = give().immunization
     with pytest.raises(VaccinationError, match="sebelum penyuntikan"):
-        flow.record_adverse_event(
+        adverse_events.record_adverse_event(
             immunization=row, client_uuid=uuid.uuid4(), onset_at=row.occurred_at - timedelta(hours=1), actor=nurse(),
             symptoms=["demam"],
         )  # fmt: skip

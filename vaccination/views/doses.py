@@ -16,7 +16,7 @@ from accounts.access import StaffRequest, staff_required
 from core.readlog import log_read
 from registration.models import Citizen
 from stock.queries import usable_lots
-from vaccination import flow, services
+from vaccination import adverse_events, corrections
 from vaccination.eligibility import dose_label
 from vaccination.forms import AdverseEventForm, CorrectionForm, ReasonForm
 from vaccination.models import AdverseEvent, Immunization, ImmunizationQuerySet
@@ -57,7 +57,7 @@ def correct(request: StaffRequest, dose_uuid: UUID) -> HttpResponse:
     if request.method == "POST" and form.is_valid():
         data = form.cleaned_data
         try:
-            services.correct_dose(
+            corrections.correct_dose(
                 immunization_id=row.pk, client_uuid=data["client_uuid"], actor=request.user, reason=data["reason"],
                 override_reason=data["override_reason"], **form.changes(row),
             )  # fmt: skip
@@ -81,7 +81,7 @@ def withdraw(request: StaffRequest, dose_uuid: UUID) -> HttpResponse:
     form = ReasonForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
         try:
-            services.withdraw_dose(immunization_id=row.pk, actor=request.user, reason=form.cleaned_data["reason"])
+            corrections.withdraw_dose(immunization_id=row.pk, actor=request.user, reason=form.cleaned_data["reason"])
         except ValidationError as error:
             form.add_error(None, error)
         else:
@@ -101,7 +101,7 @@ def adverse_event(request: StaffRequest, dose_uuid: UUID) -> HttpResponse:
     if request.method == "POST" and form.is_valid():
         data = form.cleaned_data
         try:
-            event = flow.record_adverse_event(immunization=row, actor=request.user, **data)
+            event = adverse_events.record_adverse_event(immunization=row, actor=request.user, **data)
         except ValidationError as error:
             form.add_error(None, error)
         else:
@@ -122,7 +122,7 @@ def adverse_event_done(request: StaffRequest, event_id: int) -> HttpResponse:
     log_read(user=request.user, citizen_id=event.immunization.citizen_id, purpose="observation", note="KIPI")
     context = {
         "event": event,
-        "steps": flow.next_steps(event),
-        "symptoms": [flow.SYMPTOMS.get(s, s) for s in event.symptoms],
+        "steps": adverse_events.next_steps(event),
+        "symptoms": [adverse_events.SYMPTOMS.get(s, s) for s in event.symptoms],
     }
     return render(request, "vaccination/adverse_event_done.html", context)
