@@ -3,7 +3,7 @@ PYTHON := $(or $(PYTHON),$(firstword $(foreach name,python3.11 python3.12 python
 VENV := .venv/bin/python
 export PORT STATE_DIR
 
-.PHONY: help run test bench interop install format lock pcare-off pcare-on
+.PHONY: help run test bench test-faults interop advisories install format lock pcare-off pcare-on
 
 help: ## what can be done here
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /  /'
@@ -26,6 +26,9 @@ interop: install ## software of other makers against the PCare simulator and our
 	@mkdir .venv-interop/npm && cp tests/interop/package.json tests/interop/package-lock.json tests/interop/.npmrc .venv-interop/npm
 	@if command -v npm >/dev/null; then cd .venv-interop/npm && npm ci --silent --ignore-scripts; else echo "npm tidak ada: pembaca npm dilewati"; fi
 	@$(VENV) -m pytest -q -n 0 tests/pcare_bridge/test_independent_client.py tests/certificates/test_second_opinions.py
+
+advisories: install ## known holes in the locked packages; asks the advisory service, a package it cannot tell of is a failure
+	@.venv/bin/pip-audit --strict --require-hashes --disable-pip --progress-spinner off -r requirements/runtime.lock
 
 install: ## the development environment in .venv
 	@$(PYTHON) tools/bootstrap.py install
