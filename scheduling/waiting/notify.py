@@ -13,13 +13,14 @@ from messaging import services as messaging
 from registration.models import Citizen
 from registration.queries import notification_language, notification_phone
 from scheduling.models import Offer, WaitlistEntry, WaitlistMember
+from scheduling.waiting import offers
 
 
 def told_offer(payload: dict[str, Any]) -> None:
-    """The offered place with its deadline; nothing when it was answered before the message was due."""
+    """The offered place with its deadline; nothing when it was answered before the message was due, or by night."""
     rows = Offer.objects.select_related("entry__programme", "schedule__facility", "schedule__vaccine", "slot")
     offer = rows.filter(pk=payload["offer_id"], state=Offer.State.OPEN, expires_at__gt=timezone.now()).first()
-    if offer is None:
+    if offer is None or offers.put_off_by_night(offer.pk):
         return
     for key, phone, language, names in _by_phone(offer.entry.members.filter(is_active=True)):
         with translation.override(language):

@@ -165,6 +165,31 @@ def decline(offer_id: int) -> Offer:
 
 
 @transaction.atomic
+def put_off_by_night(offer_id: int) -> bool:
+    """The news of an offer comes due in the quiet hours, late after an outage: it is told in the morning, and its time
+    runs from there. Where that leaves no time the places go to the next. False by day. Locks the entry, then places.
+    """
+    now = timezone.now()
+    if _after_quiet(now) == now:
+        return False
+    offer = Offer.objects.select_related("slot").get(pk=offer_id)
+    entry = waitlist.locked(offer.entry_id)
+    offer.refresh_from_db(fields=["state", "expires_at"])
+    if offer.state != State.OPEN:
+        return True
+    times = deadline(now, offer.slot.starts_at, entry.source, by_hand=_by_hand(entry))
+    if times is None:
+        _end_offer(entry, State.WITHDRAWN)
+        return True
+    tell_at, until = times
+    offer.expires_at = max(until, offer.expires_at)
+    offer.save(update_fields=["expires_at"])
+    Place.objects.filter(state=Place.HELD, held_by=offer.public_id).update(held_until=offer.expires_at)
+    outbox.add_later("offer.made", tell_at, offer_id=offer.pk)
+    return True
+
+
+@transaction.atomic
 def expire_due(now: datetime | None = None) -> int:
     """End the offers whose time is over; the places go to the next. Who was silent too often no longer waits, and is
     told. One statement, safe in two workers; returns how many."""

@@ -246,6 +246,29 @@ def test_the_message_leaves_after_the_night_once_and_not_at_all_when_answered_be
         assert "06.30 WIB" in message.body
 
 
+def test_news_held_up_into_the_night_is_told_in_the_morning_with_its_whole_time():
+    today = timezone.localdate()
+    first, second = wait(), wait()
+    slot = make_slot(places=1, days=3)
+    soon = make_slot(places=1, days=1, open_time=time(6, 5), slot_minutes=145, facility="pkm-genuk")
+    with time_machine.travel(at(today, time(20, 50)), tick=False):
+        sweeps.tidy()
+        assert {offer_of(first).slot, offer_of(second).slot} == {slot, soon}
+    with time_machine.travel(at(today, time(21, 5)), tick=False):  # the worker was away until now
+        outbox.drain()
+        assert not Message.objects.filter(kind="place_offered").exists()
+        [offer] = Offer.objects.filter(state="open")
+        assert offer.slot == slot and offer.expires_at == at(today + timedelta(days=1), time(6, 30))
+        assert Offer.objects.get(slot=soon).state == "withdrawn"  # five minutes are no time to answer
+    with time_machine.travel(at(today, time(22)), tick=False):
+        sweeps.tidy()
+        assert offer_of(offer.entry) == offer and sound()
+    with time_machine.travel(at(today + timedelta(days=1), time(6, 1)), tick=False):
+        outbox.drain()
+        assert "06.30 WIB" in Message.objects.get(kind="place_offered").body
+        assert answer(offer)[0].slot == slot
+
+
 def test_a_family_gets_places_side_by_side_or_none():
     family = wait(make_adult(make_account()), make_adult(), make_adult())
     single = wait()
