@@ -29,9 +29,14 @@ def missing_fields(profile: str, facts: DoseFacts) -> list[tuple[str, str]]:
     return _PROFILES[profile].missing_fields(facts)
 
 
+def requests_of(profile: str) -> int:
+    """About how many requests one delivery takes."""
+    return _PROFILES[profile].REQUESTS
+
+
 def requests_needed(delivery: Delivery) -> int:
     """About how many requests the throttle must keep free; more keep the permitted distance by themselves."""
-    return _PROFILES[delivery.profile].REQUESTS + (1 if delivery.outcome_unknown else 0)
+    return requests_of(delivery.profile) + (1 if delivery.outcome_unknown else 0)
 
 
 def deliver(profile: str, client: Client, job: Job) -> Outcome:

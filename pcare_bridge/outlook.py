@@ -5,14 +5,17 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.conf import settings
-from django.db.models import Count, DateTimeField, Func, Min, Value
+from django.db.models import Count, DateTimeField, Func, Min, Q, Value
 from django.utils import timezone
 
 from core.formats import number
-from pcare_bridge import accounts, conf, health
-from pcare_bridge.models import SERVICE_NAMES, Delivery, Incident, SatusehatAccount, Upstream
+from pcare_bridge import accounts, channels, conf, health
+from pcare_bridge.models import SERVICE_NAMES, Delivery, DeliveryQuerySet, Incident, SatusehatAccount, Upstream
 
 WINDOW = timedelta(minutes=10)
+SHORTEST = timedelta(seconds=20)  # a pace is read from no less than this
+UNTHROTTLED = 600  # requests a minute, assumed where no throttle is set
+ENOUGH = 5  # arrivals from which a pace is read
 CLOCK_LIMIT = 60  # seconds; from here on staff are told
 
 
@@ -27,6 +30,8 @@ class ServiceState:
     waiting: int
     """Deliveries: a dose that goes by two profiles of one service waits twice."""
     doses: int
+    kept: int
+    """Of those waiting: kept back until a person acts, because the account is refused or the profile is stopped."""
     oldest: datetime | None
     last_success_at: datetime | None
     per_minute: float
@@ -41,13 +46,24 @@ class ServiceState:
 
     @property
     def forecast(self) -> str:
-        """1.240 menunggu, 40/menit, selesai sekitar 11.30."""
+        """1.240 menunggu, 40/menit, selesai sekitar 11.30 (tanpa 12 yang menunggu akun atau izin kirim)."""
         words = [f"{number(self.waiting)} menunggu", f"{number(round(self.per_minute))}/menit"]
-        if self.done_at:
-            words.append(f"selesai sekitar {timezone.localtime(self.done_at):%H.%M}")
+        if self.done_text:
+            without = f" (tanpa {number(self.kept)} yang menunggu akun atau izin kirim)" if self.kept else ""
+            words.append(f"selesai sekitar {self.done_text}{without}")
         elif self.waiting:
-            words.append(f"selesai setelah {'dilanjutkan' if self.stopped else 'tersambung lagi'}")
+            down = "dilanjutkan" if self.stopped else "tersambung lagi"
+            only_kept = self.kept == self.waiting and not (self.stopped or self.is_down)
+            words.append(f"selesai setelah {'akun atau izin kirim dibereskan' if only_kept else down}")
         return ", ".join(words)
+
+    @property
+    def done_text(self) -> str:
+        """When the queue will be empty: the time of day, with the day when it is not today."""
+        if self.done_at is None:
+            return ""
+        local = timezone.localtime(self.done_at)
+        return f"{local:%H.%M}" if local.date() == timezone.localdate() else f"{local:%d-%m %H.%M}"
 
     @property
     def clock_is_off(self) -> bool:
@@ -73,8 +89,10 @@ def service_state(service: str = "pcare") -> ServiceState:
     queue = mine.open().aggregate(
         count=Count("pk"), doses=Count("immunization", distinct=True), oldest=Min("created_at")
     )
-    recent = mine.filter(state=Delivery.SENT, finished_at__gte=now - WINDOW).count()
-    per_minute = recent / (WINDOW.total_seconds() / 60)
+    kept = Q(state=Delivery.PAUSED) | accounts.stopped(service)
+    rows = mine.open().exclude(kept) if queue["count"] else mine.none()
+    moving = dict(rows.values_list("profile").annotate(count=Count("pk")))
+    per_minute, is_known = _pace(mine, upstream, now)
     running = upstream is not None and not upstream.is_down and not upstream.paused_reason
     return ServiceState(
         service=service,
@@ -83,22 +101,42 @@ def service_state(service: str = "pcare") -> ServiceState:
         since=upstream.changed_at if upstream else None,
         waiting=queue["count"],
         doses=queue["doses"],
+        kept=queue["count"] - sum(moving.values()),
         oldest=queue["oldest"],
         last_success_at=upstream.last_success_at if upstream else None,
         per_minute=per_minute,
-        done_at=_forecast(queue["count"], per_minute, now) if running else None,
+        done_at=_forecast(moving, per_minute if is_known else 0, now) if running else None,
         clock_difference=upstream.clock_difference_seconds if upstream else None,
         stopped=upstream.paused_reason if upstream else "",
     )
 
 
-def _forecast(waiting: int, per_minute: float, now: datetime) -> datetime | None:
-    """When the queue will be empty at the pace of the last minutes, at best the permitted rate."""
-    if not waiting:
+def _pace(mine: DeliveryQuerySet, upstream: Upstream | None, now: datetime) -> tuple[float, bool]:
+    """What arrives in a minute, and whether enough arrived to say so.
+
+    Counted from the first arrival of the window, and not from before an outage ended: a queue that begins to drain
+    has no pace of ten minutes.
+    """
+    since = now - WINDOW
+    if upstream and not upstream.is_down:
+        since = max(since, upstream.changed_at)
+    recent = mine.filter(state=Delivery.SENT, finished_at__gte=since)
+    found = recent.aggregate(count=Count("pk"), first=Min("finished_at"))
+    if not found["count"]:
+        return 0, False
+    span = max(now - found["first"], SHORTEST)
+    return found["count"] / (span / timedelta(minutes=1)), found["count"] >= ENOUGH
+
+
+def _forecast(moving: dict[str, int], per_minute: float, now: datetime) -> datetime | None:
+    """When what moves will have arrived: at the pace of the last minutes, if there is one, never above the throttle."""
+    count = sum(moving.values())
+    if not count:
         return None
-    permitted = settings.PCARE_PER_SECOND * 60 or 600
-    pace = min(permitted, max(per_minute, permitted / 2))
-    return now + timedelta(minutes=math.ceil(waiting / pace))
+    permitted = settings.PCARE_PER_SECOND * 60 or UNTHROTTLED
+    requests = sum(rows * channels.requests_of(profile) for profile, rows in moving.items())
+    minutes = max(requests / permitted, count / per_minute if per_minute else 0)
+    return now + timedelta(minutes=math.ceil(minutes))
 
 
 @dataclass(frozen=True)

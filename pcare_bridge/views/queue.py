@@ -34,13 +34,15 @@ def queue(request: StaffRequest) -> HttpResponse:
 
 
 def _overview(request: StaffRequest) -> dict[str, Any]:
+    bars = outlook.rate()
     return {
         "services": outlook.service_states(),
         "states": queries.by_state(request.user),
         "classes": queries.by_class(request.user),
         "accounts": queries.troubled_accounts(request.user),
         "may_manage": request.user.territory().can("pcare.manage"),
-        "bars": outlook.rate(),
+        "bars": bars,
+        "any_sent": any(bar.count for bar in bars),
         "runs": queries.retry_runs(request.user),
         "late": queries.late(request.user, 50),
         "switches": queries.stopped_profiles(request.user),

@@ -1,5 +1,6 @@
 """How each service is doing: the public page, the banner, the forecast, the rate and the history of outages."""
 
+import re
 from datetime import timedelta
 from typing import Any
 
@@ -10,9 +11,9 @@ from django.test import Client
 from django.utils import timezone
 
 from core import outbox
-from pcare_bridge import health, outlook, sending
+from pcare_bridge import health, outlook, sending, services
 from pcare_bridge.errors import ERROR_CLASSES
-from pcare_bridge.models import Incident, Upstream
+from pcare_bridge.models import Delivery, Incident, Upstream
 from pcare_bridge.simulator.server import Server
 from pcare_bridge.views import status
 from tests.pcare_bridge.doses import add_profiles, make_dose, make_facility
@@ -147,6 +148,57 @@ def test_the_forecast_names_a_time_and_none_during_an_outage(settings: Any) -> N
     assert outlook.service_state().done_at is None
 
 
+def test_the_forecast_follows_what_arrives_since_the_outage_and_not_the_permitted_rate(settings: Any) -> None:
+    settings.PCARE_PER_SECOND = 5
+    facility = make_facility()
+    for _ in range(40):
+        make_dose(facility)
+    outbox.drain("pcare")
+    now = timezone.now()
+    row = health.upstream()
+    Upstream.objects.filter(pk=row.pk).update(changed_at=now - timedelta(minutes=2))
+    ids = list(Delivery.objects.values_list("pk", flat=True))
+    # Before the outage ended there was another pace; since then ten in two minutes.
+    for at, pk in enumerate(ids[:30]):
+        minutes = 2 - at / 5 if at < 10 else 7
+        Delivery.objects.filter(pk=pk).update(
+            state="sent", upstream_number=str(pk), finished_at=now - timedelta(minutes=minutes)
+        )
+    state = outlook.service_state()
+    assert state.waiting == 10
+    assert 4.5 < state.per_minute < 5.5
+    assert timedelta(minutes=1) < state.done_at - now <= timedelta(minutes=4)
+    settings.PCARE_PER_SECOND = 1 / 60
+    assert outlook.service_state().done_at - now > timedelta(minutes=9), "never faster than the throttle"
+
+
+def test_what_waits_for_a_person_is_not_promised_for_an_hour(settings: Any) -> None:
+    settings.PCARE_PER_SECOND = 5
+    first, second = make_facility(7), make_facility(8)
+    for facility in (first, first, second):
+        make_dose(facility)
+    outbox.drain("pcare")
+    Delivery.objects.filter(facility=first).update(state="paused", error_class="configuration")
+    state = outlook.service_state()
+    assert (state.waiting, state.kept) == (3, 2)
+    assert state.forecast.endswith("(tanpa 2 yang menunggu akun atau izin kirim)")
+    switch = services.stop_profile("vaksinasi", second, "uji", make_staff("admin_dinkes", city=True))
+    state = outlook.service_state()
+    assert (state.kept, state.done_at) == (3, None)
+    assert state.forecast == "3 menunggu, 0/menit, selesai setelah akun atau izin kirim dibereskan"
+    services.release_profile(switch)
+    assert outlook.service_state().kept == 2
+
+
+def test_a_forecast_for_another_day_says_which(settings: Any) -> None:
+    settings.PCARE_PER_SECOND = 1 / 3600
+    facility = make_facility()
+    for _ in range(30):
+        make_dose(facility)
+    outbox.drain("pcare")
+    assert re.fullmatch(r"\d\d-\d\d \d\d\.\d\d", outlook.service_state().done_text)
+
+
 def test_incidents_close_when_the_service_answers() -> None:
     row = go_down()
     assert Incident.objects.get().ended_at is None
@@ -161,13 +213,13 @@ def test_the_queue_says_how_many_wait_how_fast_and_until_when(office: Client, si
         make_dose(facility)
     deliver()
     page = office.get("/dinkes/pcare/").text
-    assert "0 menunggu, 0/menit" in page
+    assert re.search(r"0 menunggu, [1-9]\d*/menit", page)
     assert page.count('<rect class="bar"') == 36
     now = timezone.now()
     bars = outlook.rate(now)
     assert (sum(bar.count for bar in bars), bars[-1].count, bars[-1].height) == (3, 3, outlook.CHART_HEIGHT)
     make_dose(facility)
     outbox.drain("pcare")
-    assert outlook.service_state().forecast.startswith("1 menunggu, 0/menit, selesai sekitar ")
+    assert re.fullmatch(r"1 menunggu, [1-9]\d*/menit, selesai sekitar \d\d\.\d\d", outlook.service_state().forecast)
     go_down()
-    assert outlook.service_state().forecast == "1 menunggu, 0/menit, selesai setelah tersambung lagi"
+    assert outlook.service_state().forecast.endswith("/menit, selesai setelah tersambung lagi")
