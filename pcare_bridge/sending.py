@@ -34,6 +34,7 @@ PROBE_SECONDS = 60  # how long one worker may take to probe before another may t
 REFILL_SECONDS = 1.0
 # Answers that come this close together are stored in one transaction, and their places filled by one claim.
 TOGETHER_SECONDS = 0.01
+NAPS = 5  # of that length at most, until there is room for a claim as well
 AHEAD = 2  # times PCARE_IN_FLIGHT that may lie ready behind what is under way
 SLOW_MS = 1000  # a try that takes longer gains nothing from what lies ready
 
@@ -114,7 +115,11 @@ class Stock:
         if self._trouble.is_set():
             return 0
         width = settings.PCARE_IN_FLIGHT
-        return width + self.ahead - len(self.works) if len(self.works) <= max(width // 2, self.ahead) else 0
+        return width + self.ahead - len(self.works) if len(self.works) <= self._few() else 0
+
+    def _few(self) -> int:
+        """At so many or less it is time to claim."""
+        return max(settings.PCARE_IN_FLIGHT // 2, self.ahead)
 
     def add(self, works: Iterable[Work]) -> None:
         """Send those that have a job."""
@@ -141,13 +146,20 @@ class Stock:
         except Empty:
             return []
         if len(self.works) > 1:
-            time.sleep(TOGETHER_SECONDS)  # waking up for each would take the processor from those who send
+            self._nap()
         while not self._answered.empty():
             found.append(self._answered.get())
         for one in found:
             del self.works[one.delivery.pk]
         self._unsent += [one for one in found if isinstance(one, Work)]
         return [one for one in found if isinstance(one, Result)]
+
+    def _nap(self) -> None:
+        """Waking up for each answer would take the processor from those who send; with a stock nobody waits for us."""
+        for _ in range(NAPS if self.ahead else 1):
+            time.sleep(TOGETHER_SECONDS)
+            if self._trouble.is_set() or len(self.works) - self._answered.qsize() <= self._few():
+                return
 
     def judge(self, done: Sequence[Result]) -> None:
         """Give back what nobody began, and look from what came back whether a batch may lie ready.
