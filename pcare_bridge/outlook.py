@@ -82,7 +82,7 @@ def service_states() -> list[ServiceState]:
 
 
 def service_state(service: str = "pcare") -> ServiceState:
-    """The state of one service now; three cheap queries."""
+    """The state of one service now; a few cheap queries."""
     upstream = health.upstream(service)
     now = timezone.now()
     mine = Delivery.objects.filter(profile__in=accounts.profiles_of(service))
@@ -92,8 +92,8 @@ def service_state(service: str = "pcare") -> ServiceState:
     kept = Q(state=Delivery.PAUSED) | accounts.stopped(service)
     rows = mine.open().exclude(kept) if queue["count"] else mine.none()
     moving = dict(rows.values_list("profile").annotate(count=Count("pk")))
-    per_minute, is_known = _pace(mine, upstream, now)
     running = upstream is not None and not upstream.is_down and not upstream.paused_reason
+    per_minute, is_known = _pace(mine, upstream.changed_at, now) if upstream and running else (0.0, False)
     return ServiceState(
         service=service,
         configured=upstream is not None,
@@ -111,16 +111,13 @@ def service_state(service: str = "pcare") -> ServiceState:
     )
 
 
-def _pace(mine: DeliveryQuerySet, upstream: Upstream | None, now: datetime) -> tuple[float, bool]:
+def _pace(mine: DeliveryQuerySet, up_since: datetime, now: datetime) -> tuple[float, bool]:
     """What arrives in a minute, and whether enough arrived to say so.
 
     Counted from the first arrival of the window, and not from before an outage ended: a queue that begins to drain
     has no pace of ten minutes.
     """
-    since = now - WINDOW
-    if upstream and not upstream.is_down:
-        since = max(since, upstream.changed_at)
-    recent = mine.filter(state=Delivery.SENT, finished_at__gte=since)
+    recent = mine.filter(state=Delivery.SENT, finished_at__gte=max(now - WINDOW, up_since))
     found = recent.aggregate(count=Count("pk"), first=Min("finished_at"))
     if not found["count"]:
         return 0, False

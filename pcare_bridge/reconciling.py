@@ -7,7 +7,7 @@ again, and its differences are replaced as a whole.
 import logging
 from collections.abc import Collection, Iterable
 from datetime import date, datetime, time, timedelta
-from time import sleep
+from time import monotonic, sleep
 
 from django.db import transaction
 from django.db.models import Count
@@ -105,10 +105,15 @@ def _wanted(facilities: Collection[int] | None) -> Iterable[tuple[int, str]]:
         yield place, "satusehat"
 
 
-def work(limit: int = 100_000) -> int:
-    """Carry out waiting comparisons; returns how many were finished."""
-    finished = 0
+def work(limit: int = 100_000, seconds: float | None = None) -> int:
+    """Carry out waiting comparisons, none begun after so many seconds; returns how many were finished.
+
+    Most facilities give nothing on most days: theirs take no request, and a turn sees to hundreds of them.
+    """
+    finished, begun = 0, monotonic()
     for _ in range(limit):
+        if seconds is not None and monotonic() - begun > seconds:
+            break
         # One by one: the lease of the last must not run out while the first is compared.
         claimed = Reconciliation.objects.claim(1, seconds=LEASE_SECONDS)
         if not claimed:

@@ -40,13 +40,13 @@ def send_deliveries(service: str = "pcare") -> int:
 
 @shared_task(ignore_result=True)
 def reconcile() -> int:
-    """Compare what waits to be compared, a few at a time; returns how many were finished."""
+    """Compare what waits to be compared, for some seconds; returns how many were finished."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_try_advisory_lock(%s)", [RECONCILE_LOCK])
         if not cursor.fetchone()[0]:
             return 0
     try:
-        return reconciling.work(limit=3)
+        return reconciling.work(seconds=20)
     finally:
         with connection.cursor() as cursor:
             cursor.execute("SELECT pg_advisory_unlock(%s)", [RECONCILE_LOCK])

@@ -49,7 +49,8 @@ def day(request: StaffRequest) -> HttpResponse:
         "form": form,
         "rows": rows,
         # A city has hundreds of lines a day, most of them of places that gave nothing.
-        "shown": [row for row in rows if row.given or row.person_count or row.state != Reconciliation.DONE],
+        "shown": [row for row in rows if row.given or row.person_count or row.last_error],
+        "to_come": sum(row.state in (Reconciliation.WAITING, Reconciliation.IN_FLIGHT) for row in rows),
         "differences": differences.order_by("kind", "pk")[:500],
         "may_manage": request.user.territory().can("pcare.manage"),
     }

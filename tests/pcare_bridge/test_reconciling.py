@@ -333,6 +333,8 @@ def test_the_page_compares_shows_and_sends_again(client: Client, simulator: Serv
     assert "Belum dicocokkan" in office.get("/dinkes/pcare/pencocokan/", {"tanggal": day}).text
     answer = office.post("/dinkes/pcare/pencocokan/jalankan/", {"tanggal": day})
     assert answer.status_code == 302
+    assert "1 dari 1 pencocokan masih menunggu giliran" in office.get(answer["Location"]).text
+    assert reconciling.work(seconds=-1) == 0, "a turn ends when its time is over"
     reconciling.work()
     page = office.get(answer["Location"]).text
     assert "Hilang di sana" in page
