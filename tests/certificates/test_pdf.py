@@ -93,6 +93,23 @@ def test_any_name_makes_a_page(name):
     assert (certificate.eu_reason == "name-script") == (name == "李明")
 
 
+@pytest.mark.parametrize(
+    "name", ["W" * 100, "Abdurrahman " * 8, "O'Neill-" * 12, "Щукин" * 16, "R. Ngt. " + "Wijayakusuma Hadiningrat " * 3]
+)
+def test_a_long_name_stays_on_page_and_card_and_pushes_nothing_off(name):
+    citizen = make_citizen()
+    Citizen.objects.filter(pk=citizen.pk).update(full_name=name.strip()[:100])
+    certificate = services.issue(make_dose(citizen).pk)
+    with pypdfium2.PdfDocument(pdf.render(certificate)) as document:
+        assert len(document) == 3
+        for number, page in enumerate(document):
+            text = page.get_textpage()
+            assert pdf.both(certificate.given) in text.get_text_range()
+            edges = [text.get_rect(part)[2] for part in range(text.count_rects())]
+            assert max(edges) <= page.get_width() * (1 if number == 0 else 0.45)  # the card has its code beside it
+    assert [len(scanned(page)) for page in pages_at_200_dpi(certificate)] == [2, 1, 1]
+
+
 def test_no_nik_and_no_phone_anywhere(client, caplog):
     account = make_account("+6289900012345")
     citizen = make_citizen(account, birth_date=date(1931, 5, 17))
