@@ -6,6 +6,8 @@ COPY requirements/runtime.lock /tmp/runtime.lock
 RUN /opt/venv/bin/pip install --no-deps --require-hashes -r /tmp/runtime.lock
 
 FROM python:3.11-slim
+# Letters that the fonts inside typst lack, such as Javanese: PDF/A refuses a name it cannot set (certificates/pdf.py).
+RUN apt-get update && apt-get install -y --no-install-recommends fonts-noto-core && rm -rf /var/lib/apt/lists/*
 RUN groupadd --gid 10001 portal && useradd --uid 10001 --gid portal --no-create-home --shell /usr/sbin/nologin portal \
     && install -d -o portal -g portal /srv/static /srv/copy /srv/state /srv/state/keys
 COPY --from=build /opt/venv /opt/venv
