@@ -88,7 +88,7 @@ class Room(models.Model):
 class Turn(models.Model):
     """One person's turn; a family waits with its account. A second phone or tab finds the same row."""
 
-    room = models.ForeignKey(Room, on_delete=models.CASCADE, related_name="turns")
+    room = models.ForeignKey(Room, on_delete=models.CASCADE, db_index=False, related_name="turns")
     person = BlindIndexField(db_comment="Keyed index of room and NIK (else phone): one NIK, one turn.")
     public_id = models.UUIDField("nomor acak", default=uuid.uuid4, unique=True, editable=False)
     number = models.PositiveIntegerField("nomor", null=True, blank=True, db_comment="NULL until the shuffle.")

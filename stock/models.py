@@ -161,7 +161,7 @@ class StockMovement(models.Model):
         TRANSFER_BACK = "transfer_back", "Kiriman dibatalkan"
         COUNTED = "counted", "Penyesuaian hitung fisik"
 
-    facility = models.ForeignKey(Facility, on_delete=models.PROTECT, related_name="movements")
+    facility = models.ForeignKey(Facility, on_delete=models.PROTECT, db_index=False, related_name="movements")
     lot = models.ForeignKey(Lot, on_delete=models.PROTECT, related_name="movements")
     kind = models.CharField("jenis", max_length=16, choices=Kind)
     quantity = models.IntegerField("dosis", db_comment="Doses; negative leaves the facility.")
@@ -176,7 +176,7 @@ class StockMovement(models.Model):
     # The dose this line belongs to; a UUID, because doses live in an app above this one.
     immunization_uuid = models.UUIDField(null=True, blank=True, db_index=True)
     actor = models.ForeignKey(
-        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+", verbose_name="petugas"
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, db_index=False, related_name="+", verbose_name="petugas"
     )
     at = models.DateTimeField("waktu", default=timezone.now)
 

@@ -37,9 +37,11 @@ class Visit(models.Model):
 
     public_id = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
     citizen = models.ForeignKey(Citizen, on_delete=models.PROTECT, related_name="visits")
-    facility = models.ForeignKey(Facility, on_delete=models.PROTECT, related_name="visits")
-    programme = models.ForeignKey(Programme, on_delete=models.PROTECT)
-    vaccine = models.ForeignKey(Vaccine, on_delete=models.PROTECT, null=True, blank=True, related_name="+")
+    facility = models.ForeignKey(Facility, on_delete=models.PROTECT, db_index=False, related_name="visits")
+    programme = models.ForeignKey(Programme, on_delete=models.PROTECT, db_index=False)
+    vaccine = models.ForeignKey(
+        Vaccine, on_delete=models.PROTECT, db_index=False, null=True, blank=True, related_name="+"
+    )
     dose_code = models.CharField("dosis", max_length=20, blank=True, db_comment="What the person came for.")
     appointment = models.OneToOneField(
         Appointment, on_delete=models.PROTECT, null=True, blank=True, related_name="visit"
@@ -56,7 +58,9 @@ class Visit(models.Model):
     end_note = models.CharField("catatan akhir", max_length=200, blank=True)
     # Answers and readings of a screening that is not decided yet, so that ten minutes of waiting lose nothing.
     draft = models.JSONField("skrining berjalan", default=dict, blank=True)
-    checked_in_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+    checked_in_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, db_index=False, related_name="+"
+    )
 
     objects = VisitQuerySet.as_manager()
 
@@ -135,8 +139,9 @@ class Immunization(models.Model):
     )
     citizen = models.ForeignKey(Citizen, on_delete=models.PROTECT, related_name="immunizations")
     visit = models.ForeignKey(Visit, on_delete=models.PROTECT, null=True, blank=True, related_name="immunizations")
-    programme = models.ForeignKey(Programme, on_delete=models.PROTECT)
-    vaccine = models.ForeignKey(Vaccine, on_delete=models.PROTECT)
+    # Each index costs every dose; nobody asks for doses by these alone, or an index below begins with them.
+    programme = models.ForeignKey(Programme, on_delete=models.PROTECT, db_index=False)
+    vaccine = models.ForeignKey(Vaccine, on_delete=models.PROTECT, db_index=False)
     dose_code = models.CharField(
         "dosis", max_length=20, db_comment="Within the programme: primary1, booster1, penta2 ..."
     )
@@ -151,12 +156,13 @@ class Immunization(models.Model):
     expiration_date = models.DateField("kedaluwarsa", null=True, blank=True)
     lot_id_used = models.BigIntegerField(null=True, blank=True, db_comment="stock.Lot the dose was taken from.")
     facility = models.ForeignKey(
-        Facility, on_delete=models.PROTECT, null=True, blank=True, related_name="immunizations"
+        Facility, on_delete=models.PROTECT, db_index=False, null=True, blank=True, related_name="immunizations"
     )
     outside_facility = models.CharField("tempat di luar", max_length=120, blank=True)
     performer = models.ForeignKey(
         settings.AUTH_USER_MODEL,
         on_delete=models.PROTECT,
+        db_index=False,
         null=True,
         blank=True,
         related_name="+",
@@ -165,6 +171,7 @@ class Immunization(models.Model):
     recorder = models.ForeignKey(
         settings.AUTH_USER_MODEL,
         on_delete=models.PROTECT,
+        db_index=False,
         null=True,
         blank=True,
         related_name="+",
@@ -181,7 +188,9 @@ class Immunization(models.Model):
     )
     route = models.CharField("cara pemberian", max_length=10, blank=True)
     # Where the person lived by identity card on that day: coverage must not move with a later change of address.
-    residence = models.ForeignKey(Kelurahan, on_delete=models.PROTECT, null=True, blank=True, related_name="+")
+    residence = models.ForeignKey(
+        Kelurahan, on_delete=models.PROTECT, db_index=False, null=True, blank=True, related_name="+"
+    )
     invalid_reasons = ArrayField(
         models.CharField(max_length=40),
         default=list,
@@ -193,6 +202,7 @@ class Immunization(models.Model):
     corrected_by = models.ForeignKey(
         settings.AUTH_USER_MODEL,
         on_delete=models.PROTECT,
+        db_index=False,
         null=True,
         blank=True,
         related_name="+",

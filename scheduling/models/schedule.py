@@ -158,7 +158,7 @@ class Schedule(models.Model):
 class Slot(models.Model):
     """A window of a schedule (FHIR Slot) that owns places."""
 
-    schedule = models.ForeignKey(Schedule, on_delete=models.CASCADE, related_name="slots")
+    schedule = models.ForeignKey(Schedule, on_delete=models.CASCADE, db_index=False, related_name="slots")
     starts_at = models.DateTimeField("mulai")
     ends_at = models.DateTimeField("selesai")
 
@@ -211,8 +211,9 @@ class Appointment(models.Model):
         "kode tiket", max_length=8, unique=True, db_comment="Letters and digits that cannot be misread."
     )
     citizen = models.ForeignKey(Citizen, on_delete=models.PROTECT, related_name="appointments")
-    programme = models.ForeignKey(Programme, on_delete=models.PROTECT)
-    schedule = models.ForeignKey(Schedule, on_delete=models.PROTECT, related_name="appointments")
+    # Each index costs every booking; nobody asks for appointments by these alone, or an index below begins with them.
+    programme = models.ForeignKey(Programme, on_delete=models.PROTECT, db_index=False)
+    schedule = models.ForeignKey(Schedule, on_delete=models.PROTECT, db_index=False, related_name="appointments")
     slot = models.ForeignKey(Slot, on_delete=models.PROTECT, related_name="appointments")
     dose_code = models.CharField("dosis", max_length=20)
     status = models.CharField("status", max_length=10, choices=Status, default=Status.BOOKED)
@@ -220,7 +221,7 @@ class Appointment(models.Model):
         "kunci permintaan", unique=True, db_comment="Same key again returns the first answer."
     )
     pre_screening = models.JSONField("jawaban dari rumah", null=True, blank=True)
-    questionnaire = models.ForeignKey(Questionnaire, on_delete=models.PROTECT, null=True, blank=True)
+    questionnaire = models.ForeignKey(Questionnaire, on_delete=models.PROTECT, db_index=False, null=True, blank=True)
     booked_at = models.DateTimeField("dipesan", default=timezone.now)
     # Moving keeps the row, its code and its link; `sequence` counts the changes.
     sequence = models.PositiveSmallIntegerField(
@@ -308,7 +309,7 @@ class Place(models.Model):
 
     FREE, HELD, TAKEN = "free", "held", "taken"
 
-    slot = models.ForeignKey(Slot, on_delete=models.CASCADE, related_name="places")
+    slot = models.ForeignKey(Slot, on_delete=models.CASCADE, db_index=False, related_name="places")
     number = models.PositiveSmallIntegerField("nomor")
     pool = models.CharField("jatah", max_length=10, choices=Pool, default=Pool.ONLINE)
     state = models.CharField("keadaan", max_length=5, default=FREE)

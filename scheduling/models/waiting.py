@@ -124,9 +124,9 @@ class WaitlistEntry(models.Model):
 class WaitlistMember(models.Model):
     """A person of an entry; in one programme a person waits once."""
 
-    entry = models.ForeignKey(WaitlistEntry, on_delete=models.CASCADE, related_name="members")
+    entry = models.ForeignKey(WaitlistEntry, on_delete=models.CASCADE, db_index=False, related_name="members")
     citizen = models.ForeignKey(Citizen, on_delete=models.PROTECT, related_name="waitlist")
-    programme = models.ForeignKey(Programme, on_delete=models.PROTECT, related_name="+")
+    programme = models.ForeignKey(Programme, on_delete=models.PROTECT, db_index=False, related_name="+")
     is_active = models.BooleanField("masih menunggu", default=True, db_comment="As the entry; kept for the index.")
 
     class Meta:
