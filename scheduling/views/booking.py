@@ -135,6 +135,8 @@ def choose_slot(request: CitizenRequest, citizen: Citizen, schedule_id: int) -> 
         "sessions": sessions,
         "active": booking.active_appointment(citizen, row.schedule.programme_id),
         "hold_minutes": settings.HOLD_MINUTES,
+        "problem": None,
+        "problem_code": "",
         **_way_on(citizen, row.schedule, problem),
     }
     return render(request, "scheduling/choose_slot.html", context, status=409 if problem else 200)
@@ -148,18 +150,17 @@ def answer_questions(request: CitizenRequest, citizen: Citizen, slot_id: int) ->
     key = flow.request_key(request)
     option = eligibility.for_schedule(citizen, slot.schedule)
     asked = flow.pre_screening(citizen, slot, option)
-    check = reverse("scheduling:check", args=[citizen.public_id, slot.pk])
     if asked is None:
-        return HttpResponseRedirect(flow.with_query(check, kunci=key))
+        return HttpResponseRedirect(_check_link(citizen, slot, key))
     if request.method == "POST":
         form = AnswersForm(asked.items, request.POST)
         if form.is_valid():
             sealed = flow.seal(form.answers(), asked.questionnaire, citizen, slot.pk)
-            return HttpResponseRedirect(flow.with_query(check, kunci=key, isi=sealed))
+            return HttpResponseRedirect(_check_link(citizen, slot, key, sealed))
     else:
         before = flow.unseal(request.GET.get("isi", ""), asked.questionnaire, citizen, slot.pk)
         form = AnswersForm(asked.items, initial=before) if before else blank_answers(asked.items)
-    context = {"form": form, "questionnaire": asked.questionnaire, "key": key, **_about(citizen, slot, option)}
+    context = {"form": form, "key": key, "sealed": "", **_about(citizen, slot, option)}
     return render(request, "scheduling/questions.html", context, status=422 if form.errors else 200)
 
 
@@ -188,6 +189,10 @@ def check_answers(request: CitizenRequest, citizen: Citizen, slot_id: int) -> Ht
             reverse("scheduling:questions", args=[citizen.public_id, slot.pk]), kunci=key, isi=sealed
         )
     return render(request, "scheduling/check.html", context)
+
+
+def _check_link(citizen: Citizen, slot: Slot, key: UUID, sealed: str = "") -> str:
+    return flow.with_query(reverse("scheduling:check", args=[citizen.public_id, slot.pk]), kunci=key, isi=sealed)
 
 
 def _confirm(
@@ -262,6 +267,7 @@ def _about(citizen: Citizen, slot: Slot, option: Option) -> dict[str, Any]:
         "option": option,
         "held_until": until if until and until > now else None,
         "hold_lapsed": until is None or until <= now,
+        "held_places": 0,  # of a family: how many; one person holds one, and that is not counted
         "seconds_left": flow.seconds_left(until, now),
         "hold_again": reverse("scheduling:choose_slot", args=[citizen.public_id, slot.schedule_id]),
     }

@@ -52,6 +52,28 @@ def test_nothing_of_the_visitor_is_there_to_be_drawn(rf):
     assert page.render(context) == "[]"
 
 
+def test_what_stands_behind_with_is_written_in_for_each_and_never_kept():
+    page = Template("{% load once %}{% once day with name=name %}{{ day }} 100% {{ name }}, %s {{ name }}{% endonce %}")
+    day = Day("Senin")
+    for name in ("Sari", "Tono %(day)s", "{{ day }}"):
+        assert draw(page, day=day, name=name) == f"Senin 100% {name}, %s {name}"
+    assert draw(page, day=day, name="<b>&") == "Senin 100% &lt;b&gt;&amp;, %s &lt;b&gt;&amp;"
+    assert day.asked == 1
+    (kept,) = vars(day)["_drawn_once"].values()
+    assert not any(name in text for text in kept.values() for name in ("Sari", "Tono", "<b>", "&lt;b&gt;"))
+
+
+def test_the_visitor_is_not_there_while_a_part_is_drawn():
+    page = Template("{% load once %}{% once day with name=name %}{{ name }}{% endonce %}")
+    day, name = Day("Senin"), Day("Sari")
+    draw(page, day=day, name=name)
+    assert name.asked == 1  # to be written in, not to be drawn
+    with pytest.raises(TemplateSyntaxError, match="name is not printed as it is"):
+        draw(Template("{% load once %}{% once day with name=name %}{{ name|upper }}{% endonce %}"), day=day, name="x")
+    with pytest.raises(TemplateSyntaxError, match="name is not printed as it is"):
+        draw(Template("{% load once %}{% once day with name=name %}{% if name %}a{% endif %}{% endonce %}"), day=day)
+
+
 def test_what_others_typed_is_escaped_as_everywhere():
     page = Template("{% load once %}{% once day %}{{ day }}{% endonce %}")
     day = Day("<b>")
@@ -64,6 +86,7 @@ def test_what_others_typed_is_escaped_as_everywhere():
         "{% once %}{% block content %}{% endblock %}{% endonce %}",  # another page fills it otherwise
         "{% once day.of.somebody %}{% endonce %}",
         "{% once day slot %}{% endonce %}",
+        "{% once day with name %}{% endonce %}",
     ],
 )
 def test_a_use_that_cannot_be_the_same_for_all_is_refused_when_the_page_is_read(text):
@@ -75,9 +98,8 @@ def test_no_part_names_a_person():
     """Values and keepers of `once` in all pages: never somebody's name, link, token or answers."""
     used = set()
     for path in Path(settings.BASE_DIR, "templates").rglob("*.html"):
-        used |= {
-            (path.name, word) for words in re.findall(r"{% once ([^%]*)%}", path.read_text()) for word in words.split()
-        }
+        for words in re.findall(r"{% once ([^%]*)%}", path.read_text()):
+            used |= {(path.name, word) for word in re.split(r"\bwith\b", words)[0].split()}
     assert used == {
         ("base.html", "page_path=here"),
         ("base.html", "page_path=mine"),
@@ -88,4 +110,6 @@ def test_no_part_names_a_person():
         ("_about.html", "slot"),
         ("_about.html", "dose=option.dose_label"),
         ("check.html", "told"),  # a yes is of one request too
+        ("_timer.html", "places=held_places"),
+        ("choose_slot.html", "schedule"),
     }

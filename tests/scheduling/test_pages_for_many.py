@@ -7,6 +7,7 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.html import escape
 from django.utils.translation import override
 
 from programmes import catalogue
@@ -186,3 +187,21 @@ def test_a_held_place_is_booked_by_the_short_statement_and_a_lost_one_by_the_lon
     Place.objects.filter(slot=slot, state=Place.HELD).update(state=Place.FREE, held_until=None, held_by=None)
     assert "baru=1" in confirm(client, check).url
     assert asked == ["book_held_place", "book_place"]
+
+
+def test_no_word_of_the_first_visitor_is_on_the_pages_of_the_second():
+    slot = make_slot()
+    own = []
+    for name in ("Sari O'Uji", "Tono D'Uji"):
+        client, citizen = signed_in(full_name=name, sex="P")
+        first = reverse("scheduling:choose_slot", args=[citizen.public_id, slot.schedule_id])
+        url = hold(client, citizen, slot)
+        check = answer_all(client, url)
+        for address in (first, url, check):
+            page = client.get(address).content.decode()
+            words = set(re.findall(r'name="(?:csrfmiddlewaretoken|kunci|isi)" value="([^"]+)"', page))
+            words |= {str(citizen.public_id), escape(name)}
+            assert all(word in page for word in words) and len(words) > 2
+            assert not any(word in page for word in own if word not in words), address
+            own += words if name.startswith("Sari") else []
+    assert len(own) > 8
