@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+from functools import lru_cache
 
 from certificates import codes
 from certificates.facts import DoseFacts
+from certificates.frames import cbor_frame, cbor_number, cbor_text, slot
 from certificates.names import person_name
 
 SCHEMA_VERSION = "1.3.0"  # what readers in the field know; 1.3.3 differs only in value-set references
+_NAME_KEYS = ("fn", "gn", "fnt", "gnt")  # in the order of PersonName
 
 
 class NoEuCertificate(ValueError):
@@ -32,29 +34,47 @@ def why_not(facts: DoseFacts) -> str:
     return "" if name.surname_standard or name.given_standard else "name-script"
 
 
-def build(facts: DoseFacts, uvci: str) -> dict[str, Any]:
-    """The payload of one dose; raises NoEuCertificate where the EU has no words for it."""
+def build(facts: DoseFacts, uvci: str) -> bytes:
+    """The payload of one dose as CBOR; raises NoEuCertificate where the EU has no words for it."""
     if reason := why_not(facts):
         raise NoEuCertificate(reason)
-    vaccine = codes.COVID_VACCINES[facts.vaccine_code]
-    name = person_name(facts.name)
-    written = {"fn": name.surname, "fnt": name.surname_standard, "gn": name.given, "gnt": name.given_standard}
-    return {
-        "ver": SCHEMA_VERSION,
-        "nam": {key: value for key, value in written.items() if value},
-        "dob": facts.birth_date.isoformat(),
-        "v": [
-            {
-                "tg": codes.COVID_19,
-                "vp": vaccine.prophylaxis,
-                "mp": vaccine.product,
-                "ma": vaccine.holder,
-                "dn": facts.dose_number,
-                "sd": facts.series_doses,
-                "dt": facts.occurred_on.isoformat(),
-                "co": facts.country,
-                "is": facts.issuer[:80],
-                "ci": uvci,
-            }
-        ],
+    name, text = person_name(facts.name), cbor_text
+    frame = _frame(facts.vaccine_code, facts.country, facts.issuer, tuple(map(bool, name)))
+    return frame % {
+        b"fn": text(name.surname),
+        b"gn": text(name.given),
+        b"fnt": text(name.surname_standard),
+        b"gnt": text(name.given_standard),
+        b"dob": text(facts.birth_date.isoformat()),
+        b"dn": cbor_number(facts.dose_number),
+        b"sd": cbor_number(facts.series_doses),
+        b"dt": text(facts.occurred_on.isoformat()),
+        b"ci": text(uvci),
     }
+
+
+@lru_cache(maxsize=128)
+def _frame(vaccine_code: str, country: str, issuer: str, parts: tuple[bool, ...]) -> bytes:
+    """The payloads of this product with slots for what differs; `parts` says which parts of a name there are."""
+    vaccine = codes.COVID_VACCINES[vaccine_code]
+    return cbor_frame(
+        {
+            "ver": SCHEMA_VERSION,
+            "nam": {key: slot(key) for key, present in zip(_NAME_KEYS, parts, strict=True) if present},
+            "dob": slot("dob"),
+            "v": [
+                {
+                    "tg": codes.COVID_19,
+                    "vp": vaccine.prophylaxis,
+                    "mp": vaccine.product,
+                    "ma": vaccine.holder,
+                    "dn": slot("dn"),
+                    "sd": slot("sd"),
+                    "dt": slot("dt"),
+                    "co": country,
+                    "is": issuer[:80],
+                    "ci": slot("ci"),
+                }
+            ],
+        }
+    )

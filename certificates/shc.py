@@ -5,10 +5,9 @@ Every vaccine has one, also those for which the EU has no code. What reads them 
 
 from __future__ import annotations
 
-import base64
+import binascii
 import hashlib
 import json
-import re
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from functools import lru_cache
@@ -19,12 +18,13 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from certificates import codes, hcert
 from certificates.facts import DoseFacts
+from certificates.frames import json_frame, json_text, slot, to_json
 from certificates.names import person_name
 from certificates.trust.keys import SHC_KEYS, TrustedKey
 
 PREFIX = "shc:/"
-# What is written is built here and holds no circles; looking for them takes a quarter of the time.
-_to_json = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False, check_circular=False).encode
+_TO_URL, _FROM_URL = bytes.maketrans(b"+/", b"-_"), bytes.maketrans(b"-_", b"+/")
+_BASE64URL = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
 HEALTH_CARD = "https://smarthealth.cards#health-card"
 CVX = "http://hl7.org/fhir/sid/cvx"
 ICD11 = "http://id.who.int/icd/release/11/mms"
@@ -36,13 +36,15 @@ class BadKeySet(ValueError):
 
 
 def b64url(data: bytes | bytearray) -> str:
-    return base64.urlsafe_b64encode(data).rstrip(b"=").decode("ascii")
+    return binascii.b2a_base64(data, newline=False).translate(_TO_URL, b"=").decode("ascii")
 
 
 def unb64url(text: str) -> bytes:
-    if not re.fullmatch(r"[A-Za-z0-9_-]*", text):
+    """The bytes of a base64url text without padding; ValueError for any other character or an impossible length."""
+    characters = text.encode("ascii")
+    if characters.translate(None, _BASE64URL):
         raise ValueError("not base64url")
-    return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
+    return binascii.a2b_base64(characters.translate(_FROM_URL) + b"=" * (-len(characters) % 4))
 
 
 # --- keys ----------------------------------------------------------------------------------------------------------
@@ -93,51 +95,85 @@ def revocation_id(uvci: str) -> str:
     return b64url(hashlib.sha256(uvci.encode()).digest()[:12])
 
 
-def bundle(facts: DoseFacts, *, local_system: str) -> dict[str, Any]:
-    """FHIR bundle of one dose with name and birth date only. `local_system` names vaccines that have no public code."""
-    name = person_name(facts.name)
-    human_name: dict[str, Any] = {"family": name.surname}
-    if name.given:
-        human_name["given"] = name.given.split()
+def claims(facts: DoseFacts, *, issuer_url: str, uvci: str, issued_at: datetime) -> str:
+    """What a card says, as minified JSON: a FHIR bundle of one dose with name and birth date only."""
+    name, text = person_name(facts.name), json_text
+    frame = _frame(
+        issuer_url,
+        facts.vaccine_code,
+        facts.cvx,
+        facts.kfa,
+        has_given=bool(name.given),
+        has_lot=bool(facts.lot_number),
+        has_facility=bool(facts.facility_name),
+    )
+    return frame % {
+        "nbf": int(issued_at.timestamp()),
+        "rid": text(revocation_id(uvci)),
+        "family": text(name.surname),
+        "given": ",".join(map(text, name.given.split())),
+        "birth_date": text(facts.birth_date.isoformat()),
+        "occurred_on": text(facts.occurred_on.isoformat()),
+        "lot": text(facts.lot_number),
+        "facility": text(facts.facility_name),
+    }
+
+
+@lru_cache(maxsize=128)
+def _frame(
+    issuer_url: str, vaccine_code: str, cvx: str, kfa: str, *, has_given: bool, has_lot: bool, has_facility: bool
+) -> str:
+    """The claims of all cards of this vaccine with slots for what differs."""
+    human_name: dict[str, Any] = {"family": slot("family")}
+    if has_given:
+        human_name["given"] = [slot("given")]
     optional: dict[str, Any] = {}  # FHIR knows no empty text: what is not known is left out
-    if facts.lot_number:
-        optional["lotNumber"] = facts.lot_number
-    if facts.facility_name:
-        optional["performer"] = [{"actor": {"display": facts.facility_name}}]
-    return {
+    if has_lot:
+        optional["lotNumber"] = slot("lot")
+    if has_facility:
+        optional["performer"] = [{"actor": {"display": slot("facility")}}]
+    bundle = {
         "resourceType": "Bundle",
         "type": "collection",
         "entry": [
             {
                 "fullUrl": "resource:0",
-                "resource": {
-                    "resourceType": "Patient",
-                    "name": [human_name],
-                    "birthDate": facts.birth_date.isoformat(),
-                },
+                "resource": {"resourceType": "Patient", "name": [human_name], "birthDate": slot("birth_date")},
             },
             {
                 "fullUrl": "resource:1",
                 "resource": {
                     "resourceType": "Immunization",
                     "status": "completed",
-                    "vaccineCode": {"coding": vaccine_coding(facts, local_system)},
+                    "vaccineCode": {"coding": vaccine_coding(vaccine_code, cvx, kfa, f"{issuer_url}/kode/vaksin")},
                     "patient": {"reference": "resource:0"},
-                    "occurrenceDateTime": facts.occurred_on.isoformat(),
+                    "occurrenceDateTime": slot("occurred_on"),
                     **optional,
                 },
             },
         ],
     }
+    kind = "#covid19" if vaccine_code in codes.COVID_VACCINES else "#immunization"
+    return json_frame(
+        {
+            "iss": issuer_url,
+            "nbf": slot("nbf"),
+            "vc": {
+                "type": [HEALTH_CARD, f"https://smarthealth.cards{kind}"],
+                "rid": slot("rid"),
+                "credentialSubject": {"fhirVersion": "4.0.1", "fhirBundle": bundle},
+            },
+        }
+    )
 
 
-def vaccine_coding(facts: DoseFacts, local_system: str) -> list[dict[str, str]]:
-    """Every public code we are sure of; our own catalogue code where there is none."""
-    covid = codes.COVID_VACCINES.get(facts.vaccine_code)
-    cvx = covid.cvx if covid else facts.cvx.split("|")[0]
-    candidates = [(CVX, cvx), (ICD11, covid.icd11 if covid else ""), (KFA, facts.kfa.split("|")[0])]
+def vaccine_coding(vaccine_code: str, cvx: str, kfa: str, local_system: str) -> list[dict[str, str]]:
+    """Every public code we are sure of; our own catalogue code (`local_system`) where there is none."""
+    covid = codes.COVID_VACCINES.get(vaccine_code)
+    cvx = covid.cvx if covid else cvx.split("|")[0]
+    candidates = [(CVX, cvx), (ICD11, covid.icd11 if covid else ""), (KFA, kfa.split("|")[0])]
     coding = [{"system": system, "code": code} for system, code in candidates if code]
-    return coding or [{"system": local_system, "code": facts.vaccine_code}]
+    return coding or [{"system": local_system, "code": vaccine_code}]
 
 
 def issue(
@@ -150,20 +186,8 @@ def issue(
     issued_at: datetime,
 ) -> hcert.Signed:
     """Sign one card with ES256; the text is the compact JWS (see `qr_text` for the code)."""
-    kind = "#covid19" if facts.vaccine_code in codes.COVID_VACCINES else "#immunization"
-    claims = {
-        "iss": issuer_url,
-        "nbf": int(issued_at.timestamp()),
-        "vc": {
-            "type": [HEALTH_CARD, f"https://smarthealth.cards{kind}"],
-            "rid": revocation_id(uvci),
-            "credentialSubject": {
-                "fhirVersion": "4.0.1",
-                "fhirBundle": bundle(facts, local_system=f"{issuer_url}/kode/vaksin"),
-            },
-        },
-    }
-    payload = deflate.deflate_compress(_minified(claims), hcert.LEVEL)
+    content = claims(facts, issuer_url=issuer_url, uvci=uvci, issued_at=issued_at)
+    payload = deflate.deflate_compress(content.encode(), hcert.LEVEL)
     signed = f"{_header(kid)}.{b64url(payload)}"
     signature = sign(signed.encode("ascii"))
     return hcert.Signed(f"{signed}.{b64url(signature)}", signature)
@@ -172,7 +196,7 @@ def issue(
 @lru_cache(maxsize=16)
 def _header(kid: str) -> str:
     """The header: the same for every card of a key."""
-    return b64url(_minified({"zip": "DEF", "alg": "ES256", "kid": kid}))
+    return b64url(to_json({"zip": "DEF", "alg": "ES256", "kid": kid}).encode())
 
 
 def qr_digits(jws: str) -> str:
@@ -182,7 +206,3 @@ def qr_digits(jws: str) -> str:
 
 def qr_text(jws: str) -> str:
     return PREFIX + qr_digits(jws)
-
-
-def _minified(value: object) -> bytes:
-    return _to_json(value).encode()

@@ -17,13 +17,14 @@ import zxingcpp
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from PIL import Image, UnidentifiedImageError
 
 from certificates import dcc, hcert, qr, uvci
 from certificates.facts import DoseFacts
 from certificates.hcert import EU_DCC
+from certificates.names import person_name
 from certificates.trust import KeyRing, TrustedKey, UnreadableCertificate, read_certificate
 from certificates.verifying import hcert as reading
 from certificates.verifying import verdicts as outcome
@@ -87,6 +88,25 @@ def test_a_code_of_ours_is_written_as_the_specification_has_it_and_packed_as_wel
     KEY.public_key().verify(der, to_be_signed, ec.ECDSA(hashes.SHA256()))
 
 
+NAMES = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=120)
+
+
+@given(name=NAMES, issuer=NAMES, number=st.integers(1, 400), born=st.dates(date(1900, 1, 1), date(2099, 12, 31)))
+@settings(max_examples=200, deadline=None)
+def test_a_payload_filled_into_its_frame_is_the_payload_written_at_once(name, issuer, number, born):
+    facts = replace(FACTS, name=name, issuer=issuer, dose_number=number, birth_date=born)
+    assume(not dcc.why_not(facts))
+    surname, given_names, surname_standard, given_standard = person_name(name)
+    written = {"fn": surname, "gn": given_names, "fnt": surname_standard, "gnt": given_standard}
+    entry = {
+        "tg": "840539006", "vp": "1119349007", "mp": "EU/1/20/1528", "ma": "ORG-100030215", "dn": number, "sd": 3,
+        "dt": "2026-11-20", "co": "ID", "is": issuer[:80], "ci": "URN:UVCI:01:ID:X#A",
+    }  # fmt: skip
+    names = {key: part for key, part in written.items() if part}
+    whole = {"ver": "1.3.0", "nam": names, "dob": born.isoformat(), "v": [entry]}
+    assert dcc.build(facts, "URN:UVCI:01:ID:X#A") == cbor2.dumps(whole)
+
+
 def test_each_published_case_gives_its_verdict(shared_dir):
     wrong = []
     rows = cases(shared_dir, "dcc/")
@@ -120,6 +140,7 @@ def test_own_code_verifies_and_says_who_what_when():
     assert result.facts["name"] == "Siti Rahmawati"
     assert result.facts["dose"] == "3/3"
     assert result.facts["vaccine"] == "Comirnaty"
+    assert result.facts["manufacturer"] == "BioNTech"  # a name, not the code of an organisation
 
 
 def test_own_code_fits_the_promised_qr_size():
@@ -214,7 +235,7 @@ def test_unknown_content_is_never_shown_as_vaccinated():
 
 
 def test_schema_and_value_sets_are_reported_apart():
-    content = dcc.build(FACTS, uvci.new_uvci())
+    content = cbor2.loads(dcc.build(FACTS, uvci.new_uvci()))
     content["v"][0]["ma"] = "ORG-0"
     assert verdict(signed({EU_DCC: content}).text) == outcome.BAD_VALUESET
     content["v"][0]["dt"] = "2026-11-20T08:00:00Z"
