@@ -15,6 +15,10 @@ from certificates.verifying.limits import MAX_CBOR_DEPTH
 _FORBIDDEN_TAGS = (2, 3, 4, 5, 25, 28, 29, 30, 35, 36, 37, 43000, 52, 54, 100, 256, 258, 260, 261, 1004)
 
 
+# What a CBOR map becomes, outside of tags and inside. To ask for `Mapping` instead takes eight times as long.
+MAPS = (dict, cbor2.frozendict)
+
+
 def _refuse_tag(*_: object) -> Any:
     raise cbor2.CBORDecodeError("tag not allowed")
 
@@ -33,7 +37,8 @@ def decode(data: bytes) -> Any:
     """Decode exactly one CBOR item under the caps; any failure is a ValueError."""
     stream = io.BytesIO(data)
     try:
-        item = cbor2.load(stream, max_depth=MAX_CBOR_DEPTH, semantic_decoders=_DECODERS)
+        # The class itself: `cbor2.load` makes the same, by a way that takes a third longer.
+        item = cbor2.CBORDecoder(stream, max_depth=MAX_CBOR_DEPTH, semantic_decoders=_DECODERS).decode()
     except (cbor2.CBORError, ValueError, TypeError, OverflowError, MemoryError, RecursionError, KeyError) as error:
         raise ValueError("not acceptable CBOR") from error
     if stream.tell() != len(data):

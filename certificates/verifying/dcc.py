@@ -11,6 +11,7 @@ from datetime import date
 from typing import Any
 
 from certificates import codes
+from certificates.verifying.cbor import MAPS
 
 _VERSION = re.compile(r"\d+.\d+.\d+", re.ASCII)
 _BIRTH = re.compile(r"((19|20)\d\d(-\d\d){0,2})?", re.ASCII)
@@ -22,18 +23,18 @@ _COUNTRY = re.compile(r"[A-Z]{1,10}")
 
 def kind(payload: object) -> str:
     """`v`, `t` or `r`; empty when there is not exactly one of them."""
-    if not isinstance(payload, Mapping):
+    if not isinstance(payload, MAPS):
         return ""
     present = [key for key in ("v", "t", "r") if key in payload]
     return present[0] if len(present) == 1 else ""
 
 
-def _text(value: object, longest: int | None = None) -> bool:
-    return isinstance(value, str) and (longest is None or len(value) <= longest)
+def _text(value: object) -> bool:
+    return isinstance(value, str)
 
 
 def _short(value: object) -> bool:
-    return _text(value, 80)
+    return isinstance(value, str) and len(value) <= 80
 
 
 def _standard_name(value: object) -> bool:
@@ -87,7 +88,7 @@ _ENTRY: dict[str, tuple[dict[str, Callable[[object], bool]], dict[str, Callable[
 
 def schema_errors(payload: object) -> list[str]:
     """Paths that break the schema; empty when it holds."""
-    if not isinstance(payload, Mapping):
+    if not isinstance(payload, MAPS):
         return ["/"]
     errors = []
     if not (isinstance(payload.get("ver"), str) and _VERSION.fullmatch(payload["ver"])):
@@ -99,7 +100,7 @@ def schema_errors(payload: object) -> list[str]:
     if not group:
         return [*errors, "/v|t|r"]
     entries = payload[group]
-    if not isinstance(entries, list | tuple) or len(entries) != 1 or not isinstance(entries[0], Mapping):
+    if not isinstance(entries, list | tuple) or len(entries) != 1 or not isinstance(entries[0], MAPS):
         return [*errors, f"/{group}"]
     required, optional = _ENTRY[group]
     entry = entries[0]
@@ -109,7 +110,7 @@ def schema_errors(payload: object) -> list[str]:
 
 
 def _name_errors(name: object) -> list[str]:
-    if not isinstance(name, Mapping) or not ("fnt" in name or "gnt" in name):
+    if not isinstance(name, MAPS) or not ("fnt" in name or "gnt" in name):
         return ["/nam"]
     errors = [f"/nam/{key}" for key in ("fn", "gn") if key in name and not _short(name[key])]
     return errors + [f"/nam/{key}" for key in ("fnt", "gnt") if key in name and not _standard_name(name[key])]
@@ -143,7 +144,7 @@ def read_facts(payload: Mapping[str, Any]) -> dict[str, Any]:
         facts |= {
             "vaccine": codes.brand_of(entry["mp"]),
             "product": entry["mp"],
-            "manufacturer": entry["ma"],
+            "manufacturer": codes.holder_of(entry["ma"]),
             "dose": f"{_number(entry['dn'])}/{_number(entry['sd'])}",
             "date": entry["dt"],
         }

@@ -7,9 +7,9 @@ tags are capped before anything is looked at.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from functools import lru_cache
+from typing import Any, NamedTuple
 
 import cbor2
 
@@ -39,11 +39,11 @@ from certificates.verifying.verdicts import Outcome, Refused, State
 
 # Nothing else is accepted, whatever key is at hand.
 _ALGORITHMS = {ES256: signatures.ES256, PS256: signatures.PS256}
+_RECOGNISED = {verdicts.WHO_DVC: dvc.recognised, verdicts.DDCC_VS: ddcc.recognised}
 _SUBCLAIMS = {EU_DCC: verdicts.EU_DCC, DDCC_VS: verdicts.DDCC_VS, DVC: verdicts.WHO_DVC}
 
 
-@dataclass(frozen=True)
-class _Message:
+class _Message(NamedTuple):
     protected: bytes
     headers: dict[Any, Any]
     payload: bytes
@@ -99,11 +99,23 @@ def _open(text: str) -> _Message:
     protected, unprotected, payload, signature = item
     if not (isinstance(protected, bytes) and isinstance(payload, bytes) and isinstance(signature, bytes)):
         raise Refused(verdicts.BAD_COSE)
-    headers = _decoded(protected, verdicts.BAD_COSE) if protected else {}
-    if not isinstance(headers, Mapping) or not isinstance(unprotected, Mapping):
+    headers = _usual_headers(protected) if len(protected) <= _USUAL else _headers(protected)
+    if not isinstance(unprotected, cbor.MAPS):
         raise Refused(verdicts.BAD_COSE)
     # The protected header wins: it is signed. A kid only in the other one is legal (WHO and older German samples).
     return _Message(protected, {**unprotected, **headers}, payload, signature)
+
+
+def _headers(protected: bytes) -> Mapping[Any, Any]:
+    headers = _decoded(protected, verdicts.BAD_COSE) if protected else {}
+    if not isinstance(headers, cbor.MAPS):
+        raise Refused(verdicts.BAD_COSE)
+    return headers
+
+
+# An issuer's codes all have the same few bytes here; others are so few that they cannot fill the memory.
+_USUAL = 64
+_usual_headers = lru_cache(maxsize=256)(_headers)
 
 
 def _decoded(data: bytes, verdict: str) -> Any:
@@ -115,12 +127,12 @@ def _decoded(data: bytes, verdict: str) -> Any:
 
 def _claims(message: _Message) -> Mapping[Any, Any]:
     claims = _decoded(message.payload, verdicts.BAD_CBOR)
-    if not isinstance(claims, Mapping):
+    if not isinstance(claims, cbor.MAPS):
         raise Refused(verdicts.BAD_CBOR)
     if HCERT in claims:
         subclaims = claims[HCERT]
-        if not isinstance(subclaims, Mapping) or not all(
-            isinstance(subclaims[number], Mapping) for number in _SUBCLAIMS if number in subclaims
+        if not isinstance(subclaims, cbor.MAPS) or not all(
+            isinstance(subclaims[number], cbor.MAPS) for number in _SUBCLAIMS if number in subclaims
         ):
             raise Refused(verdicts.BAD_CBOR)
     return claims
@@ -150,7 +162,8 @@ def _signer(message: _Message, keys: KeyFinder, format_name: str) -> tuple[Trust
         return signatures.holds(key.public_key, algorithm, message.signature, data)
 
     candidates = keys.find(kid, HCERT_KEYS) if isinstance(kid, bytes) else []
-    candidates = sorted(candidates, key=lambda key: bool(key.formats) and format_name not in key.formats)
+    if len(candidates) > 1:
+        candidates = sorted(candidates, key=lambda key: bool(key.formats) and format_name not in key.formats)
     for key in candidates:
         if signed_by(key):
             return key, number
@@ -194,7 +207,7 @@ def _identifier(format_name: str, content: Any) -> tuple[str, str]:
     if format_name != verdicts.EU_DCC or not group:
         return "", ""
     entries = content[group]
-    if not isinstance(entries, list | tuple) or not entries or not isinstance(entries[0], Mapping):
+    if not isinstance(entries, list | tuple) or not entries or not isinstance(entries[0], cbor.MAPS):
         return "", ""
     uvci, country = entries[0].get("ci"), entries[0].get("co")
     return (uvci if isinstance(uvci, str) else ""), (country if isinstance(country, str) else "")
@@ -206,8 +219,7 @@ def _check_content(format_name: str, content: Any, facts: dict[str, Any]) -> Non
             raise Refused(verdicts.BAD_SCHEMA)
         if dcc.valueset_errors(content):
             raise Refused(verdicts.BAD_VALUESET)
-    recognised = {verdicts.WHO_DVC: dvc.recognised, verdicts.DDCC_VS: ddcc.recognised}.get(format_name)
-    if recognised and not recognised(content):
+    elif format_name in _RECOGNISED and not _RECOGNISED[format_name](content):
         raise Refused(verdicts.BAD_SCHEMA)
 
 

@@ -43,7 +43,9 @@ def read_json(data: bytes | str, verdict: str, *, most: int = MAX_INFLATED) -> A
     if len(data) > most or _too_deep(data):
         raise Refused(verdict)
     try:
-        return json.loads(data, object_pairs_hook=_once, parse_constant=_no_constant)
+        if isinstance(data, bytes):
+            data = data.decode(json.detect_encoding(data), "surrogatepass")
+        return _DECODER.decode(data)
     except (ValueError, RecursionError) as error:
         raise Refused(verdict) from error
 
@@ -82,3 +84,7 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _no_constant(name: str) -> Any:
     raise ValueError(f"{name} is not JSON")
+
+
+# As `json.loads` would make it for each text anew, which takes as long as reading a short one.
+_DECODER = json.JSONDecoder(object_pairs_hook=_once, parse_constant=_no_constant)

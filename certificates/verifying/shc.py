@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 from certificates import hcert
@@ -43,12 +44,10 @@ def _steps(text: str, keys: KeyFinder, now: float, is_revoked: Callable[[hcert.R
     parts = _compact_jws(text.strip()).split(".")
     try:
         header_text, payload_text, signature_text = parts
-        header = read_json(unb64url(header_text), verdicts.BAD_JWS)
+        header = _usual_header(header_text) if len(header_text) <= _USUAL else _header(header_text)
         packed, signature = unb64url(payload_text), unb64url(signature_text)
     except ValueError as error:
         raise Refused(verdicts.BAD_JWS) from error
-    if not isinstance(header, dict):
-        raise Refused(verdicts.BAD_JWS)
     signers = _signers(header, f"{header_text}.{payload_text}".encode(), signature, keys)
     claims = _claims(header, packed)
     # One key may be published under several addresses; it counts for the one the card names.
@@ -64,6 +63,19 @@ def _steps(text: str, keys: KeyFinder, now: float, is_revoked: Callable[[hcert.R
         raise Refused(verdicts.WRONG_KEY_USAGE)
     if is_revoked(hcert.revocable(signature, hcert.ES256)):
         raise Refused(verdicts.REVOKED)
+
+
+def _header(text: str) -> dict[str, Any]:
+    """The header of a JWS. ValueError when it is not base64, Refused when it is not a JSON object."""
+    header = read_json(unb64url(text), verdicts.BAD_JWS)
+    if not isinstance(header, dict):
+        raise Refused(verdicts.BAD_JWS)
+    return header
+
+
+# The cards of a key all begin with the same text; others are so few that they cannot fill the memory.
+_USUAL = 256
+_usual_header = lru_cache(maxsize=256)(_header)
 
 
 def _issuer(claims: Mapping[str, Any]) -> str:
