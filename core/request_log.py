@@ -5,7 +5,6 @@ from contextlib import suppress
 from uuid import uuid4
 
 import structlog
-from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django_structlog.middlewares import RequestMiddleware
 
@@ -22,10 +21,8 @@ class RequestLogMiddleware(RequestMiddleware):
         self.lines = logs.direct(__name__)
 
     def prepare(self, request: HttpRequest) -> None:
-        """Give the request its id and, with a session of staff, its account."""
+        """Give the request its id; the account of staff is added where it is known (core.lanes)."""
         structlog.contextvars.bind_contextvars(request_id=str(uuid4()))
-        if settings.SESSION_COOKIE_NAME in request.COOKIES:
-            self.bind_user_id(request)
 
     def handle_response(self, request: HttpRequest, response: HttpResponse) -> None:
         """Write the line; no query of the address, which may name somebody."""

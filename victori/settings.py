@@ -106,18 +106,20 @@ MIDDLEWARE = [
     "core.middleware.ContentPolicyMiddleware",
     "core.middleware.PrivatePagesMiddleware",
     "admission.guard.AdmissionMiddleware",
-    "django.contrib.sessions.middleware.SessionMiddleware",
     "core.middleware.LanguageMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
-    "django.contrib.auth.middleware.AuthenticationMiddleware",
-    "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "core.request_log.RequestLogMiddleware",
-    "django_htmx.middleware.HtmxMiddleware",
     "registration.session.CitizenAccountMiddleware",
+    "core.lanes.StaffMiddlewareBegins",  # from here on not for the pages on which citizens book
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django_htmx.middleware.HtmxMiddleware",
     "allauth.account.middleware.AccountMiddleware",
     "axes.middleware.AxesMiddleware",
+    "core.lanes.StaffMiddlewareEnds",
 ]
 
 ROOT_URLCONF = "victori.urls"

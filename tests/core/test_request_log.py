@@ -12,7 +12,7 @@ from django.http import Http404, HttpResponse, StreamingHttpResponse
 from django.test import RequestFactory
 
 from accounts.models import User
-from core import logs
+from core import lanes, logs
 from core.request_log import RequestLogMiddleware
 
 
@@ -88,7 +88,9 @@ def test_lines_of_one_request_share_an_id_that_ends_with_it(lines):
     assert not structlog.contextvars.get_contextvars()
 
 
-def test_a_session_of_staff_names_the_account(lines):
+def test_a_session_of_staff_names_the_account(lines, monkeypatch):
+    monkeypatch.setattr(lanes, "_ends", [])
+
     def view(_request):
         structlog.get_logger("test").info("di tengah")
         return HttpResponse()
@@ -96,7 +98,7 @@ def test_a_session_of_staff_names_the_account(lines):
     request = RequestFactory().get("/petugas/")
     request.COOKIES[settings.SESSION_COOKIE_NAME] = "x"
     request.user = User(pk=7)
-    RequestLogMiddleware(view)(request)
+    RequestLogMiddleware(lanes.StaffMiddlewareEnds(view))(request)
     assert [line["user_id"] for line in lines()] == [7, 7]
 
 
