@@ -140,26 +140,28 @@ class Crowd:
         self.waiting: list[tuple[float, int, _Connection]] = []
         self.busy: set[_Connection] = set()
         self.serial = 0
-        self.ends = 0.0
+        self.starts = self.ends = 0.0
         self.closing = False
 
     def run(
         self, scenarios: Iterable[Scenario], *, seconds: float, drain: float | None = None, ramp: float = 0.0,
-        sources: Callable[[int], str] | None = None,
+        settle: float = 0.0, sources: Callable[[int], str] | None = None,
     ) -> Tally:  # fmt: skip
         """Run all scenarios until they end or `seconds` are over; then wait up to `drain` for answers under way.
 
-        Only answers inside the window are counted; errors count always. `ramp` spreads the starts over so many seconds.
+        Only answers inside the window are counted, which opens `settle` seconds after the start, when scenarios of
+        several steps are no longer all at their first; errors count always. `ramp` spreads the starts over so many
+        seconds.
         `sources` gives the local address of the nth connection.
         """
         begun, cpu = time.perf_counter(), time.process_time()
-        self.ends = begun + seconds
+        self.starts, self.ends = begun + settle, begun + seconds
         everybody = [_Connection(one, sources(n) if sources else None) for n, one in enumerate(scenarios)]
         for number, connection in enumerate(everybody):
             self._later(connection, begun + ramp * number / max(1, len(everybody)))
         self._loop(self.ends)
         window_end = min(time.perf_counter(), self.ends) if (self.busy or self.waiting) else time.perf_counter()
-        self.tally.seconds = min(window_end, self.ends) - begun
+        self.tally.seconds = max(0.0, min(window_end, self.ends) - self.starts)
         self.closing = True
         self._loop(time.perf_counter() + (self.timeout if drain is None else drain))
         for connection in list(self.busy):
@@ -232,11 +234,11 @@ class Crowd:
         answer = Answer(status, head, body, seconds, arrived=arrived)
         connection.answered += 1
         self.busy.discard(connection)
-        if now <= self.ends:
+        if self.starts <= now <= self.ends:
             self.tally.answers[status] += 1
             self.tally.note(self.label(answer), answer)
         else:
-            self.tally.counts["after the window"] += 1
+            self.tally.counts["after the window" if now > self.ends else "before the window"] += 1
             if status >= 500:
                 self.tally.answers[status] += 1
         if b"onnection: close" in head:

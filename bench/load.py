@@ -42,11 +42,15 @@ def run(
     timeout: float = 30.0,
     drain: float | None = None,
     ramp: float = 0.0,
+    settle: float = 0.0,
     sources: Callable[[int], str] | None = None,
     label: Callable[[Answer], str] | None = None,
     stamps: bool = False,
 ) -> Tally:
-    """Run scenarios in `processes` processes for `seconds`; returns what all of them saw. Raises LoadFailed."""
+    """Run scenarios in `processes` processes for `seconds`; returns what all of them saw. Raises LoadFailed.
+
+    What the named options do is said at Crowd.run.
+    """
     start_at = time.monotonic() + (0.15 if processes > 1 else 0.0)
     context = multiprocessing.get_context("fork")
     children = []
@@ -56,7 +60,7 @@ def run(
             crowd = Crowd(address, timeout=timeout, label=label, stamps=stamps)
             scenarios = list(make(number, processes))
             time.sleep(max(0.0, start_at - time.monotonic()))
-            tally = crowd.run(scenarios, seconds=seconds, drain=drain, ramp=ramp, sources=sources)
+            tally = crowd.run(scenarios, seconds=seconds, drain=drain, ramp=ramp, settle=settle, sources=sources)
             for scenario_notes in NOTES:
                 tally.notes.append(scenario_notes)
             tally.counts.update(COUNTS)

@@ -117,6 +117,21 @@ def test_only_what_was_answered_in_the_window_is_counted(serve):
     assert len(found) == 2 and tally.seconds == pytest.approx(0.3, abs=0.05)
 
 
+def test_what_was_answered_while_the_scenarios_settle_is_not_counted(serve):
+    server = serve(*[0.1, PAGE] * 6)
+    found = []
+    tally = Crowd(server.address).run([ask(6, found)], seconds=5.0, settle=0.35)
+    assert 1 <= tally.counts["before the window"] <= 3  # none comes sooner than a tenth of a second after the other
+    assert len(found) == 6
+    assert tally.answers[200] == len(tally.latencies["200"]) == 6 - tally.counts["before the window"]
+    assert 0.2 < tally.seconds < 4.6  # from then on until all had ended
+
+
+def test_an_error_while_they_settle_is_an_error(serve):
+    tally = Crowd(serve(PAGE[:-1], None).address).run([ask(1, [])], seconds=1.0, settle=0.5)
+    assert dict(tally.errors) == {"answer cut short": 1}
+
+
 def test_an_answer_that_lies_there_unread_has_arrived(serve):
     def busy_generator():
         yield 0.05  # by now the other one has asked
