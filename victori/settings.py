@@ -109,6 +109,7 @@ MIDDLEWARE = [
     "core.middleware.LanguageMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
+    "core.middleware.KnownTokenMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "core.request_log.RequestLogMiddleware",
     "registration.session.CitizenAccountMiddleware",
