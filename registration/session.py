@@ -3,8 +3,9 @@
 The cookie names the account and its session version; raising the version ends every cookie of that account at once.
 """
 
+import time
 from collections.abc import Callable
-from functools import wraps
+from functools import lru_cache, wraps
 from typing import Any, NamedTuple
 from urllib.parse import urlencode
 from uuid import UUID
@@ -146,15 +147,22 @@ def _cookie(request: HttpRequest) -> _Cookie:
 
 
 def _read(raw: str) -> _Cookie:
-    for max_age, old in ((RENEW_AFTER, False), (MAX_AGE, True)):
-        try:
-            account_id, version = signing.loads(raw, salt=SALT, max_age=max_age)
-            return _Cookie(raw, (int(account_id), int(version)), old)
-        except signing.SignatureExpired:
-            continue
-        except (signing.BadSignature, TypeError, ValueError):
-            break
-    return _Cookie(raw)
+    try:
+        account, version, signed_at = _opened(raw)
+    except (signing.BadSignature, TypeError, ValueError):
+        return _Cookie(raw)
+    age = time.time() - signed_at
+    return _Cookie(raw) if age > MAX_AGE else _Cookie(raw, (account, version), old=age > RENEW_AFTER)
+
+
+@lru_cache(maxsize=8192)  # about 4 MB in each process; a forged word raises, so it is never kept
+def _opened(raw: str) -> tuple[int, int, int]:
+    """Account, session version and moment of signing (seconds since 1970); one signature for all pages of a booking.
+
+    Raises BadSignature, or TypeError or ValueError for something else that our key has signed.
+    """
+    account, version = signing.loads(raw, salt=SALT)
+    return int(account), int(version), signing.b62_decode(raw.rsplit(":", 2)[1])
 
 
 # The first question of every step of a booking; what is not read here is fetched when somebody asks for it.

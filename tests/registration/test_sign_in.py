@@ -243,6 +243,15 @@ def test_a_forged_or_old_cookie_is_nobody(client):
     assert client.get("/keluarga/").status_code == 302
 
 
+def test_a_signature_is_checked_once_and_a_forged_one_each_time(client):
+    session._opened.cache_clear()
+    raw = sign_in_citizen(client, make_account()).cookies[session.COOKIE].value
+    for word in (raw, raw, raw[:-1], raw[:-1], "", "a:b:c"):
+        assert bool(session._read(word).claims) == (word == raw)
+    seen = session._opened.cache_info()
+    assert (seen.hits, seen.currsize) == (1, 1)
+
+
 def test_a_cookie_in_use_is_renewed_after_a_day_and_over_after_a_week(client):
     import time_machine
 
