@@ -83,15 +83,22 @@ class ReportForm(forms.Form):
     """How a dose was reported outside the portal."""
 
     evidence = forms.CharField(
-        label="Bukti laporan", max_length=200, help_text="Dilaporkan di mana, kapan, oleh siapa, nomor berkas."
-    )
+        label="Bukti laporan", max_length=200, help_text="Dilaporkan di mana, kapan, oleh siapa, nomor berkas.",
+        error_messages={"required": "Tulis di mana, kapan, dan oleh siapa dosis ini dilaporkan."},
+    )  # fmt: skip
 
 
 class HandOverForm(forms.Form):
     """To whom a refused delivery goes, and what to do."""
 
-    to = forms.ModelChoiceField(label="Ditangani oleh", queryset=User.objects.none(), empty_label="Pilih petugas")
-    note = forms.CharField(label="Catatan", max_length=200, help_text="Apa yang perlu dilakukan.")
+    to = forms.ModelChoiceField(
+        label="Ditangani oleh", queryset=User.objects.none(), empty_label="Pilih petugas",
+        error_messages={"required": "Pilih petugas yang akan menanganinya."},
+    )  # fmt: skip
+    note = forms.CharField(
+        label="Catatan", max_length=200, help_text="Apa yang perlu dilakukan.",
+        error_messages={"required": "Tulis apa yang perlu dilakukan."},
+    )  # fmt: skip
 
     def __init__(self, data: Any, delivery: Delivery) -> None:
         super().__init__(data)

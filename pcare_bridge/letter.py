@@ -45,11 +45,11 @@ def render(day: date, rows: Sequence[Reconciliation]) -> bytes:
 def page_data(day: date, rows: Sequence[Reconciliation]) -> dict[str, Any]:
     """Everything the page prints."""
     lines = sorted(rows, key=lambda row: (-row.given, str(row.facility), row.profile))
-    shown, rest = lines[:ROWS], lines[ROWS:]
+    told = [row for row in lines if any(getattr(row, name) for name in _FIGURES)]
+    shown, rest = told[:ROWS], told[ROWS:]
     printed = [[_name(row), *_figures([row])] for row in shown]
     if rest:
         printed.append([f"{len(rest)} baris lain", *_figures(rest)])
-    unfinished = sum(row.state != Reconciliation.DONE for row in lines)
     return {
         "issuer": ISSUER,
         "place": "Semarang",
@@ -64,10 +64,22 @@ def page_data(day: date, rows: Sequence[Reconciliation]) -> dict[str, Any]:
         "head": HEAD,
         "rows": printed,
         "totals": _totals(lines),
-        "more": f"{unfinished} baris belum selesai dicocokkan; angka terkirimnya menurut portal." if unfinished else "",
+        "more": _more(lines),
         "differences": _differences(lines),
         "closing": "Angka alokasi vaksin mohon didasarkan pada kolom Diberikan.",
     }
+
+
+def _more(rows: Sequence[Reconciliation]) -> str:
+    """What the figures above do not say yet."""
+    left = [row for row in rows if row.state != Reconciliation.DONE]
+    uncounted = sum(not row.last_error for row in left)
+    found = []
+    if len(left) > uncounted:
+        found.append(f"{len(left) - uncounted} baris belum dapat dicocokkan; angkanya menurut portal.")
+    if uncounted:
+        found.append(f"{uncounted} baris belum dihitung.")
+    return " ".join(found)
 
 
 def _name(row: Reconciliation) -> str:

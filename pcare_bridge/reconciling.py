@@ -157,10 +157,12 @@ def _compare(row: Reconciliation) -> bool:
 
 
 def _later(row: Reconciliation, why: str) -> bool:
+    # What was given, sent and waits we know ourselves: the page and the letter say it during an outage as well.
+    figures = _counts(row)
     if row.attempts >= GIVE_UP:
-        row.finish(Reconciliation.FAILED, last_error=why[:500])
+        row.finish(Reconciliation.FAILED, last_error=why[:500], **figures)
     else:
-        row.retry_at(timezone.now() + RETRY, why)
+        row.retry_at(timezone.now() + RETRY, why, **figures)
     return False
 
 

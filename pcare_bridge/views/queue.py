@@ -137,7 +137,7 @@ def retry_class(request: StaffRequest) -> HttpResponse:
     count = services.retry_class(key, service, request.user)
     title = ERROR_CLASSES[key].about(SERVICE_NAMES[service]).title
     messages.success(
-        request, f"{count} kiriman “{title}” dikirim ulang. Halaman ini boleh ditutup; kemajuannya di atas."
+        request, f"{count} kiriman “{title}” dikirim ulang. Kemajuannya tampak di bawah; halaman ini boleh ditutup."
     )
     return redirect("pcare:queue")
 

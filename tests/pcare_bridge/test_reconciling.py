@@ -2,6 +2,7 @@
 
 import io
 import json
+import re
 from datetime import datetime, time, timedelta
 from threading import Thread
 from typing import Any
@@ -225,6 +226,11 @@ def test_during_an_outage_it_waits_and_is_done_when_pcare_is_back(simulator: Ser
     row = Reconciliation.objects.get()
     assert row.state == "waiting"
     assert row.last_error
+    assert (row.given, row.sent, row.waiting_count, row.checked) == (1, 1, 0, 0), "our own figures need no service"
+    rows = list(Reconciliation.objects.select_related("facility"))
+    told = letter.page_data(timezone.localdate(), rows)
+    assert [line[1:4] for line in told["rows"]] == [["1", "1", "0"]]
+    assert told["more"] == "1 baris belum dapat dicocokkan; angkanya menurut portal."
     simulator.service.weather.end_outage()
     Reconciliation.objects.update(available_at=timezone.now())
     assert reconciling.work() == 1
@@ -311,11 +317,15 @@ def test_the_letter_is_one_page_with_given_sent_and_waiting(simulator: Server) -
             owner=owner,
         )
     Reconciliation.objects.filter(given__lt=1010).update(state="waiting")
+    idle = make_facility(50)
+    Reconciliation.objects.create(facility=idle, profile="vaksinasi", day=day, state="done")
     reader = PdfReader(io.BytesIO(letter.render(day, list(Reconciliation.objects.select_related("facility")))))
     assert len(reader.pages) == 1
     text = reader.pages[0].extract_text()
     assert "Puskesmas Uji 39" in text
     assert "15 baris lain" in text
+    assert "Puskesmas Uji 50" not in text, "a place without a dose takes no line"
+    assert re.search(r"\d baris belum dihitung", text)
     total = sum(1000 + number for number in range(7, 40))
     assert f"{total:,}".replace(",", ".") in text
     assert "Sudah ada di sana" in text
