@@ -101,6 +101,7 @@ def code_tables() -> dict[str, Any]:
         "brands_icd": terms.BRANDS_BY_ICD,
         "brands_cvx": terms.BRANDS_BY_CVX,
         "brands_eu": {one.product: one.brand for one in codes.COVID_VACCINES.values() if one.has_eu_code},
+        "holders_eu": codes.HOLDER_NAMES,
         "value_sets": {
             "tg": sorted(codes.EU_DISEASES),
             "vp": sorted(codes.EU_PROPHYLAXES),

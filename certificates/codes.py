@@ -103,7 +103,34 @@ ROUTINE_ICD11 = {
 
 _BRANDS = {codes.product: codes.brand for codes in reversed(COVID_VACCINES.values()) if codes.product}
 
+# Who stands behind the products above, by the name people know.
+HOLDER_NAMES = {
+    "ORG-100001417": "Janssen",
+    "ORG-100001699": "AstraZeneca",
+    "ORG-100001981": "Serum Institute of India",
+    "ORG-100013793": "CanSino Biologics",
+    "ORG-100020693": "Sinopharm",
+    "ORG-100030215": "BioNTech",
+    "ORG-100031184": "Moderna",
+    "Gamaleya-Research-Institute": "Gamaleya",
+    "Sinovac-Biotech": "Sinovac",
+}
+
 
 def brand_of(product: str) -> str:
     """The brand name people know for an EU product code; the code itself when it is none of ours."""
     return _BRANDS.get(product, product)
+
+
+def holder_of(code: str) -> str:
+    """The name of the maker an EU code stands for; the code itself when it is of none of our products."""
+    return HOLDER_NAMES.get(code, code)
+
+
+def brands_by_cvx() -> dict[str, str]:
+    """Brand by CVX code; where one code stands for several products, all of them: the code does not say which."""
+    found: dict[str, list[str]] = {}
+    for one in COVID_VACCINES.values():
+        if one.cvx and one.brand not in found.setdefault(one.cvx, []):
+            found[one.cvx].append(one.brand)
+    return {cvx: " / ".join(brands) for cvx, brands in found.items()}

@@ -47,7 +47,7 @@ VACCINE_TYPES = {
     "XM5JC5": "COVID-19 (protein)",
 }
 BRANDS_BY_ICD = {codes_.icd11: codes_.brand for codes_ in codes.COVID_VACCINES.values() if codes_.has_eu_code}
-BRANDS_BY_CVX = {codes_.cvx: codes_.brand for codes_ in codes.COVID_VACCINES.values() if codes_.cvx}
+BRANDS_BY_CVX = codes.brands_by_cvx()
 
 
 def disease(code: str) -> str:

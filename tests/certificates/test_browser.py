@@ -145,7 +145,7 @@ def test_browser_checks_codes_without_the_network_and_agrees_with_the_server(vis
     verdict, words = check(valid.hc1)
     assert verdict == "valid"
     assert valid.facts["name"] in words
-    assert "Comirnaty" in words
+    assert "Comirnaty" in words and "BioNTech" in words
     assert revoked.facts["name"] not in check(revoked.hc1)[1]
     assert check.person.page.input_value("textarea") == ""
 

@@ -6,7 +6,7 @@ from io import StringIO
 import pytest
 from django.core.management import CommandError, call_command
 
-from certificates import services, shc, words
+from certificates import codes, services, shc, words
 from certificates.trust import importing
 from certificates.verifying import verdicts
 from certificates.verifying.verdicts import Outcome
@@ -15,6 +15,10 @@ from tests.certificates.doses import make_dose
 from tests.certificates.test_trust_lists import DSC, a_list, code
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("redis_client")]
+
+
+def test_a_code_that_stands_for_several_products_names_them_all():
+    assert codes.brands_by_cvx() == codes.brands_by_cvx() | {"210": "Vaxzevria / Covishield", "511": "CoronaVac"}
 
 
 def ask(client, **body):

@@ -1,6 +1,6 @@
 /* EU Digital COVID Certificate (schema 1.3.3): the rules of certificates/verifying/dcc.py on a decoded Map. */
 
-import { brandOf } from "./terms.js";
+import { brandOf, holderOf } from "./terms.js";
 
 const STANDARD_NAME = /^[A-Z<]*$/, VERSION = /^\d+.\d+.\d+$/, BIRTH = /^((19|20)\d\d(-\d\d){0,2})?$/;
 const DATE = /^\d{4}-\d\d-\d\d$/, MOMENT = /^\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)$/;
@@ -77,7 +77,7 @@ export function facts(content, terms) {
     ...found,
     vaccine: brandOf(entry.get("mp"), terms),
     product: entry.get("mp"),
-    manufacturer: entry.get("ma"),
+    manufacturer: holderOf(entry.get("ma"), terms),
     dose: `${number(entry.get("dn"))}/${number(entry.get("sd"))}`,
     date: entry.get("dt"),
   };

@@ -70,7 +70,7 @@ async function judge(text) {
   const found = await check(text);
   if (found) {
     show(found, page);
-    box.value = "";
+    box.value = form.querySelector("[data-scan-status]").textContent = "";
   } else {
     answered = true;
     form.requestSubmit();

@@ -23,6 +23,10 @@ export function brandOf(product, terms) {
   return own(terms.brands_eu, product) || product;
 }
 
+export function holderOf(code, terms) {
+  return own(terms.holders_eu, code) || code;
+}
+
 /* Brand for the first code we know, else the first code with its system; throws for a bad coding. */
 export function vaccineOf(coding, terms) {
   for (const { system, code } of coding) {
