@@ -285,14 +285,29 @@ def accounts_of(user: object) -> list[FacilityAccount]:
     return sorted(found, key=lambda row: (not row.is_paused, not row.password_is_old))
 
 
-def troubled_accounts(user: object) -> list[FacilityAccount | SatusehatAccount]:
-    """Paused accounts of the user's facilities, at whichever service."""
+@dataclass(frozen=True)
+class Trouble:
+    """Accounts that a service refuses with the same words: often one cause for a whole city, such as our clock."""
+
+    service_name: str
+    said: str
+    accounts: list[FacilityAccount | SatusehatAccount]
+
+    @property
+    def first(self) -> FacilityAccount | SatusehatAccount:
+        return self.accounts[0]
+
+
+def troubles(user: object) -> list[Trouble]:
+    """The paused accounts of the user's facilities, one line for each service and answer."""
     mine = Facility.objects.visible_to(user)
-    found: list[FacilityAccount | SatusehatAccount] = []
+    found: dict[tuple[str, str], Trouble] = {}
     for model in accounts.ACCOUNT_MODELS.values():
         rows = model._default_manager.filter(facility__in=mine, is_active=True).exclude(pause_class="")
-        found += rows.select_related("facility")
-    return found
+        for row in rows.select_related("facility").order_by("facility__name"):
+            key = row.service_name, row.pause_message
+            found.setdefault(key, Trouble(*key, [])).accounts.append(row)
+    return list(found.values())
 
 
 def stopped_profiles(user: User) -> list[ProfileSwitch]:

@@ -34,12 +34,13 @@ def queue(request: StaffRequest) -> HttpResponse:
 
 
 def _overview(request: StaffRequest) -> dict[str, Any]:
-    bars = outlook.rate()
+    bars, states = outlook.rate(), outlook.service_states()
     return {
-        "services": outlook.service_states(),
+        "services": states,
+        "clock_off": [state.name for state in states if state.clock_is_off],
         "states": queries.by_state(request.user),
         "classes": queries.by_class(request.user),
-        "accounts": queries.troubled_accounts(request.user),
+        "troubles": queries.troubles(request.user),
         "may_manage": request.user.territory().can("pcare.manage"),
         "bars": bars,
         "any_sent": any(bar.count for bar in bars),

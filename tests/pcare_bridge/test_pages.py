@@ -123,6 +123,27 @@ def test_the_list_costs_the_same_for_two_rows_and_for_twenty(
     assert counts[0] == counts[1]
 
 
+def test_accounts_refused_with_the_same_words_are_one_notice_that_names_the_clock(office: Client) -> None:
+    FacilityAccount.objects.all().delete()
+    homes = [make_facility(number) for number in range(20, 27)]
+    later = timezone.now() + timedelta(minutes=15)
+    FacilityAccount.objects.update(
+        pause_class="configuration", pause_message="X-timestamp di luar batas waktu", paused_until=later
+    )
+    text = office.get("/dinkes/pcare/").text
+    assert text.count("akun PCare dijeda") == 1
+    assert "7 fasilitas: akun PCare dijeda" in text
+    assert "dan lainnya" in text
+    assert "Samakan dulu jam server ini" not in text, "nobody measured a difference"
+    Upstream.objects.update(clock_difference_seconds=600)
+    text = office.get("/dinkes/pcare/").text
+    assert "Samakan dulu jam server ini" in text
+    FacilityAccount.objects.filter(facility=homes[0]).update(pause_message="kata sandi kedaluwarsa")
+    text = office.get("/dinkes/pcare/").text
+    assert "6 fasilitas: akun PCare dijeda" in text
+    assert f"{homes[0]}: akun PCare dijeda" in text
+
+
 def test_search_by_nik_is_posted_logged_and_answers_neutrally(office: Client) -> None:
     citizen = make_citizen()
     make_dose(make_facility(), citizen)
