@@ -26,6 +26,14 @@ open_slot AS (
       AND (schedule.walk_in_at IS NULL OR schedule.walk_in_at > %(now)s)
 )"""
 
+# The same for who holds a place there: the walk-in hour does not cut short the minutes their form was promised.
+OPEN_SLOT_TO_HOLDER = OPEN_SLOT.replace(
+    "schedule.walk_in_at > %(now)s",
+    """schedule.walk_in_at > %(now)s
+           OR EXISTS (SELECT FROM scheduling_place place WHERE place.slot_id = slot.id AND place.state = 'held'
+                      AND place.held_by = %(hold)s AND place.held_until >= %(now)s AND place.pool = 'online')""",
+)
+
 MINE = """
     SELECT id, slot_id FROM scheduling_place
     WHERE EXISTS (SELECT FROM open_slot)
@@ -86,7 +94,7 @@ _BOOKED_ROW = " SELECT id, programme_id, schedule_id FROM booked"
 BOOK = Prepared("book_place", _with(OPEN_SLOT, PICK_PLACE, BOOKED, last=_BOOKED_ROW))
 
 # Nearly everybody books the place they hold: without the steps for the others this takes a seventh less of the server.
-BOOK_HELD = Prepared("book_held_place", _with(OPEN_SLOT, PICK_HELD, BOOKED, last=_BOOKED_ROW))
+BOOK_HELD = Prepared("book_held_place", _with(OPEN_SLOT_TO_HOLDER, PICK_HELD, BOOKED, last=_BOOKED_ROW))
 
 HOLD = Prepared(
     "hold_place",
@@ -111,16 +119,13 @@ held AS (
     ),
 )
 
-HELD_UNTIL = Prepared(
-    "held_until",
+# What a form has come to: the ticket it made already, and until when a place is held for it.
+SO_FAR = Prepared(
+    "so_far",
     """
-    SELECT held_until FROM scheduling_place
-    WHERE slot_id = %(slot)s AND state = 'held' AND held_by = %(hold)s ORDER BY id LIMIT 1""",
-)
-
-MADE_BEFORE = Prepared(
-    "made_before",
-    "SELECT public_id FROM scheduling_appointment WHERE client_uuid = %(key)s AND citizen_id = %(citizen)s",
+    SELECT (SELECT public_id FROM scheduling_appointment WHERE client_uuid = %(key)s AND citizen_id = %(citizen)s),
+        (SELECT held_until FROM scheduling_place
+         WHERE slot_id = %(slot)s AND state = 'held' AND held_by = %(hold)s ORDER BY id LIMIT 1)""",
 )
 
 ACTIVE_APPOINTMENT = Prepared(
@@ -203,10 +208,10 @@ def hold(slot_id: int, key: UUID, now: datetime | None = None) -> datetime | Non
     return rows[0][0] if rows else None
 
 
-def held_until(slot_id: int, key: UUID) -> datetime | None:
-    """Until when `key` holds a place of this session; None when it holds none."""
-    rows = HELD_UNTIL.rows(slot=slot_id, hold=key)
-    return rows[0][0] if rows else None
+def so_far(key: UUID, citizen_id: int, slot_id: int, hold_key: UUID) -> tuple[UUID | None, datetime | None]:
+    """The ticket that the form with this key has made, and until when a place of this session is held, if any."""
+    made, until = SO_FAR.rows(key=key, citizen=citizen_id, slot=slot_id, hold=hold_key)[0]
+    return made, until
 
 
 def give_back(appointment_id: int, pool: str | None = None) -> None:

@@ -160,7 +160,8 @@ def answer_questions(request: CitizenRequest, citizen: Citizen, slot_id: int) ->
     else:
         before = flow.unseal(request.GET.get("isi", ""), asked.questionnaire, citizen, slot.pk)
         form = AnswersForm(asked.items, initial=before) if before else blank_answers(asked.items)
-    context = {"form": form, "key": key, "sealed": "", **_about(citizen, slot, option)}
+    _made, until = places.so_far(key, citizen.pk, slot.pk, _hold_key(citizen, slot))
+    context = {"form": form, "key": key, "sealed": "", **_about(citizen, slot, option, until)}
     return render(request, "scheduling/questions.html", context, status=422 if form.errors else 200)
 
 
@@ -174,14 +175,16 @@ def check_answers(request: CitizenRequest, citizen: Citizen, slot_id: int) -> Ht
     asked = flow.pre_screening(citizen, slot, option)
     sealed = request.POST.get("isi") or request.GET.get("isi") or ""
     answers = flow.unseal(sealed, asked.questionnaire, citizen, slot.pk) if asked else None
-    if asked and answers is None and not _made_before(key, citizen):
+    complete = asked is None or answers is not None
+    if complete and request.method == "POST":
+        return _confirm(request, citizen, slot, option, key, asked, answers)
+    made, until = places.so_far(key, citizen.pk, slot.pk, _hold_key(citizen, slot))
+    if made:  # back button after confirming
+        return HttpResponseRedirect(reverse("scheduling:ticket", args=[made]))
+    if not complete:
         questions = reverse("scheduling:questions", args=[citizen.public_id, slot.pk])
         return HttpResponseRedirect(flow.with_query(questions, kunci=key))
-    if request.method == "POST":
-        return _confirm(request, citizen, slot, option, key, asked, answers)
-    if made := _made_before(key, citizen):  # back button after confirming
-        return HttpResponseRedirect(reverse("scheduling:ticket", args=[made]))
-    context = _about(citizen, slot, option) | {"key": key, "sealed": sealed}
+    context = _about(citizen, slot, option, until) | {"key": key, "sealed": sealed}
     if asked and answers is not None:
         context["proposal"] = asked.propose(answers)
         context["told"] = flow.told(asked.items, answers)
@@ -216,7 +219,7 @@ def _confirm(
             option=option,
         )
     except errors.BookingError as error:
-        context = _about(citizen, slot, option) | {"key": key} | _way_on(citizen, slot.schedule, error)
+        context = {"citizen": citizen, "schedule": slot.schedule} | _way_on(citizen, slot.schedule, error)
         return render(request, "scheduling/refused.html", context, status=409)
     return HttpResponseRedirect(flow.with_query(reverse("scheduling:ticket", args=[made.public_id]), baru=1))
 
@@ -228,7 +231,7 @@ def _hold_and_go(request: CitizenRequest, citizen: Citizen, slot: Slot) -> HttpR
     option = eligibility.for_schedule(citizen, slot.schedule)
     if not option.eligible:
         raise errors.NotEligible(option, slot.schedule.date)
-    booking.hold_place(slot.pk, booking.hold_key(citizen, slot.schedule.programme_id))
+    booking.hold_place(slot.pk, _hold_key(citizen, slot))
     # Who holds again after the time ran out has answered before: back to where it ran out.
     sealed = request.POST.get("isi")
     page = reverse("scheduling:check" if sealed else "scheduling:questions", args=[citizen.public_id, slot.pk])
@@ -256,10 +259,13 @@ def _way_on(citizen: Citizen, schedule: Any, problem: errors.BookingError | None
     }
 
 
-def _about(citizen: Citizen, slot: Slot, option: Option) -> dict[str, Any]:
-    """Person, session, dose and how long the place is still held."""
+def _hold_key(citizen: Citizen, slot: Slot) -> UUID:
+    return booking.hold_key(citizen, slot.schedule.programme_id)
+
+
+def _about(citizen: Citizen, slot: Slot, option: Option, until: datetime | None) -> dict[str, Any]:
+    """Person, session, dose and how long the place, held `until` then, is still held."""
     now = timezone.now()
-    until: datetime | None = places.held_until(slot.pk, booking.hold_key(citizen, slot.schedule.programme_id))
     return {
         "citizen": citizen,
         "slot": slot,
@@ -286,12 +292,6 @@ def active_of(members: list[Citizen]) -> dict[int, list[Appointment]]:
     for row in rows.select_related("programme", "slot", "schedule__facility"):
         found.setdefault(row.citizen_id, []).append(row)
     return found
-
-
-def _made_before(key: UUID, citizen: Citizen) -> UUID | None:
-    """The ticket that this very form has made already."""
-    rows = places.MADE_BEFORE.rows(key=key, citizen=citizen.pk)
-    return rows[0][0] if rows else None
 
 
 def slot_from(raw: str | None) -> Slot | None:
