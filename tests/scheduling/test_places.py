@@ -3,9 +3,10 @@ from datetime import time, timedelta
 
 import pytest
 import time_machine
+from django.db import connection, transaction
 from django.utils import timezone
 
-from scheduling import audits, errors, places, sweeps
+from scheduling import audits, errors, families, places, sweeps
 from scheduling.booking import hold_key
 from scheduling.models import Appointment, Place
 from scheduling.publishing import at
@@ -129,6 +130,29 @@ def test_unclaimed_places_fall_to_the_gate_at_the_hour_in_one_statement(django_a
     assert list(pools) == ["free"] * 8
 
 
+def test_who_holds_a_place_as_the_hour_comes_may_finish_the_form():
+    hour = timezone.now() + timedelta(minutes=2)
+    slot, family = make_slot(places=4, walk_in_at=hour), [make_adult(), make_adult()]
+    person, slow = make_adult(), make_adult()
+    hold_place(slot.pk, hold_key(person, "covid19"))
+    hold_place(slot.pk, hold_key(slow, "covid19"))
+    families.hold_family(slot_id=slot.pk, keys=[hold_key(one, "covid19") for one in family])
+
+    with time_machine.travel(hour + timedelta(minutes=1), tick=False):
+        places.fall_to_walk_in()
+        with pytest.raises(errors.SlotFull):  # the gate waits for them
+            take_walk_in(
+                schedule_id=slot.schedule_id, citizen=make_adult(), dose_code="primary1", client_uuid=uuid.uuid4()
+            )  # fmt: skip
+        with pytest.raises(errors.WalkInOnly):
+            booked(slot, held=True)  # who holds nothing
+        assert booked(slot, person, held=True).status == "booked"
+        made = families.book_family(citizens=family, slot_id=slot.pk, client_uuid=uuid.uuid4(), held=True)
+        assert len(made) == 2
+    with time_machine.travel(hour + timedelta(minutes=4), tick=False), pytest.raises(errors.WalkInOnly):
+        booked(slot, slow, held=True)
+
+
 def test_the_gate_serves_its_share_first_and_the_rest_only_after_the_hour():
     schedule = make_schedule(days=0, open_time=time(0), close_time=time(23, 59), slot_minutes=1440,
                              places_per_slot=5, walk_in_at=at(timezone.localdate(), time(14)))  # fmt: skip
@@ -232,3 +256,25 @@ def test_merged_people_keep_one_active_appointment():
     assert (mine.status, theirs.status, theirs.cancelled_because) == ("booked", "cancelled", "gabung")
     assert theirs.citizen == kept and done.citizen != kept
     assert Appointment.objects.filter(citizen=merged).count() == 0
+
+
+def waits_for_the_disk():
+    with connection.cursor() as cursor:
+        cursor.execute("SHOW synchronous_commit")
+        return cursor.fetchone() == ("on",)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_hold_alone_is_told_before_it_is_on_the_disk():
+    slot, citizen = make_slot(), make_adult()
+    with connection.cursor() as cursor:
+        cursor.execute("SET synchronous_commit = on")  # as in service; the server of the tests never waits
+    with transaction.atomic():
+        hold_place(slot.pk, hold_key(citizen, "covid19"))
+        assert not waits_for_the_disk()
+    hold_place(slot.pk, hold_key(citizen, "covid19"))
+    assert waits_for_the_disk()
+    with transaction.atomic():
+        booked(slot, citizen, held=True)
+        assert waits_for_the_disk()
+    connection.close()
