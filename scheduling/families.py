@@ -118,6 +118,9 @@ def held(keys: Sequence[UUID], schedule_id: int, now: datetime) -> Held | None:
     return Held(min(until for _, until in found.values()), {key: slot_id for key, (slot_id, _) in found.items()})
 
 
+_held = held  # `book_family` has a parameter of that name
+
+
 def book_family(
     *,
     citizens: Sequence[Citizen],
@@ -152,7 +155,9 @@ def book_family(
         if answer := first_answer(client_uuid, citizens):
             return answer
         now = timezone.now()
-        picked = pick(slot_id=slot_id, wanted=len(citizens), keys=keys, now=now, keep=True)
+        # Held places come first, so with all of them held nothing else is taken.
+        anytime = schedule.is_released(now) and schedule.is_walk_in_only(now) and bool(_held(keys, schedule.pk, now))
+        picked = pick(slot_id=slot_id, wanted=len(citizens), keys=keys, now=now, keep=True, anytime=anytime)
         if not picked:
             raise _Short
         return book_places(
