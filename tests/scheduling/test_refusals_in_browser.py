@@ -105,6 +105,34 @@ def test_an_expired_hold_is_explained_and_held_again_with_the_answers_kept(signe
     visitor.arrives("Janji sudah tercatat")
 
 
+def test_a_place_is_held_again_without_losing_what_was_ticked_and_not_sent(signed_in, account):
+    slot, citizen, visitor = make_slot(places=1), make_adult(account), signed_in()
+    visitor.page.clock.install()
+    choose(visitor, citizen, slot)
+    question = visitor.page.locator("main fieldset").first
+    question.get_by_label("Ya", exact=True).check(force=True)
+    Place.objects.filter(slot=slot, state="held").update(held_until=timezone.now() - timedelta(seconds=1))
+    visitor.page.clock.run_for(301_000)
+    visitor.page.get_by_role("button", name="Tahan tempat lagi").click()
+
+    visitor.page.get_by_text("Satu tempat ditahan untuk Anda").wait_for(state="visible", timeout=8000)
+    assert question.get_by_label("Ya", exact=True).is_checked()
+    assert Place.objects.get(slot=slot, state="held").held_until > timezone.now()
+    visitor.page.clock.run_for(2000)
+    assert visitor.page.locator("[data-hold-clock]").inner_text().startswith("4:5")
+
+
+def test_a_place_that_is_gone_when_it_is_held_again_is_told_on_a_page(signed_in, account):
+    slot, citizen, visitor = make_slot(places=1), make_adult(account), signed_in()
+    visitor.page.clock.install()
+    choose(visitor, citizen, slot)
+    Place.objects.filter(slot=slot, state="held").update(held_until=timezone.now() - timedelta(seconds=1))
+    booked(slot)
+    visitor.page.clock.run_for(301_000)
+    visitor.page.get_by_role("button", name="Tahan tempat lagi").click()
+    visitor.page.get_by_text("baru saja habis").wait_for(state="visible", timeout=8000)
+
+
 @pytest.mark.parametrize("screen", SCREENS)
 def test_an_expired_hold_that_somebody_else_took_offers_ways_on(signed_in, account, screen):
     slot, citizen, visitor = make_slot(places=1), make_adult(account), signed_in(screen)
