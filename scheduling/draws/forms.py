@@ -21,9 +21,10 @@ CLOCK = "%Y-%m-%dT%H:%M"
 
 
 def _name(prize: Prize) -> str:
+    """Vaccine and day first: a phone cuts a long choice off at its end."""
     schedule = prize.schedule
     return (
-        f"{schedule.facility.name}, {schedule.date:%d-%m-%Y} {schedule.open_time:%H.%M} · {schedule.vaccine.short_name}"
+        f"{schedule.vaccine.short_name} · {schedule.date:%d-%m} {schedule.open_time:%H.%M} · {schedule.facility.name}"
     )
 
 
@@ -100,7 +101,10 @@ class ScheduleChoice(forms.ModelMultipleChoiceField):
 class DrawForm(forms.Form):
     """A new draw; the seed is made by the house, never typed."""
 
-    judul = forms.CharField(label="Judul", max_length=120, help_text="Mis. Booster lansia 28–30 November.")
+    judul = forms.CharField(
+        label="Judul", max_length=120, help_text="Mis. Booster lansia 28–30 November.",
+        error_messages={"required": "Tulis judul undian."},
+    )  # fmt: skip
     jadwal = ScheduleChoice(
         label="Jadwal yang diundi",
         queryset=Schedule.objects.none(),

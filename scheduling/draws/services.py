@@ -277,10 +277,25 @@ def _allowed_wishes(draw: Draw, citizens: Sequence[Citizen], wishes: Sequence[in
     shared = set.intersection(*(person.allowed for person in people))
     wanted = [pk for pk in dict.fromkeys(wishes) if pk in shared][:MOST_WISHES]
     if not wanted:
-        raise errors.BookingError(
-            _("Tidak ada pilihan jadwal yang boleh untuk semua orang ini. Pilih jadwal lain atau daftarkan terpisah.")
-        )
+        raise errors.BookingError(_why_none(draw, people, wishes))
     return wanted
+
+
+def _why_none(draw: Draw, people: Sequence[Fit], wishes: Sequence[int]) -> str:
+    """Who may not come to the first wish and by which rule, and what would do for all of them."""
+    shared = set.intersection(*(person.allowed for person in people))
+    said = [
+        f"{person.citizen.full_name}: {person.options[pk].text}"
+        for person in people
+        for pk in wishes[:1]
+        if pk in person.options and pk not in person.allowed
+    ]
+    fitting = [f"{one.vaccine.short_name}, {one.facility.name}" for one in schedules_of(draw) if one.pk in shared]
+    if fitting:
+        said.append(_("Yang bisa dipilih: %(schedules)s.") % {"schedules": "; ".join(fitting)})
+    else:
+        said.append(_("Tidak ada jadwal undian ini yang bisa untuk semuanya sekaligus. Daftarkan satu per satu."))
+    return " ".join(map(str, said))
 
 
 def _membership(draw: Draw, citizen: Citizen) -> DrawMember | None:

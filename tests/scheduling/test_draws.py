@@ -183,6 +183,18 @@ def test_the_dose_rules_and_the_one_appointment_rule_hold_at_the_door():
         enter(draw, wishes=[make_schedule(days=6).pk])  # a schedule that is not drawn for
 
 
+def test_a_wish_that_is_not_possible_names_the_rule_and_what_is_possible():
+    later = {"release_at": timezone.now() + timedelta(hours=3)}
+    second_dose = make_schedule(days=5, dose_codes=("primary2",), **later)
+    first_dose = make_schedule(days=6, vaccine="COV_SINOVAC", dose_codes=("primary1",), **later)
+    draw = make_draw(second_dose, first_dose)
+    with pytest.raises(errors.BookingError) as refused:
+        enter(draw, make_adult(full_name="Wati Uji"), wishes=[second_dose.pk])
+    assert refused.value.sentence.startswith("Wati Uji: ")
+    assert "Yang bisa dipilih: Sinovac, Puskesmas Poncol." in refused.value.sentence
+    assert not draw.entries.exists()
+
+
 def test_two_records_that_become_one_have_one_number():
     draw = make_draw()
     kept, merged, alone = make_adult(), make_adult(), make_adult()

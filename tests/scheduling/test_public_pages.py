@@ -155,7 +155,7 @@ def test_the_family_page_leads_to_what_this_person_may_have(client):
 def test_a_day_without_walk_in_share_says_so_instead_of_nought_per_cent(client):
     schedule = make_schedule(walk_in_percent=0, walk_in_at=None)
     page = client.get(f"/jadwal/{schedule.pk}/").content.decode()
-    assert "Tidak ada. Pesan tempat lebih dulu." in page and "0 persen" not in page
+    assert "Tidak ada, hanya dengan janji." in page and "0 persen" not in page
 
 
 def test_a_schedule_that_ended_today_is_no_longer_listed():
