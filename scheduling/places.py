@@ -34,14 +34,6 @@ OPEN_SLOT_TO_HOLDER = OPEN_SLOT.replace(
                       AND place.held_by = %(hold)s AND place.held_until >= %(now)s AND place.pool = 'online')""",
 )
 
-# The same for who holds a place there: the walk-in hour does not cut short the minutes their form was promised.
-OPEN_SLOT_TO_HOLDER = OPEN_SLOT.replace(
-    "schedule.walk_in_at > %(now)s",
-    """schedule.walk_in_at > %(now)s
-           OR EXISTS (SELECT FROM scheduling_place place WHERE place.slot_id = slot.id AND place.state = 'held'
-                      AND place.held_by = %(hold)s AND place.held_until >= %(now)s AND place.pool = 'online')""",
-)
-
 MINE = """
     SELECT id, slot_id FROM scheduling_place
     WHERE EXISTS (SELECT FROM open_slot)

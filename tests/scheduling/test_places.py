@@ -153,29 +153,6 @@ def test_who_holds_a_place_as_the_hour_comes_may_finish_the_form():
         booked(slot, slow, held=True)
 
 
-def test_who_holds_a_place_as_the_hour_comes_may_finish_the_form():
-    hour = timezone.now() + timedelta(minutes=2)
-    slot, family = make_slot(places=4, walk_in_at=hour), [make_adult(), make_adult()]
-    person, slow = make_adult(), make_adult()
-    hold_place(slot.pk, hold_key(person, "covid19"))
-    hold_place(slot.pk, hold_key(slow, "covid19"))
-    families.hold_family(slot_id=slot.pk, keys=[hold_key(one, "covid19") for one in family])
-
-    with time_machine.travel(hour + timedelta(minutes=1), tick=False):
-        places.fall_to_walk_in()
-        with pytest.raises(errors.SlotFull):  # the gate waits for them
-            take_walk_in(
-                schedule_id=slot.schedule_id, citizen=make_adult(), dose_code="primary1", client_uuid=uuid.uuid4()
-            )  # fmt: skip
-        with pytest.raises(errors.WalkInOnly):
-            booked(slot, held=True)  # who holds nothing
-        assert booked(slot, person, held=True).status == "booked"
-        made = families.book_family(citizens=family, slot_id=slot.pk, client_uuid=uuid.uuid4(), held=True)
-        assert len(made) == 2
-    with time_machine.travel(hour + timedelta(minutes=4), tick=False), pytest.raises(errors.WalkInOnly):
-        booked(slot, slow, held=True)
-
-
 def test_the_gate_serves_its_share_first_and_the_rest_only_after_the_hour():
     schedule = make_schedule(days=0, open_time=time(0), close_time=time(23, 59), slot_minutes=1440,
                              places_per_slot=5, walk_in_at=at(timezone.localdate(), time(14)))  # fmt: skip
