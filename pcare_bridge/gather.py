@@ -175,11 +175,12 @@ def missing_before_dose(visit: Visit) -> list[tuple[str, str]]:
         programme_id=visit.programme_id, dose_number=1, lot_number="-", expiration_date=timezone.localdate(),
         occurred_at=timezone.now(),
     )  # fmt: skip
+    known = Known([draft])  # once for all profiles: the page is opened for every dose
     for profile in accounts.active_profiles(draft):
         account = accounts.find(visit.facility_id, profile)
         if account is None:
             continue
-        facts = facts_of(draft, account)
+        facts = facts_of(draft, account, known=known)
         for name, label in channels.missing_fields(profile, facts):
             of_vaccine = name in ("kdVaksin", "vaccineCode", "kdDiag1")
             if visit.vaccine_id or not of_vaccine:

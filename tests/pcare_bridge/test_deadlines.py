@@ -5,8 +5,10 @@ from typing import Any
 
 import pytest
 import time_machine
+from django.db import connection
 from django.template import Context, Template
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from core import outbox
@@ -86,7 +88,9 @@ def test_the_desk_reads_what_is_missing_before_the_dose_is_entered() -> None:
         vaccine=vaccine,
         checked_in_by=make_staff("admin_dinkes", city=True),
     )
-    page = Template("{% load pcare %}{% pcare_missing visit %}").render(Context({"visit": visit}))
+    with CaptureQueriesContext(connection) as asked:
+        page = Template("{% load pcare %}{% pcare_missing visit %}").render(Context({"visit": visit}))
+    assert sum(query["sql"].startswith("EXECUTE pcare_screenings") for query in asked) == 1, "once for all profiles"
     assert "NIK" in page
     assert "kode vaksinator di PCare (PCare Kunjungan)" in page
     assert page.count("NIK") == 1
