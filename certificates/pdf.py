@@ -60,7 +60,9 @@ def _compiler(name: str, *, system_fonts: bool = False) -> typst.Compiler:
 
 def render(certificate: Certificate) -> bytes:
     """A4 page and wallet card of one certificate."""
-    return compile_pages("certificate", page_data(certificate), made_at=certificate.issued_at)
+    data = page_data(certificate)
+    codes = {name: qr.pixels(data[name]) for name in ("hc1_svg", "shc_svg")}
+    return compile_pages("certificate", data | codes, made_at=certificate.issued_at)
 
 
 def compile_pages(name: str, data: dict[str, Any], *, made_at: datetime) -> bytes:
