@@ -33,13 +33,17 @@ TOLD = _("Dicatat dari keterangan atau kartu; tidak dikirim ulang ke PCare.")
 
 @dataclass(frozen=True)
 class Step:
-    """One station of a dose: its state, what it says, when it was reached and when there will be news."""
+    """One station of a dose: its state, what it says, when it was reached and when there will be news.
+
+    With `day_only` the hour is not known and not said.
+    """
 
     state: str
     title: str | Promise
     at: datetime | None = None
     text: str | Promise = ""
     news_at: datetime | None = None
+    day_only: bool = False
 
 
 @dataclass(frozen=True)
@@ -107,7 +111,7 @@ def journey(
     if row.status == Immunization.Status.NOT_DONE:
         return [Step(STOP, _("Tidak diberikan"), row.occurred_at, row.status_reason)]
     if not row.is_primary_source:
-        return [Step(DONE, _("Diberikan di tempat lain"), row.occurred_at, TOLD)]
+        return [Step(DONE, _("Diberikan di tempat lain"), row.occurred_at, TOLD, day_only=True)]
     steps = [Step(DONE, _("Diberikan"), row.occurred_at)]
     if certificate.issued_at:
         steps.append(Step(DONE, _("Sertifikat siap"), certificate.issued_at))

@@ -46,6 +46,8 @@ def told():
 
 def test_revoked_at_the_desk_with_reason_message_and_log(client, nurse, certificate):
     sign_in_staff(client, nurse)
+    citizen = reverse("desk:citizen", args=[certificate.immunization.citizen.public_id])
+    assert page_of(certificate) in client.get(citizen).content.decode()
     page = client.get(page_of(certificate)).content.decode()
     assert "tidak dapat dihidupkan kembali" in page
     assert not Revocation.objects.exists()
@@ -62,7 +64,8 @@ def test_revoked_at_the_desk_with_reason_message_and_log(client, nurse, certific
     assert "Vaksinator tidak bertugas" not in message.body  # what the staff notes is for the staff
     noted = ReadLog.objects.filter(user=nurse, citizen_id=certificate.immunization.citizen_id).latest("at")
     assert noted.note == "Cabut sertifikat: Dosisnya diragukan. Vaksinator tidak bertugas hari itu"
-    assert noted.note in client.get(response.headers["Location"]).content.decode()
+    record = client.get(response.headers["Location"]).content.decode()
+    assert noted.note in record and page_of(certificate) not in record  # nothing is left to revoke
     assert Immunization.objects.get().is_given
     with pytest.raises(NotCertifiable, match="revoked"):
         services.issue(certificate.immunization_id)

@@ -1,5 +1,8 @@
 """How every form looks: label, hint, error and their links for a screen reader come from one template."""
 
+import re
+from pathlib import Path
+
 from django import forms
 from django.template.loader import render_to_string
 
@@ -47,3 +50,12 @@ def test_the_error_summary_links_to_each_field_and_names_what_belongs_to_none():
 
 def test_a_form_without_errors_has_no_summary():
     assert render_to_string("components/error_summary.html", {"form": Sample()}).strip() == ""
+
+
+def test_every_form_leaves_the_judging_to_us():
+    """Bubbles of the browser speak the language of the browser, and name one mistake at a time."""
+    pages = (Path(__file__).resolve().parents[2] / "templates").rglob("*.html")
+    forms = [form for page in pages for form in re.findall(r"<form [^>]*?post.*?</form>", page.read_text(), re.DOTALL)]
+    asking = [form for form in forms if re.search(r"{{ (form|field|search|people)\b(?!\.cleaned_data)", form)]
+    assert len(asking) > 30
+    assert [form[:150] for form in asking if "novalidate" not in form.partition(">")[0]] == []

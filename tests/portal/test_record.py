@@ -1,7 +1,7 @@
 """A person's record: the way of each dose in plain words, and who opened the record."""
 
 import uuid
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from types import SimpleNamespace
 
 import pytest
@@ -23,6 +23,7 @@ from tests.staff import make_staff
 from vaccination.models import Immunization
 
 CREATE = Delivery.Operation.CREATE
+NOON = datetime(2023, 1, 22, 12, tzinfo=timezone.get_default_timezone())
 WAITING_PROOF = CertificateState("wait", "siap dibuka", "/sertifikat/x/")
 
 
@@ -170,3 +171,11 @@ def test_the_record_says_what_is_next_by_which_rule_and_from_when(client, family
     assert f"Mulai {long_date(soon)}" in page and "Dosis 2" in page
     assert "Imunisasi rutin anak" not in page  # nothing in it for a grown-up, now or later
     assert "Dose 2" in client.get(f"/en/keluarga/{citizen.public_id}/").text
+
+
+@pytest.mark.django_db
+def test_a_dose_told_from_a_card_has_a_day_but_no_hour(client, family):
+    _account, citizen, _facility = family
+    Immunization.objects.update(is_primary_source=False, occurred_at=NOON)
+    page = client.get(f"/keluarga/{citizen.public_id}/").text
+    assert f"{long_date(NOON.date(), 'id')}</time>" in page and "12.00" not in page
