@@ -92,8 +92,8 @@ def send_due(seconds: float = 40.0, service: str = "") -> int:
 class Stock:
     """What a run has leased and not stored yet: requests under way, and some that wait for a thread.
 
-    Without a throttle a second batch lies ready, so that nothing stands still while the first is stored. A service that
-    is slow or fails is asked for no more than is under way, and what lies ready when it fails is given back.
+    Without a throttle more lies ready, so that nothing stands still while a batch is stored. A service that is slow or
+    fails is asked for no more than is under way, and what lies ready then is given back: its lease would run out.
     """
 
     def __init__(self, pool: ThreadPoolExecutor) -> None:
@@ -129,13 +129,13 @@ class Stock:
                 self._pool.submit(self._send, work)
 
     def _send(self, work: Work) -> None:
-        """Runs in a thread of the pool; comes back without a result when something failed before it began."""
+        """Runs in a thread of the pool; comes back without a result when there was trouble before it began."""
         if self._trouble.is_set():
             self._answered.put(work)
             return
         work.begun = True
         result = _send(work)
-        if _is_trouble(result):
+        if _is_trouble(result) or _is_slow(result):
             self._trouble.set()
         self._answered.put(result)
 
@@ -172,15 +172,18 @@ class Stock:
             self._trouble.clear()  # nothing lies ready any more
         if not done:
             return
-        failed = any(_is_trouble(result) for result in done)
-        slow = any(sum(call.duration_ms for call in result.calls) > SLOW_MS for result in done)
-        self.ahead = 0 if failed or slow or settings.PCARE_PER_SECOND else AHEAD * settings.PCARE_IN_FLIGHT
+        trouble = any(_is_trouble(result) or _is_slow(result) for result in done)
+        self.ahead = 0 if trouble or settings.PCARE_PER_SECOND else AHEAD * settings.PCARE_IN_FLIGHT
 
 
 def _is_trouble(result: Result) -> bool:
     """The service or the account is at fault, not this one dose."""
     error = result.outcome.error
     return error is not None and error.handling is not Handling.PERSON
+
+
+def _is_slow(result: Result) -> bool:
+    return sum(call.duration_ms for call in result.calls) > SLOW_MS
 
 
 def sendable(service: str) -> DeliveryQuerySet:

@@ -95,7 +95,7 @@ def test_what_lies_ready_when_something_fails_is_given_back_untouched(
 ) -> None:
     settings.PCARE_BREAKER_FAILURES = 1
     settings.PCARE_BREAKER_SECONDS = [3600, 3600]
-    doses(20)
+    doses(30)
     returned: list[int] = []
     give_back = settling.give_back
 
@@ -123,7 +123,27 @@ def test_what_lies_ready_when_something_fails_is_given_back_untouched(
     with connection.cursor() as cursor:
         cursor.execute("UPDATE pcare_bridge_upstream SET probe_at = now()")
     run()
-    assert len(upstream_rows(simulator)) == 20
+    assert len(upstream_rows(simulator)) == 30
+    assert violations() == {}
+
+
+def test_what_lies_ready_when_the_service_turns_slow_is_given_back(
+    simulator: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sending, "SLOW_MS", 400)
+    doses(30)
+    simulator.service.weather.add({"kind": "delay", "seconds": 0.1})
+    sender = threading.Thread(target=in_thread, args=(sending.send_due, 20, "pcare"))
+    sender.start()
+    wait_until(lambda: leased() > WIDTH)
+    simulator.service.weather.add({"kind": "delay", "seconds": 0.6})
+    wait_until(lambda: leased() <= WIDTH)
+    assert Delivery.objects.filter(state="waiting", attempts=0, outcome_unknown=False).exists()
+    simulator.service.weather.clear()
+    sender.join(30)
+    run()
+    assert len(upstream_rows(simulator)) == 30
+    assert set(Delivery.objects.values_list("state", "attempts")) == {("sent", 1)}
     assert violations() == {}
 
 
