@@ -27,7 +27,7 @@ pytestmark = [pytest.mark.urls(__name__), pytest.mark.usefixtures("db")]
 
 
 @pytest.fixture
-def browser():
+def phone():
     return Client(enforce_csrf_checks=True)
 
 
@@ -35,21 +35,21 @@ def _token(answer):
     return re.search("token=(.*);", answer.content.decode()).group(1)
 
 
-def test_the_cookie_is_sent_with_the_first_form_only_and_every_form_works(browser):
-    first, second = browser.get("/formulir/"), browser.get("/formulir/")
+def test_the_cookie_is_sent_with_the_first_form_only_and_every_form_works(phone):
+    first, second = phone.get("/formulir/"), phone.get("/formulir/")
     assert first.cookies["csrftoken"]["max-age"] and not second.cookies
     assert "Cookie" in first.headers["Vary"] and "Cookie" in second.headers["Vary"]
     assert _token(first) != _token(second)  # masked anew for each page
     for answer in (first, second):
-        assert browser.post("/kirim/", {"csrfmiddlewaretoken": _token(answer)}).status_code == 200
-    assert browser.post("/kirim/", {"csrfmiddlewaretoken": _token(Client().get("/formulir/"))}).status_code == 403
+        assert phone.post("/kirim/", {"csrfmiddlewaretoken": _token(answer)}).status_code == 200
+    assert phone.post("/kirim/", {"csrfmiddlewaretoken": _token(Client().get("/formulir/"))}).status_code == 403
 
 
-def test_a_new_token_is_sent_to_a_browser_that_has_an_old_one(browser):
-    old = browser.get("/formulir/").cookies["csrftoken"].value
-    assert browser.get("/baru/").cookies["csrftoken"].value != old
+def test_a_new_token_is_sent_to_a_browser_that_has_an_old_one(phone):
+    old = phone.get("/formulir/").cookies["csrftoken"].value
+    assert phone.get("/baru/").cookies["csrftoken"].value != old
 
 
-def test_a_cookie_nobody_gave_is_replaced(browser):
-    browser.cookies["csrftoken"] = "x"
-    assert len(browser.get("/formulir/").cookies["csrftoken"].value) == 32
+def test_a_cookie_nobody_gave_is_replaced(phone):
+    phone.cookies["csrftoken"] = "x"
+    assert len(phone.get("/formulir/").cookies["csrftoken"].value) == 32
