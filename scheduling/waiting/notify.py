@@ -8,6 +8,7 @@ from django.urls import reverse
 from django.utils import timezone, translation
 from django.utils.translation import gettext as _
 
+from core import outbox
 from core.formats import long_date
 from messaging import services as messaging
 from registration.models import Citizen
@@ -49,9 +50,13 @@ def told_offer(payload: dict[str, Any]) -> None:
 
 
 def told_ended(payload: dict[str, Any]) -> None:
-    """That nobody looks for a place any more, why, and what can be done."""
+    """That nobody looks for a place any more, why, and what can be done; entries end at midnight, people sleep then."""
     entry = WaitlistEntry.objects.select_related("programme").filter(pk=payload["entry_id"]).first()
     if entry is None or entry.is_active:
+        return
+    now = timezone.now()
+    if (morning := offers.after_quiet(now)) > now:
+        outbox.add_later("waitlist.ended", morning, entry_id=entry.pk)
         return
     for key, phone, language, names in _by_phone(entry.members.all()):
         with translation.override(language):

@@ -100,7 +100,7 @@ def deadline(
     `by_hand` an entry of people without a phone, whose kader or desk has to tell them; but the last day before the
     session belongs to others. A session that starts sooner ends the offer when it starts.
     """
-    tell_at = _after_quiet(now)
+    tell_at = after_quiet(now)
     until = tell_at + timedelta(minutes=settings.OFFER_MINUTES)
     hours = settings.OFFER_BY_HAND_HOURS if by_hand else 0
     if source == WaitlistEntry.Source.NEXT_DOSE:
@@ -170,7 +170,7 @@ def put_off_by_night(offer_id: int) -> bool:
     runs from there. Where that leaves no time the places go to the next. False by day. Locks the entry, then places.
     """
     now = timezone.now()
-    if _after_quiet(now) == now:
+    if after_quiet(now) == now:
         return False
     offer = Offer.objects.select_related("slot").get(pk=offer_id)
     entry = waitlist.locked(offer.entry_id)
@@ -322,7 +322,7 @@ def _must_be_eligible(citizen: Citizen, schedule: Schedule) -> Option:
     return option
 
 
-def _after_quiet(now: datetime) -> datetime:
+def after_quiet(now: datetime) -> datetime:
     """`now`, or the end of the quiet hours it falls into (local time; they may pass midnight)."""
     local = timezone.localtime(now)
     start, end = settings.QUIET_FROM, settings.QUIET_UNTIL

@@ -374,14 +374,19 @@ def test_an_accepted_dose_of_the_meantime_is_noticed():
     assert Appointment.objects.count() == 0 and offer_of(entry)
 
 
-def test_an_entry_whose_dates_are_over_ends_and_the_person_is_told():
+def test_an_entry_whose_dates_are_over_ends_and_the_person_is_told_in_the_morning():
     entry = wait(days=1)
-    with time_machine.travel(timezone.now() + timedelta(days=2), tick=False):
+    after = timezone.localdate() + timedelta(days=2)
+    with time_machine.travel(at(after, time(0, 0, 5)), tick=False):
         sweeps.tidy()
         outbox.drain()
         entry.refresh_from_db()
-    assert (entry.state, entry.ended_because) == ("ended", "over")
-    assert Message.objects.filter(kind="waitlist_ended").count() == 1
+        assert (entry.state, entry.ended_because) == ("ended", "over")
+        assert not Message.objects.filter(kind="waitlist_ended").exists()
+    with time_machine.travel(at(after, time(6)), tick=False):
+        for _ in range(2):
+            outbox.drain()
+        assert Message.objects.filter(kind="waitlist_ended").count() == 1
 
 
 def test_a_thousand_entries_meet_two_hundred_places_in_seconds():
