@@ -1,7 +1,10 @@
 """Who is vaccinated: citizens, the phone they answer on, the family it serves."""
 
 import uuid
+from collections.abc import Mapping
 from datetime import date
+from types import MappingProxyType
+from typing import Any
 
 import pghistory
 from django.conf import settings
@@ -82,6 +85,9 @@ class Citizen(models.Model):
         CHILD = "anak", _("Anak")
         PARENT = "orang_tua", _("Orang tua")
         OTHER = "lain", _("Keluarga lain")
+
+    # Of somebody who is signed in, what apps above had read with the person (registration.alongside).
+    alongside: Mapping[str, Any] = MappingProxyType({})
 
     public_id = models.UUIDField("nomor acak", default=uuid.uuid4, unique=True, editable=False)
     account = models.ForeignKey(

@@ -5,7 +5,7 @@ The cookie names the account and its session version; raising the version ends e
 
 import time
 from collections.abc import Callable
-from functools import lru_cache, wraps
+from functools import cache, lru_cache, wraps
 from typing import Any, NamedTuple
 from urllib.parse import urlencode
 from uuid import UUID
@@ -19,6 +19,7 @@ from django.utils.functional import SimpleLazyObject
 from django.utils.http import url_has_allowed_host_and_scheme
 
 from core.prepared import Prepared
+from registration import alongside
 from registration.models import Citizen, CitizenAccount
 
 COOKIE = "warga"
@@ -102,7 +103,7 @@ def citizen_required(view: View) -> View:
 def member_required(view: View) -> View:
     """Like `citizen_required`, for a page of one person of the family: the view gets `citizen` in place of its id.
 
-    Account and person come with one query; 404 for a person of somebody else.
+    Account, person and what apps above read along come with one query; 404 for a person of somebody else.
     """
 
     @citizen_required
@@ -166,16 +167,14 @@ def _opened(raw: str) -> tuple[int, int, int]:
 
 
 # The first question of every step of a booking; what is not read here is fetched when somebody asks for it.
-MEMBER = Prepared(
-    "signed_in_member",
-    """
+MEMBER = """
     SELECT account.id, account.language, account.session_version,
         citizen.id, citizen.public_id, citizen.account_id, citizen.relation, citizen.full_name, citizen.birth_date,
         citizen.sex, citizen.kelurahan_id, citizen.domicile_kelurahan_id, citizen.merged_into_id
+        {alongside}
     FROM registration_citizenaccount account JOIN registration_citizen citizen ON citizen.account_id = account.id
     WHERE account.id = %(account)s AND account.session_version = %(version)s
-      AND citizen.public_id = %(member)s AND citizen.merged_into_id IS NULL""",
-)
+      AND citizen.public_id = %(member)s AND citizen.merged_into_id IS NULL"""
 ACCOUNT_FIELDS = ("id", "language", "session_version")
 MEMBER_FIELDS = (
     "id", "public_id", "account_id", "relation", "full_name", "birth_date", "sex", "kelurahan_id",
@@ -183,16 +182,25 @@ MEMBER_FIELDS = (
 )  # fmt: skip
 
 
+@cache
+def _member_statement() -> Prepared:
+    # Not before the apps are ready, for they say what is read along.
+    return Prepared("signed_in_member", MEMBER.format(alongside=alongside.columns()))
+
+
 def _member(request: CitizenRequest, citizen_id: UUID) -> Citizen | None:
     """The person of the signed-in family, whose account is then known as well; None when there is no such person."""
     claims = _claims(request)
-    rows = MEMBER.rows(account=claims[0], version=claims[1], member=citizen_id) if claims else []
+    if claims is None:
+        return None
+    rows = _member_statement().rows(account=claims[0], version=claims[1], member=citizen_id)
     if not rows:
         return None
-    cut = len(ACCOUNT_FIELDS)
+    cut, end = len(ACCOUNT_FIELDS), len(ACCOUNT_FIELDS) + len(MEMBER_FIELDS)
     request.citizen_account = CitizenAccount.from_db("default", ACCOUNT_FIELDS, rows[0][:cut])
-    citizen = Citizen.from_db("default", MEMBER_FIELDS, rows[0][cut:])
+    citizen = Citizen.from_db("default", MEMBER_FIELDS, rows[0][cut:end])
     citizen.account = request.citizen_account
+    citizen.alongside = dict(zip(alongside.names(), rows[0][end:], strict=True))
     return citizen
 
 

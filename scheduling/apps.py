@@ -7,8 +7,8 @@ class SchedulingConfig(AppConfig):
 
     def ready(self) -> None:
         from core import outbox, sweeper
-        from registration import merging, visibility
-        from scheduling import audits, booking, capacity, notify, sweeps
+        from registration import alongside, merging, visibility
+        from scheduling import audits, booking, capacity, notify, places, sweeps
         from scheduling.waiting import next_dose, waitlist
         from scheduling.waiting import notify as notify_offers
         from stock import changes
@@ -25,6 +25,7 @@ class SchedulingConfig(AppConfig):
         merging.register(booking.move_appointments)
         merging.register(waitlist.move_entries)
         visibility.extend(sweeps.expected_citizens)
+        alongside.register("active_appointments", places.ACTIVE_OF_CITIZEN)
         audits.register()
         changes.register(capacity.fit_pairs)
         sweeper.register("capacity", capacity.sweep)

@@ -9,7 +9,7 @@ from django.utils import timezone
 from django.utils.translation import get_language
 
 from programmes.catalogue import active_ruleset
-from programmes.history import PastDose, past_doses
+from programmes.history import PastDose, from_column, past_doses
 from programmes.models import Programme
 from programmes.rules import Facts, Option, comes_of_age, evaluate, pick
 from programmes.ruleset import RuleSet
@@ -45,8 +45,9 @@ class Case:
 
     @classmethod
     def of(cls, citizen: Citizen) -> "Case":
-        """Read the history of `citizen`; one query."""
-        return cls(facts_of(citizen), past_doses(citizen.pk))
+        """The history of `citizen`: one query, none for somebody who is signed in."""
+        found = citizen.alongside.get("past_doses")
+        return cls(facts_of(citizen), past_doses(citizen.pk) if found is None else from_column(found))
 
     def options(self, on_date: date, programme: str, age_on: date | None = None) -> list[Option]:
         """All next doses of a programme on a day, best first; with the age of another day when asked for."""

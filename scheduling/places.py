@@ -137,6 +137,11 @@ ACTIVE_APPOINTMENT = Prepared(
     WHERE citizen_id = %(citizen)s AND programme_id = %(programme)s AND status IN ('booked', 'arrived')""",
 )
 
+# The same of a row `citizen` in all programmes: {programme: appointment}.
+ACTIVE_OF_CITIZEN = """(
+    SELECT coalesce(json_object_agg(programme_id, id), '{}')
+    FROM scheduling_appointment WHERE citizen_id = citizen.id AND status IN ('booked', 'arrived'))"""
+
 TAKE_ONLINE = _with(OPEN_SLOT, PICK_PLACE, last=" SELECT id FROM picked")
 
 # A place for somebody at the gate: walk-in places, and after the hour what nobody booked online. The session that runs

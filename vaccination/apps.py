@@ -8,11 +8,12 @@ class VaccinationConfig(AppConfig):
     def ready(self) -> None:
         from core import audit, sweeper
         from programmes import history
-        from registration import merging, visibility
+        from registration import alongside, merging, visibility
         from vaccination import flow, queries
         from vaccination.merging import move_visits_and_doses
 
-        history.register(queries.read_past_doses)
+        history.register(queries.PAST_DOSES)
+        alongside.register("past_doses", queries.PAST_DOSES)
         merging.register(move_visits_and_doses)
         visibility.extend(queries.served_here)
         sweeper.register("visits", flow.close_past_visits)

@@ -1,6 +1,5 @@
 """Reads over doses and visits."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
@@ -9,8 +8,6 @@ from django.utils import timezone
 
 from accounts.territory import Territory
 from core.models import ReadLog
-from core.prepared import Prepared
-from programmes.history import PastDose
 from programmes.rules import Option
 from regions.models import Facility
 from registration.models import Citizen
@@ -23,19 +20,12 @@ from vaccination.models import Immunization, Visit
 Step = Visit.Step
 
 
-# Every booking asks this; through the ORM, putting the question together takes longer than the answer.
-PAST_DOSES = Prepared(
-    "past_doses",
-    """
-    SELECT programme_id, vaccine_id, dose_code, occurred_at, cardinality(invalid_reasons) = 0, NOT is_primary_source
-    FROM vaccination_immunization WHERE citizen_id = %(citizen)s AND status = 'completed' ORDER BY occurred_at""",
-)
-
-
-def read_past_doses(citizen_id: int) -> Iterator[PastDose]:
-    """Completed doses of one citizen in all programmes, oldest first; the reader behind programmes.history."""
-    for programme, vaccine, dose_code, occurred_at, counts, elsewhere in PAST_DOSES.rows(citizen=citizen_id):
-        yield PastDose(programme, vaccine, dose_code, timezone.localdate(occurred_at), counts, elsewhere)
+# Completed doses of a row `citizen` in all programmes, oldest first: the expression behind programmes.history.
+PAST_DOSES = """(
+    SELECT coalesce(json_agg(json_build_array(
+        programme_id, vaccine_id, dose_code, occurred_at, cardinality(invalid_reasons) = 0, NOT is_primary_source
+    ) ORDER BY occurred_at), '[]')
+    FROM vaccination_immunization WHERE citizen_id = citizen.id AND status = 'completed')"""
 
 
 def served_here(territory: Territory) -> Q:

@@ -133,7 +133,7 @@ def choose_slot(request: CitizenRequest, citizen: Citizen, schedule_id: int) -> 
         "option": eligibility.for_schedule(citizen, row.schedule, case),
         "birthday": case.birthday(row.schedule),
         "sessions": sessions,
-        "active": booking.active_appointment(citizen, row.schedule.programme_id),
+        "active": _active(citizen, row.schedule.programme_id),
         "hold_minutes": settings.HOLD_MINUTES,
         "problem": None,
         "problem_code": "",
@@ -226,7 +226,7 @@ def _confirm(
 
 def _hold_and_go(request: CitizenRequest, citizen: Citizen, slot: Slot) -> HttpResponse:
     """Hold a place and go to the questions. Raises BookingError."""
-    if active := booking.active_appointment(citizen, slot.schedule.programme_id):
+    if active := _active(citizen, slot.schedule.programme_id):
         raise errors.AlreadyBooked(active)
     option = eligibility.for_schedule(citizen, slot.schedule)
     if not option.eligible:
@@ -257,6 +257,12 @@ def _way_on(citizen: Citizen, schedule: Any, problem: errors.BookingError | None
         "same_day": [slot for slot in same_day if slot.places_left and not slot.over][:6],
         "others": queries.alternatives(schedule, wanted=allowed),
     }
+
+
+def _active(citizen: Citizen, programme: str) -> Appointment | None:
+    """The active appointment when this request began; nearly always none, and known without a question."""
+    known = citizen.alongside.get("active_appointments")
+    return None if known is not None and programme not in known else booking.active_appointment(citizen, programme)
 
 
 def _hold_key(citizen: Citizen, slot: Slot) -> UUID:

@@ -14,9 +14,11 @@ from programmes import catalogue
 from programmes.models import Question
 from scheduling import places, publishing, queries
 from scheduling.models import Place
+from scheduling.services import cancel
 from tests.registration.people import make_account, sign_in_citizen
 from tests.scheduling.test_booking_pages import answer_all, confirm, hold
 from tests.scheduling.world import booked, make_adult, make_schedule, make_slot
+from tests.vaccination.desk import past
 
 pytestmark = pytest.mark.django_db
 FIELDSETS = re.compile(r"<fieldset.*?</fieldset>", re.DOTALL)
@@ -81,10 +83,10 @@ def test_choosing_a_session_with_places_left_does_not_read_the_whole_city(django
     page = reverse("scheduling:choose_slot", args=[citizen.public_id, slot.schedule_id])
     client.get(page)
     queries._overview.forget()
-    with django_assert_num_queries(3):  # person, history, active appointment
+    with django_assert_num_queries(1):  # person, with history and active appointments
         assert client.get(page).status_code == 200
     queries._sessions.clear()
-    with django_assert_num_queries(4):  # and the sessions with their places, once a second for everybody
+    with django_assert_num_queries(2):  # and the sessions with their places, once a second for everybody
         assert client.get(page).status_code == 200
 
 
@@ -205,3 +207,20 @@ def test_no_word_of_the_first_visitor_is_on_the_pages_of_the_second():
             assert not any(word in page for word in own if word not in words), address
             own += words if name.startswith("Sari") else []
     assert len(own) > 8
+
+
+def test_what_is_read_along_with_a_person_is_of_that_person_and_of_this_moment():
+    slot, account, client = make_slot(), make_account(), Client()
+    sign_in_citizen(client, account)
+    family = [make_adult(account, full_name=name) for name in ("Sari Uji", "Tono Uji", "Tuti Uji")]
+
+    def may_choose():
+        pages = [reverse("scheduling:choose_slot", args=[one.public_id, slot.schedule_id]) for one in family]
+        return ['name="sesi"' in client.get(page).content.decode() for page in pages]
+
+    assert may_choose() == [True, True, True]
+    past(family[0], "primary1", days_ago=3)
+    appointment = booked(slot, family[1])
+    assert may_choose() == [False, False, True]
+    cancel(appointment.pk)
+    assert may_choose() == [False, True, True]
