@@ -16,6 +16,7 @@ from django.utils import timezone, translation
 
 from certificates import qr
 from certificates.models import Certificate
+from certificates.queries import without_eu_code
 
 SOURCES = Path(__file__).parent / "typst"
 # The file goes through hands and shops: its name says nothing about a person.
@@ -26,24 +27,6 @@ _compiling = threading.Lock()
 MONTHS = {
     "id": "Januari Februari Maret April Mei Juni Juli Agustus September Oktober November Desember",
     "en": "January February March April May June July August September October November December",
-}
-EU_NOTE = {
-    "not-covid": (
-        "Sertifikat Uni Eropa hanya ada untuk vaksin COVID-19; kode di atas membuktikan vaksinasi ini.",
-        "EU certificates exist for COVID-19 vaccines only; the code above proves this vaccination.",
-    ),
-    "no-eu-code": (
-        "Vaksin ini tidak mempunyai kode produk Uni Eropa, jadi sertifikat Uni Eropa tidak diterbitkan.",
-        "This vaccine has no EU product code, so no EU certificate is issued.",
-    ),
-    "name-script": (
-        "Nama tidak dapat dialihaksarakan menurut ICAO 9303, jadi sertifikat Uni Eropa tidak diterbitkan.",
-        "The name cannot be transliterated by ICAO 9303, so no EU certificate is issued.",
-    ),
-    "birth-year": (
-        "Tahun lahir di luar batas sertifikat Uni Eropa, jadi sertifikat itu tidak diterbitkan.",
-        "The year of birth is outside the range of EU certificates, so none is issued.",
-    ),
 }
 # Title of the HC1 code and who reads it, in both languages.
 HC1_WORDS = {
@@ -114,8 +97,10 @@ def page_data(certificate: Certificate) -> dict[str, Any]:
     ]
     hc1_svg, shc_svg = qr.pictures(certificate)
     hc1_title, hc1_id, hc1_en = HC1_WORDS[certificate.is_dvc]
-    note_id, note_en = EU_NOTE.get(certificate.eu_reason, ("", ""))
+    with translation.override("en"):
+        note_en = without_eu_code(certificate)
     with translation.override(settings.LANGUAGE_CODE):
+        note_id = without_eu_code(certificate)
         verify_url = settings.PUBLIC_BASE_URL + reverse("certificates:verify")
     return {
         "issuer": facts["issuer"],

@@ -88,10 +88,12 @@ NO_CERTIFICATE = {
 
 # Where a WHO certificate was asked for and can be written, the page has an HC1 code all the same.
 WITHOUT_EU_CODE = {
-    "not-covid": lambda: _("Sertifikat Uni Eropa hanya ada untuk vaksin COVID-19."),
+    "not-covid": lambda: _(
+        "Sertifikat Uni Eropa hanya ada untuk vaksin COVID-19. Kode di halaman ini tetap membuktikan vaksinasi ini."
+    ),
     "no-eu-code": lambda: _(
         "Vaksin ini tidak mempunyai kode produk Uni Eropa, jadi sertifikat Uni Eropa tidak diterbitkan. "
-        "Kode di halaman ini tetap membuktikan vaksinasi Anda."
+        "Kode di halaman ini tetap membuktikan vaksinasi ini."
     ),
     "name-script": lambda: _(
         "Nama tidak dapat ditulis dengan huruf Latin menurut aturan ICAO, jadi sertifikat Uni Eropa tidak diterbitkan."
@@ -100,6 +102,12 @@ WITHOUT_EU_CODE = {
         "Tahun lahir di luar batas sertifikat Uni Eropa (1900–2099), jadi sertifikat itu tidak diterbitkan."
     ),
 }
+
+
+def without_eu_code(certificate: Certificate) -> str:
+    """Why a certificate has no EU code, in the active language, for its page and its paper; empty when it has one."""
+    reason = WITHOUT_EU_CODE.get(certificate.eu_reason)
+    return reason() if reason else ""
 
 
 def with_label(doses: QuerySet[Immunization]) -> QuerySet[Immunization]:

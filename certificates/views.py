@@ -69,7 +69,6 @@ def refused_text(immunization: Immunization, refused: NotCertifiable) -> str:
 
 def certificate_page(request: HttpRequest, certificate: Certificate) -> HttpResponse:
     """One valid certificate with both codes and its downloads."""
-    why_no_eu = queries.WITHOUT_EU_CODE.get(certificate.eu_reason)
     hc1_svg, shc_svg = qr.pictures(certificate)
     return render(
         request,
@@ -80,7 +79,7 @@ def certificate_page(request: HttpRequest, certificate: Certificate) -> HttpResp
             # Made by ourselves from a QR library; no text of a person is in it.
             "hc1_svg": mark_safe(hc1_svg),
             "shc_svg": mark_safe(shc_svg),
-            "why_no_eu": why_no_eu() if why_no_eu else "",
+            "why_no_eu": queries.without_eu_code(certificate),
             "download_key": access.download_key(certificate),
             "minutes": access.DOWNLOAD_SECONDS // 60,
         },
