@@ -26,7 +26,10 @@ LABELS = {
     DUE: "Belum diproses",
     KEPT: "Janji tidak jadi dibatalkan",
 }
-KINDS = {ACCEPTED: "ok", ELSEWHERE: "ok", OFFERED: "info", DECLINED: "wait", SILENT: "wait", WAITING: "wait"}
+KINDS = {
+    ACCEPTED: "ok", ELSEWHERE: "ok", KEPT: "ok", OFFERED: "info", DECLINED: "wait", SILENT: "wait", WAITING: "wait",
+    DUE: "wait",
+}  # fmt: skip
 
 
 @dataclass(frozen=True)

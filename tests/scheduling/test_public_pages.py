@@ -143,6 +143,7 @@ def test_a_closed_schedule_offers_others(client):
     close_schedule(schedule.pk, "listrik padam")
     page = text(client, f"/jadwal/{schedule.pk}/")
     assert "listrik padam" in page and f"/jadwal/{other.pk}/" in page
+    assert ">Datang langsung<" not in page  # nobody is served there
 
 
 def test_the_family_page_leads_to_what_this_person_may_have(client):
