@@ -79,6 +79,7 @@ class Service:
             return [mask(row) for row in self.registry.tables[table].values()]
 
     def describe(self) -> dict[str, Any]:
+        """Settings, weather, rows per table and requests since the start, for the simulator's page and its tests."""
         with self.registry.lock:
             counts = {name: len(rows) for name, rows in self.registry.tables.items()}
         return {
