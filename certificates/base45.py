@@ -2,34 +2,39 @@
 
 The library on PyPI reckons each character and takes longer than the signature; it stays as the second opinion in tests.
 A table of all 65,536 groups is as slow: three megabytes of strings read in no order never lie in the processor's cache.
-So all groups are reckoned at once: each has a lane of its own in one large integer, wide enough that no product reaches
-the next lane, and the few operations on it cost the same for one group as for a hundred.
+So all groups are reckoned at once, in lanes of one large integer: the few operations on it cost the same for one group
+as for a hundred.
 """
 
 from functools import lru_cache
 
 ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ $%*+-./:"
-_CHARACTER_OF = ALPHABET.encode().ljust(256, b"?")
 _FOREIGN = 255
 _DIGIT_OF = bytes(ALPHABET.index(chr(code)) if chr(code) in ALPHABET else _FOREIGN for code in range(256))
 
-# Division by 45 as a multiplication: exact for all of 16 bits (a product of 30 bits), and for what is below 2025.
-_BY_45, _SHIFT = 11651, 19
-_BY_45_SMALL, _SHIFT_SMALL = 1457, 16
-_LANE = 4  # bytes
+# What the first and the second byte of a pair add to each of its three digits. With 211 more a digit that reaches 45
+# reaches 256 and carries one into the next lane, a byte wide; what is left tells by its size whether it did.
+_BIAS = 256 - 45
+_BY_HIGH = (
+    bytes(256 * high % 45 + _BIAS for high in range(256)),
+    bytes(256 * high // 45 % 45 + _BIAS for high in range(256)),
+    bytes(256 * high // 2025 for high in range(256)),
+)
+_BY_LOW = bytes(low % 45 for low in range(256)), bytes(low // 45 for low in range(256))
+_CHARACTER_OF = ALPHABET.encode().ljust(_BIAS, b"?") + ALPHABET.encode()
 
 
 def encode(data: bytes | bytearray) -> str:
     """Bytes as base45 text."""
     pairs, odd = divmod(len(data), 2)
-    lanes = bytearray(_LANE * pairs)
-    lanes[0::_LANE], lanes[1::_LANE] = data[1::2], data[0 : 2 * pairs : 2]
-    numbers = int.from_bytes(lanes, "little")
-    upper = numbers * _BY_45 >> _SHIFT & _mask(b"\xff\x07\0\0", pairs)
-    highest = upper * _BY_45_SMALL >> _SHIFT_SMALL & _mask(b"\xff\0\0\0", pairs)
-    # A byte a digit: (numbers - 45 * upper) + 256 * (upper - 45 * highest) + 65536 * highest; the fourth byte goes out.
-    digits = numbers + 211 * upper + 54016 * highest | _mask(b"\0\0\0\xff", pairs)
-    text = digits.to_bytes(len(lanes), "little").translate(_CHARACTER_OF, b"\xff").decode("ascii")
+    high, low = data[0 : 2 * pairs : 2], data[1::2]
+    by_high, by_low = bytearray(3 * pairs), bytearray(3 * pairs)
+    for place, table in enumerate(_BY_HIGH):
+        by_high[place::3] = high.translate(table)
+    for place, table in enumerate(_BY_LOW):
+        by_low[place::3] = low.translate(table)
+    digits = int.from_bytes(by_high, "little") + int.from_bytes(by_low, "little")
+    text = digits.to_bytes(3 * pairs, "little").translate(_CHARACTER_OF).decode("ascii")
     return text + ALPHABET[data[-1] % 45] + ALPHABET[data[-1] // 45] if odd else text
 
 

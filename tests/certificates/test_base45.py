@@ -22,6 +22,12 @@ def test_every_text_is_the_same_as_the_library_writes_and_comes_back(data):
     assert text.encode() == library.b45encode(data) and base45.decode(text) == data
 
 
+def test_each_pair_of_bytes_is_the_characters_the_library_writes():
+    data = b"".join(number.to_bytes(2, "big") for number in range(65536))
+    text = base45.encode(data)
+    assert text.encode() == library.b45encode(data) and base45.decode(text) == data
+
+
 @given(st.text(alphabet=base45.ALPHABET + "aä_", max_size=30))
 def test_what_the_library_refuses_is_refused_and_nothing_else(text):
     try:
