@@ -15,9 +15,9 @@ from django.utils import timezone
 from accounts.models import User
 from regions.models import Facility
 from stock import changes
+from stock.errors import StockError
 from stock.models import AnnouncedDelivery, StockMovement, Transfer
 from stock.queries import usable_balances
-from stock.services import StockError
 
 MAX_AHEAD_DAYS = 180
 

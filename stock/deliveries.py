@@ -9,8 +9,8 @@ from django.utils import timezone
 
 from accounts.models import User
 from stock import changes
+from stock.errors import StockError
 from stock.models import Lot, StockBalance, StockMovement
-from stock.services import StockError
 
 
 @dataclass(frozen=True)

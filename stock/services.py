@@ -8,23 +8,19 @@ import uuid
 from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 
-from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from accounts.models import User
 from regions.models import Facility
-from stock import changes
+from stock import announcements, changes
+from stock.errors import StockError
 from stock.models import Lot, StockBalance, StockMovement, Transfer, VialOpening
 
 Kind = StockMovement.Kind
 USABLE_STAGES = ("A", "B")
 # No 0/O, 1/I/L: the number is read aloud on the telephone.
 CODE_ALPHABET = "23456789ABCDEFGHJKMNPQRSTUVWXYZ"
-
-
-class StockError(ValidationError):
-    """The stock does not allow this; the message says why and what to do."""
 
 
 @transaction.atomic
@@ -60,8 +56,6 @@ def receive(
         balance.vvm_stage = vvm_stage
     line = _write(balance, Kind.RECEIVED, doses, actor, document=document, reason=reason, client_uuid=client_uuid)
     if announced_id:
-        from stock import announcements  # late: it builds on the services
-
         announcements.arrive(announced_id, line)
     changes.tell(_pair(balance))
     return line

@@ -57,7 +57,7 @@ def record_dose(
     """Record one injected dose: rules, stock, appointment, visit and news in one transaction.
 
     The same `client_uuid` again returns the first answer. Raises VaccinationError (RuleRefused, NeedsOverride) and
-    stock.services.StockError, all ValidationErrors with text for the screen. Locks citizen, appointment, balance.
+    stock.errors.StockError, all ValidationErrors with text for the screen. Locks citizen, appointment, balance.
     """
     entry: dict[str, Any] = {
         "citizen_id": citizen_id, "facility_id": facility_id, "programme_code": programme_code, "dose_code": dose_code,

@@ -24,8 +24,9 @@ from scheduling.models import Appointment, Offer, Place, Slot, WaitlistEntry
 from scheduling.publishing import at, close_schedule, reopen_schedule, shrink_schedule
 from scheduling.services import arrive, book, cancel, defer, fulfil, hold_place, move, take_walk_in, unfulfil
 from scheduling.waiting import offers, waitlist
+from stock.errors import StockError
 from stock.models import StockBalance
-from stock.services import StockError, receive, waste
+from stock.services import receive, waste
 from tests.scheduling.world import FAR_EXPIRY, make_adult, make_city, make_schedule
 
 pytestmark = pytest.mark.django_db

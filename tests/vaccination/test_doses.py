@@ -11,8 +11,9 @@ from core import audit
 from core.models import OutboxMessage
 from programmes import history
 from scheduling.models import Appointment
+from stock.errors import StockError
 from stock.models import StockMovement
-from stock.services import StockError, set_vvm
+from stock.services import set_vvm
 from tests.scheduling.world import make_adult
 from tests.stock.shelf import expire, facility, on_hand, stocked, together
 from tests.vaccination.desk import arrived, booked_today, give, nurse, past, screened, today_schedule
