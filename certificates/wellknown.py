@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -20,7 +21,7 @@ from certificates.models import Revocation, SigningKey
 from core.snapshot import Snapshot, snapshot_response
 
 MAX_AGE = 300
-KID_LENGTH = 44
+KID = re.compile(r"[A-Za-z0-9_-]{1,44}")  # an RFC 7638 thumbprint
 
 
 def _json(value: object) -> bytes:
@@ -129,7 +130,7 @@ def document(request: HttpRequest, name: str) -> HttpResponse:
 @require_safe
 def card_revocations(request: HttpRequest, kid: str) -> HttpResponse:
     """Revoked health cards of one key, by their random `rid`."""
-    if len(kid) > KID_LENGTH or not SigningKey.objects.filter(pk=kid, purpose=SigningKey.Purpose.SHC).exists():
+    if not KID.fullmatch(kid) or not SigningKey.objects.filter(pk=kid, purpose=SigningKey.Purpose.SHC).exists():
         raise Http404("kid")
     rids = list(Revocation.objects.filter(kid=kid).order_by("pk").values_list("rid", flat=True))
     body = _json({"kid": kid, "method": "rid", "ctr": len(rids), "rids": rids})

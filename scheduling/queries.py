@@ -23,6 +23,7 @@ SLOT_MAX_AGE_SECONDS = 120.0
 SLOTS_KEPT = 10_000
 OPEN, LATER, DRAW, WALK_IN, FULL, CLOSED = "open", "later", "draw", "walk_in", "full", "closed"
 RANK = {OPEN: 0, DRAW: 1, LATER: 1, WALK_IN: 2, FULL: 3, CLOSED: 4}
+LARGEST_ID = 2**63 - 1
 
 LEFT_PER_SCHEDULE = """
 SELECT slot.schedule_id,
@@ -297,7 +298,8 @@ def slots_of_each(schedule_ids: list[int]) -> dict[int, Sessions]:
     """The sessions of several schedules, by schedule; one query."""
     now = timezone.now()
     found: dict[int, Sessions] = {}
-    for schedule_id, pk, starts, ends, left, held in LEFT_PER_SLOT.rows(now=now, schedules=schedule_ids):
+    asked = [pk for pk in schedule_ids if pk <= LARGEST_ID]  # numbers come from addresses
+    for schedule_id, pk, starts, ends, left, held in LEFT_PER_SLOT.rows(now=now, schedules=asked):
         row = SlotRow(pk, timezone.localtime(starts), timezone.localtime(ends), left, held, ends <= now)
         found.setdefault(schedule_id, Sessions()).append(row)
     return found

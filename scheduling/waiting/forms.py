@@ -38,7 +38,10 @@ class SearchForm(forms.Form):
     ) -> None:  # fmt: skip
         """`schedule` is the full one this came from; `home` a kecamatan to propose."""
         today = timezone.localdate()
-        known = schedule.programme_id if schedule else programme
+        programmes = Programme.objects.filter(is_bookable=True).order_by("code")
+        offered = [(one.code, one.local_name) for one in programmes]
+        # From the address: whatever is written there is only looked for among those there are.
+        known = schedule.programme_id if schedule else programme if programme in dict(offered) else ""
         first = max(schedule.date, today) if schedule else today
         proposal = {
             "program": known,
@@ -48,8 +51,7 @@ class SearchForm(forms.Form):
             "sampai": min(first + timedelta(days=USUAL_DAYS), today + timedelta(days=LONGEST_DAYS)),
         }
         super().__init__(data, initial=proposal | (initial or {}))
-        programmes = Programme.objects.filter(is_bookable=True).order_by("code")
-        self._choices("program", [(one.code, one.local_name) for one in programmes])
+        self._choices("program", offered)
         self._choices("tempat", _places())
         vaccines = (
             Vaccine.objects.filter(programme=known) if known else Vaccine.objects.filter(programme__in=programmes)

@@ -444,4 +444,5 @@ def test_revocation_lists_name_the_code_and_no_person(client):
     card = client.get(f"/.well-known/crl/{certificate.shc_key_id}.json").json()
     assert card["rids"] == [shc.revocation_id(certificate.uvci)]
     assert json.loads(shc.unb64url(head))["kid"] == certificate.shc_key_id
-    assert client.get("/.well-known/crl/none.json").status_code == 404
+    for kid in ("none", "%00", "x" * 45):
+        assert client.get(f"/.well-known/crl/{kid}.json").status_code == 404

@@ -259,7 +259,10 @@ def test_a_malformed_session_never_breaks_the_flow(phone, account, raw):
     assert (
         phone.get(reverse("scheduling:questions", args=[citizen.public_id, slot.pk]), {"isi": raw}).status_code == 200
     )
-    assert phone.get(f"/janji/baru/{citizen.public_id}/sesi/{'9' * 25}/").status_code == 404
+    for kind in ("sesi", "jadwal"):
+        for number in ("9" * 25, 2**63):
+            assert phone.get(f"/janji/baru/{citizen.public_id}/{kind}/{number}/").status_code == 404
+    assert phone.get("/janji/tunggu/baru/", {"program": raw, "jadwal": raw, "warga": raw}).status_code == 200
 
 
 def test_the_list_shows_active_and_past_with_their_state(phone, account):
