@@ -27,7 +27,7 @@ EXPECTED = {
     "growth": {"growth_statement", "growth_http"},
     "certificates": {
         *("certificate_issue_hc1", "certificate_issue_shc", "certificate_verify_hc1", "certificate_verify_shc"),
-        *("certificate_qr", "certificate_page", "certificate_click", "certificate_bulk"),
+        *("certificate_qr", "certificate_page", "certificate_page_pixels", "certificate_click", "certificate_bulk"),
     },
     "bulk": {"bulk_rate", "bulk_processor", "bulk_steady", "bulk_memory"},
     "pcare_outage": {
