@@ -6,10 +6,12 @@ from decimal import Decimal
 from typing import Any
 
 from django import forms
+from django.db.models import QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from core.formats import long_date
+from programmes.models import Programme
 from registration.models import Citizen
 from scheduling.draws import weights as draw_weights
 from scheduling.draws.queries import Prize
@@ -96,6 +98,35 @@ class ScheduleChoice(forms.ModelMultipleChoiceField):
         """Place, day, vaccine, and how many places would be drawn."""
         day = long_date(obj.date, "id")
         return f"{obj.facility.name} · {day} {obj.open_time:%H.%M} · {obj.vaccine.short_name}"
+
+
+class DrawFilterForm(forms.Form):
+    """Which schedules the form of a new draw offers: a city has a hundred, a draw is of one programme and few days."""
+
+    program = forms.ChoiceField(label="Program", required=False)
+    mulai = forms.DateField(label="Dari tanggal", required=False, widget=forms.DateInput(attrs={"type": "date"}))
+    sampai = forms.DateField(label="Sampai tanggal", required=False, widget=forms.DateInput(attrs={"type": "date"}))
+
+    def __init__(self, data: Any, schedules: QuerySet[Schedule]) -> None:
+        """Offer the programmes of `schedules`."""
+        super().__init__(data)
+        programmes = Programme.objects.filter(pk__in=schedules.order_by().values("programme_id"))
+        field = self.fields["program"]
+        assert isinstance(field, forms.ChoiceField)
+        field.choices = [("", "Semua"), *((one.pk, one.local_name) for one in programmes)]
+        self.schedules = schedules
+
+    def chosen(self) -> QuerySet[Schedule]:
+        """The schedules that fit; a wrong value is named beside its field and left out, the rest still filters."""
+        self.is_valid()
+        data, rows = self.cleaned_data, self.schedules
+        if data.get("program"):
+            rows = rows.filter(programme_id=data["program"])
+        if data.get("mulai"):
+            rows = rows.filter(date__gte=data["mulai"])
+        if data.get("sampai"):
+            rows = rows.filter(date__lte=data["sampai"])
+        return rows
 
 
 class DrawForm(forms.Form):

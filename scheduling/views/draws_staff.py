@@ -21,7 +21,7 @@ from scheduling.draws import queries as draw_queries
 from scheduling.draws import run as draw_run
 from scheduling.draws import services as draws
 from scheduling.draws import weights as draw_weights
-from scheduling.draws.forms import CancelDrawForm, DrawForm, WishForm, next_full_hour
+from scheduling.draws.forms import CancelDrawForm, DrawFilterForm, DrawForm, WishForm, next_full_hour
 from scheduling.models import Draw, DrawEntry
 from scheduling.people import People, channel_of, citizens_of, log_reads
 
@@ -49,7 +49,9 @@ def office_list(request: StaffRequest) -> HttpResponse:
 def announce(request: StaffRequest) -> HttpResponse:
     """Write a draw; from then on its seed's hash is public and its schedules cannot be booked."""
     now = timezone.now()
-    schedules = draw_queries.drawable_schedules(now, request.user)
+    drawable = draw_queries.drawable_schedules(now, request.user)
+    search = DrawFilterForm(request.GET, drawable)  # the form is sent to its own address, so both see the same
+    schedules = search.chosen()
     start = next_full_hour(now + timedelta(hours=1))
     initial = {"buka": start, "tutup": start + timedelta(days=1), "sisa": start + timedelta(days=1, hours=2)}
     form = DrawForm(request.POST if request.method == "POST" else None, schedules=schedules, initial=initial)
@@ -67,7 +69,7 @@ def announce(request: StaffRequest) -> HttpResponse:
         else:
             messages.success(request, "Undian diumumkan. Sidik benihnya sudah tampil di halaman publik.")
             return redirect("schedules:draw", draw.pk)
-    context = {"form": form, "any": schedules.exists()}
+    context = {"form": form, "search": search, "any": drawable.exists(), "found": schedules.exists()}
     return render(request, "scheduling/draw_staff/announce.html", context, status=422 if form.errors else 200)
 
 
