@@ -58,10 +58,10 @@ class OnceNode(template.Node):
         """The text; with words, as a pattern that has a gap for each."""
         gaps = {name: SafeString(uuid4().hex) for name in self.words}
         context.update(gaps)
-        text = self.nodelist.render(context)
+        drawn = self.nodelist.render(context)
         if not gaps:
-            return text
-        text = text.replace("%", "%%")
+            return drawn
+        text = drawn.replace("%", "%%")
         for name, gap in gaps.items():
             if gap not in text:
                 raise template.TemplateSyntaxError(f"once: {name} is not printed as it is")
