@@ -26,10 +26,26 @@ def describe() -> dict[str, Any]:
     }
 
 
+def _ticks() -> list[int]:
+    """Of all cores since the start of the machine; the last is what the host took away."""
+    return [int(field) for field in Path("/proc/stat").read_text().splitlines()[0].split()[1:9]]
+
+
 def _busy_ticks() -> int:
-    fields = [int(field) for field in Path("/proc/stat").read_text().splitlines()[0].split()[1:9]]
-    user, nice, system, _idle, _wait, irq, soft, steal = fields
+    user, nice, system, _idle, _wait, irq, soft, steal = _ticks()
     return user + nice + system + irq + soft + steal
+
+
+class Host:
+    """Share of all cores that the host of a virtual machine gave to others since the start of this object."""
+
+    def __init__(self) -> None:
+        self.begun, self.stolen = time.monotonic(), _ticks()[-1]
+
+    def share(self) -> float:
+        """0 on a machine that is nobody else's."""
+        seconds = (time.monotonic() - self.begun) * (os.cpu_count() or 1)
+        return (_ticks()[-1] - self.stolen) / TICKS / seconds if seconds else 0.0
 
 
 class Neighbours:

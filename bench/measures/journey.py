@@ -52,7 +52,9 @@ def whole(visitor: Visitor) -> Scenario:
         check = yield from _post(questions, cookie, fields | {"csrfmiddlewaretoken": token})
         page = yield from _get(check, cookie)
         fields = {name.decode(): value.decode() for name, value in HIDDEN.findall(page)}
-        target = yield from _post(check.split("?")[0], cookie, fields | {"csrfmiddlewaretoken": token})
+        # Who has booked goes away, and the next one comes with a connection of their own.
+        booked = {"csrfmiddlewaretoken": token, **fields}
+        target = yield from _post(check.split("?")[0], cookie, booked, Connection="close")
         load.count(BOOKED if TICKET.decode() in target else f"lost at {target}")
     except Lost as error:
         load.count(f"lost: {error}")
@@ -65,15 +67,15 @@ def _get(path: str, cookie: str) -> Any:
     return answer.body
 
 
-def _post(path: str, cookie: str, fields: dict[str, Any]) -> Any:
-    answer: Answer = yield load.post(path, HOST, urlencode(fields).encode(), Cookie=cookie)
+def _post(path: str, cookie: str, fields: dict[str, Any], **headers: str) -> Any:
+    answer: Answer = yield load.post(path, HOST, urlencode(fields).encode(), Cookie=cookie, **headers)
     if answer.status != 302:
         raise Lost(f"POST {path.split('/')[-2]} {answer.status} {answer.error}")
     return answer.header("Location")
 
 
 def one_after_another(queue: list[Visitor]) -> Scenario:
-    """One connection: journey after journey."""
+    """One visitor after the other."""
     while queue:
         yield from whole(queue.pop())
 
@@ -86,15 +88,14 @@ def run(stack: Stack, scale: Scale) -> list[Figure]:
     rounds, per_round = scale.pick(ROUNDS, 1), scale.pick(1_500, 60)
     slots = people.make_slots(scale.pick(2_000, 40), scale.pick(36, 20), first_day=20)
     schedule_of = dict(people.query("SELECT id, schedule_id FROM scheduling_slot WHERE id = ANY(%s)", [slots]))
-    everybody = people.make_people((rounds + 1) * per_round)
+    people.make_people(per_round)
     people.analyze()
     counts: dict[str, int] = {}
     failed = 0
 
     def journeys() -> float:
-        nonlocal everybody, failed
-        taken, everybody = everybody[:per_round], everybody[per_round:]
-        make = _maker(taken, slots, schedule_of)
+        nonlocal failed
+        make = _maker(people.make_people(per_round), slots, schedule_of)
         tally = load.run(stack.portal.address, make, seconds=seconds, settle=settle, label=_label)
         for name, count in tally.counts.items():
             counts[name] = counts.get(name, 0) + count
@@ -106,7 +107,7 @@ def run(stack: Stack, scale: Scale) -> list[Figure]:
         return load.run(stack.bare.address, again, seconds=scale.pick(2.5, 1.0), settle=settle / 2).rate(200)
 
     journeys()
-    found = alternate({"bare": bare, "journeys": journeys}, rounds)
+    found = alternate({"bare": bare, "journeys": journeys}, rounds, spare=rounds)
     lost = sum(count for name, count in counts.items() if name.startswith("lost"))
     return [
         against(

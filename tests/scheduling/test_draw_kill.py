@@ -16,7 +16,7 @@ from core import audit
 from scheduling.draws import files as draw_files
 from scheduling.draws import run as draw_run
 from scheduling.draws import services as draws
-from scheduling.models import Appointment, DrawEntry, Place
+from scheduling.models import Appointment, Draw, DrawEntry, Place
 from tests.scheduling.lots import by_outcome, enter, let_time_pass, make_draw
 from tests.scheduling.world import at_once, make_adult
 
@@ -112,19 +112,21 @@ def test_whoever_passed_the_door_is_in_the_list(monkeypatch):
 
 @pytest.mark.django_db(transaction=True)
 def test_a_draw_called_off_in_its_last_second_is_not_frozen_over():
-    now = timezone.now()
-    draw = make_draw(closes_at=now + timedelta(seconds=1), rest_at=now + timedelta(hours=1))
+    draw = make_draw()
     called_off = threading.Event()
 
     def office(_):
+        closes_at = timezone.now() + timedelta(seconds=4)
+        Draw.objects.filter(pk=draw.pk).update(closes_at=closes_at, rest_at=closes_at + timedelta(hours=1))
         with transaction.atomic():
             draws.cancel(draw.pk, "vaksin belum tiba")
             called_off.set()
-            time.sleep(3)
+            time.sleep((closes_at - timezone.now()).total_seconds() + 2.5)  # the list's hour comes meanwhile
 
     def worker(_):
-        called_off.wait(20)
-        time.sleep(1.5)
+        assert called_off.wait(20)
+        draw.refresh_from_db()
+        time.sleep((draw.closes_at - timezone.now()).total_seconds() + 0.5)
         return draw_run.run(draw.pk)
 
     _, steps = at_once(lambda part: part(None), [office, worker], threads=2)
