@@ -54,6 +54,10 @@ class Visitor:
                 self.jar[name] = morsel.value
         return answer.status, answer.headers.get("Location", ""), text
 
+    def is_called(self) -> bool:
+        """Whether this visitor's turn has come."""
+        return bool(json.loads(self.ask("GET", "/antrean/keadaan.json")[2]).get("enter"))
+
 
 class Sample:
     """Visitors of one room; `leaks` counts places or passes somebody got without a turn."""
@@ -79,8 +83,9 @@ class Sample:
     def push(self, room_id: int, slots: Sequence[int], *, released: bool) -> None:
         """The bots try the door and the forms behind it before they are called."""
         for visitor in self.bots:
-            if json.loads(visitor.ask("GET", "/antrean/keadaan.json")[2]).get("enter"):
+            if visitor.is_called():
                 continue  # may go in like anybody
+            leaks = 0
             for number in range(PUSHES):
                 slot = slots[number % len(slots)]
                 path = f"/janji/baru/{visitor.person.public_id}/sesi/{slot}/periksa/"
@@ -89,9 +94,13 @@ class Sample:
                     visitor.ask("POST", f"/antrean/{room_id}/masuk/"),
                 ):
                     # Before the release a form may still be looked at: nothing can be held or booked with it.
-                    held_back = "/antrean/" in where or status == 429 or (not released and "baru=1" not in where)
-                    self.counts["bot held back" if held_back else "leaks"] += 1
-                self.counts["leaks"] += "lewat" in visitor.jar
+                    refused = "/antrean/" in where or status in (429, 503)
+                    held_back = refused or (not released and "baru=1" not in where)
+                    self.counts["bot held back"] += held_back
+                    leaks += not held_back
+                leaks += "lewat" in visitor.jar
+            # A turn that came up meanwhile opens the door to a bot as to anybody.
+            self.counts["called while pushing" if leaks and visitor.is_called() else "leaks"] += leaks
 
     def go_in(self, room_id: int, slots: Sequence[int]) -> None:
         """Whoever is called goes through the door and books, page by page."""
