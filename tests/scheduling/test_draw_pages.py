@@ -339,26 +339,6 @@ def test_the_office_announces_watches_and_cancels(office):
     assert draw.title in office.get("/dinkes/undian/").content.decode()
 
 
-def test_the_office_looks_for_the_schedules_of_its_draw(office):
-    here, there = Schedule.objects.get(), make_slot(days=21, release_at=timezone.now() + timedelta(hours=3)).schedule
-    page = "/dinkes/undian/baru/"
-
-    def offered(query):
-        text = office.get(page + query).content.decode()
-        return [f'value="{one.pk}"' in text for one in (here, there)]
-
-    assert offered("") == [True, True]
-    assert offered(f"?mulai={there.date}") == [False, True]
-    assert offered(f"?sampai={here.date}") == [True, False]
-    assert offered("?mulai=besok") == [True, True]  # named beside the field, and nothing is hidden for it
-    assert offered(f"?program={here.programme_id}") == [True, True]
-    assert "Ubah saringan" in office.get(f"{page}?sampai={here.date - timedelta(days=1)}").content.decode()
-    answer = office.post(f"{page}?sampai={here.date}", announce_form(there))
-    assert answer.status_code == 422
-    assert not Draw.objects.exists()
-    assert office.post(f"{page}?sampai={here.date}", announce_form(here)).status_code == 302
-
-
 def test_the_favoured_kecamatan_are_those_of_the_coverage_page():
     """Genuk had the lowest booster coverage of the 2023 recap, 26.67 per cent."""
     make_city()
