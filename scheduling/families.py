@@ -22,7 +22,7 @@ from programmes.rules import Option
 from registration.models import Citizen
 from scheduling import booking, capacity, eligibility, errors, places, queries, tickets
 from scheduling import family_statements as statements
-from scheduling.models import Appointment, Place, Slot
+from scheduling.models import Appointment, Place, Schedule, Slot
 
 # How many sessions before or after the chosen one still count as coming together.
 REACH = 2
@@ -118,7 +118,9 @@ def held(keys: Sequence[UUID], schedule_id: int, now: datetime) -> Held | None:
     return Held(min(until for _, until in found.values()), {key: slot_id for key, (slot_id, _) in found.items()})
 
 
-_held = held  # `book_family` has a parameter of that name
+def _may_finish(schedule: Schedule, keys: Sequence[UUID], now: datetime) -> bool:
+    """Past the walk-in hour: whether all still hold a place, so that they may finish the form they were promised."""
+    return schedule.is_released(now) and schedule.is_walk_in_only(now) and held(keys, schedule.pk, now) is not None
 
 
 def book_family(
@@ -156,8 +158,8 @@ def book_family(
             return answer
         now = timezone.now()
         # Held places come first, so with all of them held nothing else is taken.
-        anytime = schedule.is_released(now) and schedule.is_walk_in_only(now) and bool(_held(keys, schedule.pk, now))
-        picked = pick(slot_id=slot_id, wanted=len(citizens), keys=keys, now=now, keep=True, anytime=anytime)
+        late = _may_finish(schedule, keys, now)
+        picked = pick(slot_id=slot_id, wanted=len(citizens), keys=keys, now=now, keep=True, anytime=late)
         if not picked:
             raise _Short
         return book_places(

@@ -16,22 +16,23 @@ from django.utils import timezone
 from core.prepared import Prepared
 from scheduling.waiting.statements import GIVE_BACK
 
-# The slot when citizens may book it now: released, open, not over, and not yet handed to the gate.
-OPEN_SLOT = """
+_OPEN = """
 open_slot AS (
     SELECT slot.id, slot.schedule_id, schedule.programme_id
     FROM scheduling_slot slot JOIN scheduling_schedule schedule ON schedule.id = slot.schedule_id
     WHERE slot.id = %(slot)s AND schedule.state = 'open' AND slot.ends_at > %(now)s
       AND (schedule.release_at IS NULL OR schedule.release_at <= %(now)s)
-      AND (schedule.walk_in_at IS NULL OR schedule.walk_in_at > %(now)s)
+      AND (schedule.walk_in_at IS NULL OR schedule.walk_in_at > %(now)s {or_else})
 )"""
 
+# The slot when citizens may book it now: released, open, not over, and not yet handed to the gate.
+OPEN_SLOT = _OPEN.format(or_else="")
+
 # The same for who holds a place there: the walk-in hour does not cut short the minutes their form was promised.
-OPEN_SLOT_TO_HOLDER = OPEN_SLOT.replace(
-    "schedule.walk_in_at > %(now)s",
-    """schedule.walk_in_at > %(now)s
+OPEN_SLOT_TO_HOLDER = _OPEN.format(
+    or_else="""
            OR EXISTS (SELECT FROM scheduling_place place WHERE place.slot_id = slot.id AND place.state = 'held'
-                      AND place.held_by = %(hold)s AND place.held_until >= %(now)s AND place.pool = 'online')""",
+                      AND place.held_by = %(hold)s AND place.held_until >= %(now)s AND place.pool = 'online')"""
 )
 
 MINE = """

@@ -131,6 +131,7 @@ def test_a_place_that_is_gone_when_it_is_held_again_is_told_on_a_page(signed_in,
     visitor.page.clock.run_for(301_000)
     visitor.page.get_by_role("button", name="Tahan tempat lagi").click()
     visitor.page.get_by_text("baru saja habis").wait_for(state="visible", timeout=8000)
+    assert not Place.objects.filter(slot=slot, state="held").exists()
 
 
 @pytest.mark.parametrize("screen", SCREENS)
