@@ -388,6 +388,11 @@ class Difference(models.Model):
     def __str__(self) -> str:
         return f"{self.kind} {self.field}"
 
+    @property
+    def can_go_again(self) -> bool:
+        """Whether sending the dose once more mends it (`reconciling.send_again`); others are mended there."""
+        return self.kind in (self.Kind.MISSING, self.Kind.DIFFERENT, self.Kind.TWICE)
+
 
 class FileBatch(models.Model):
     """Waiting doses of one profile written into a file for upload by hand; with full numbers only for two persons."""

@@ -238,21 +238,17 @@ def send_again(difference: Difference) -> bool:
     False when nothing can be done so, or when the dose was corrected since: the correction's own delivery sees to it,
     and the old content must not follow it. Locks: the immunization, then its delivery, as planning does.
     """
-    now = timezone.now()
+    if not difference.can_go_again:
+        return False
     changes: dict[str, object] = {
         "state": Delivery.WAITING,
-        "available_at": now,
+        "available_at": timezone.now(),
         "attempts": 0,
-        "references": {},
+        "operation": Delivery.Operation.UPDATE,
+        "references": {TWINS: "hapus"} if difference.kind == Difference.Kind.TWICE else {},
     }
     if difference.kind == Difference.Kind.MISSING:
         changes |= {"upstream_number": "", "outcome_unknown": True, "operation": Delivery.Operation.CREATE}
-    elif difference.kind == Difference.Kind.DIFFERENT:
-        changes |= {"operation": Delivery.Operation.UPDATE}
-    elif difference.kind == Difference.Kind.TWICE:
-        changes |= {"operation": Delivery.Operation.UPDATE, "references": {TWINS: "hapus"}}
-    else:
-        return False
     with transaction.atomic():
         dose = Immunization.objects.select_for_update(no_key=True).get(pk=difference.delivery.immunization_id)
         if dose.status != Immunization.Status.COMPLETED:
