@@ -114,19 +114,12 @@ class DrawFilterForm(forms.Form):
         field = self.fields["program"]
         assert isinstance(field, forms.ChoiceField)
         field.choices = [("", "Semua"), *((one.pk, one.local_name) for one in programmes)]
-        self.schedules = schedules
 
-    def chosen(self) -> QuerySet[Schedule]:
-        """The schedules that fit; a wrong value is named beside its field and left out, the rest still filters."""
+    def wanted(self) -> dict[str, Any]:
+        """For `drawable_schedules`; a wrong value is named beside its field and left out, the rest still filters."""
         self.is_valid()
-        data, rows = self.cleaned_data, self.schedules
-        if data.get("program"):
-            rows = rows.filter(programme_id=data["program"])
-        if data.get("mulai"):
-            rows = rows.filter(date__gte=data["mulai"])
-        if data.get("sampai"):
-            rows = rows.filter(date__lte=data["sampai"])
-        return rows
+        given = {"programme": "program", "first": "mulai", "last": "sampai"}
+        return {name: self.cleaned_data[field] for name, field in given.items() if self.cleaned_data.get(field)}
 
 
 class DrawForm(forms.Form):

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 
 from django.db.models import Count, F, Q, QuerySet
 from django.utils import timezone
@@ -155,8 +155,19 @@ def _sum(rows: Iterable[tuple[str, int, int]]) -> list[tuple[str, int, int]]:
     return [(name, people, won) for name, (people, won) in sorted(found.items())]
 
 
-def drawable_schedules(now: datetime, user: object) -> QuerySet[Schedule]:
-    """Schedules that may be given by lot: open state, not yet released, not in another pending draw."""
+def drawable_schedules(
+    now: datetime, user: object, *, programme: str = "", first: date | None = None, last: date | None = None
+) -> QuerySet[Schedule]:
+    """Schedules that may be given by lot: open state, not yet released, not in another pending draw.
+
+    Of one programme, and from `first` to `last` (local dates), where these are given.
+    """
     rows = Schedule.objects.visible_to(user).filter(state=Schedule.State.OPEN, release_at__gt=now)
+    if programme:
+        rows = rows.filter(programme=programme)
+    if first:
+        rows = rows.filter(date__gte=first)
+    if last:
+        rows = rows.filter(date__lte=last)
     free = Q(draw__isnull=True) | ~Q(draw__state__in=Draw.PENDING)
     return rows.filter(free).select_related("facility", "vaccine", "programme").order_by("date", "facility__name", "pk")

@@ -51,7 +51,7 @@ def announce(request: StaffRequest) -> HttpResponse:
     now = timezone.now()
     drawable = draw_queries.drawable_schedules(now, request.user)
     search = DrawFilterForm(request.GET, drawable)  # the form is sent to its own address, so both see the same
-    schedules = search.chosen()
+    schedules = draw_queries.drawable_schedules(now, request.user, **search.wanted())
     start = next_full_hour(now + timedelta(hours=1))
     initial = {"buka": start, "tutup": start + timedelta(days=1), "sisa": start + timedelta(days=1, hours=2)}
     form = DrawForm(request.POST if request.method == "POST" else None, schedules=schedules, initial=initial)
