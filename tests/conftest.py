@@ -84,7 +84,10 @@ else:
     os.environ["STATE_DIR"] += f"-{_worker}"  # signing keys are files: each process has its own
     Path(os.environ["STATE_DIR"], "static").mkdir(parents=True)
 _database_number = int(_worker.removeprefix("gw") or 0) % 16
-os.environ["REDIS_URL"] = f"{os.environ['VICTORI_TEST_REDIS']}?db={_database_number}"
+# The portal gives Redis up after half a second and does without it for five; a machine that stands still for seconds is
+# no dead Redis. A test that wants a dead one brings its own.
+PATIENT = "socket_timeout=60&socket_connect_timeout=60"
+os.environ["REDIS_URL"] = f"{os.environ['VICTORI_TEST_REDIS']}?db={_database_number}&{PATIENT}"
 os.environ["DJANGO_SETTINGS_MODULE"] = "victori.settings"
 django.setup()  # pytest-django looked for settings before this file could name them
 
@@ -198,9 +201,14 @@ def browser_type_launch_args(
     browser_type_launch_args: dict[str, Any], requires: Callable[[str], str]
 ) -> dict[str, Any]:
     """The distribution's Chromium; without the flags it looks for hosts of its maker at each start."""
+    from playwright.sync_api import expect
+
+    expect.set_options(timeout=60_000)  # what is waited for comes, also on a machine that stands still for seconds
     flags = "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking"
     flags += " --disable-component-update --disable-sync"
-    return browser_type_launch_args | {"executable_path": requires("chromium"), "args": flags.split()}
+    return browser_type_launch_args | {
+        "executable_path": requires("chromium"), "args": flags.split(), "timeout": 120_000,
+    }  # fmt: skip
 
 
 @pytest.fixture(scope="session")
