@@ -15,6 +15,8 @@ from pcare_bridge.simulator import defaults
 from pcare_bridge.simulator.server import Server
 from pcare_bridge.simulator.service import Service
 
+# Seconds. The machine that runs the tests may stand still for a while; a test of a time-out sets its own.
+PATIENT = 60.0
 KD_PROVIDER = defaults.provider_code(7)
 USERNAME, PASSWORD = defaults.account(KD_PROVIDER)
 
@@ -29,7 +31,7 @@ def simulator() -> Iterator[Server]:
     server.service.weather.clear()
     server.shutdown()
     server.server_close()
-    thread.join(5)
+    thread.join(PATIENT)
 
 
 @pytest.fixture
@@ -39,7 +41,7 @@ def credentials() -> Credentials:
 
 @pytest.fixture
 def pcare(simulator: Server, credentials: Credentials) -> Iterator[PCareClient]:
-    with PCareClient(simulator.base_url, credentials, Options(connect_timeout=2, read_timeout=2)) as client:
+    with PCareClient(simulator.base_url, credentials, Options(connect_timeout=PATIENT, read_timeout=PATIENT)) as client:
         yield client
 
 
@@ -60,9 +62,9 @@ def one_answer(credentials: Credentials) -> Iterator[Callable[..., Reply]]:
         thread = threading.Thread(target=serve, daemon=True)
         thread.start()
         address = f"http://127.0.0.1:{listener.getsockname()[1]}"
-        with PCareClient(address, credentials, Options(connect_timeout=2, read_timeout=2)) as client:
+        with PCareClient(address, credentials, Options(connect_timeout=PATIENT, read_timeout=PATIENT)) as client:
             reply: Any = client.get("kesadaran")
-        thread.join(5)
+        thread.join(PATIENT)
         return reply
 
     yield answer
@@ -71,12 +73,12 @@ def one_answer(credentials: Credentials) -> Iterator[Callable[..., Reply]]:
 
 @pytest.fixture
 def bridge(settings: Any, simulator: Server) -> None:
-    """The bridge points at the simulator, without throttle and with short pauses."""
+    """The bridge points at the simulator, without throttle, with short pauses and long patience."""
     settings.PCARE_BASE_URL = simulator.base_url
     settings.PCARE_PER_SECOND = 0
     settings.PCARE_RETRY_PAUSES = [0.01]
     settings.PCARE_BREAKER_SECONDS = [0.05, 0.2]
-    settings.PCARE_READ_TIMEOUT = 2.0
+    settings.PCARE_CONNECT_TIMEOUT = settings.PCARE_READ_TIMEOUT = PATIENT
 
 
 @pytest.fixture

@@ -78,7 +78,7 @@ def test_the_switch_on_the_page_stops_one_profile_and_lets_it_go_on(
     office.post("/dinkes/pcare/sakelar/", {"profil": "vaksinasi", "di": place, "alasan": "Diminta BPJS"})
     make_dose(facility)
     outbox.drain("pcare")
-    sending.send_due(1)
+    sending.send_due(60)
     assert Delivery.objects.get().state == "waiting"
     assert simulator.service.total == 0
     page = office.get("/dinkes/pcare/").text

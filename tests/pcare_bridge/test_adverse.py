@@ -171,7 +171,7 @@ def test_an_event_told_after_a_lost_answer_is_not_lost_with_it(simulator: Server
     table = {"vaksinasi": "vaksinasi", "satusehat": "Immunization"}[profile]
     simulator.service.weather.add({"kind": "close_after_commit", "method": "POST", "path": table, "times": 1})
     with override_settings(PCARE_RETRY_PAUSES=[3600]):
-        sending.send_due(5)
+        sending.send_due(60)
     assert Delivery.objects.get().outcome_unknown
     assert len(upstream_rows(simulator, table)) == 1
     report(dose)

@@ -54,7 +54,7 @@ def test_the_office_follows_a_refused_dose_to_its_end(
     make_dose(facility, make_citizen(nik="0000010101509001"))
     make_dose(facility)
     outbox.drain("pcare")
-    sending.send_due(5)
+    sending.send_due(60)
     office = visitor(screen)
     sign_in(office)
     office.visit("/dinkes/pcare/")
@@ -78,7 +78,7 @@ def test_the_office_mends_a_wrong_number_and_sees_a_whole_cause_go_again(
     for number in range(3):
         make_dose(facility, make_citizen("Salah Ketik", nik=f"000001010150910{number}"))
     outbox.drain("pcare")
-    sending.send_due(5)
+    sending.send_due(60)
     office = visitor(screen)
     sign_in(office)
     office.visit(f"/dinkes/pcare/{Delivery.objects.order_by('created_at')[0].pk}/")
@@ -88,12 +88,12 @@ def test_the_office_mends_a_wrong_number_and_sees_a_whole_cause_go_again(
     office.page.get_by_label("Sudah dicocokkan").check()
     office.press("Simpan dan kirim ulang")
     assert "1 kiriman dikirim ulang" in office.text
-    sending.send_due(5)
+    sending.send_due(60)
     assert Delivery.objects.filter(state="sent").count() == 1
     office.visit("/dinkes/pcare/")
     office.press(re.compile("^Kirim ulang semua"))
     assert "0 dari 2 selesai" in office.text
-    sending.send_due(5)
+    sending.send_due(60)
     office.visit("/dinkes/pcare/")
     assert "2 dari 2 selesai" in office.text
 
@@ -113,8 +113,8 @@ def test_the_head_of_the_queue_keeps_itself_current(visitor: Callable[..., Visit
     sign_in(office)
     office.visit("/dinkes/pcare/")
     assert "Menunggu layanan tujuan" in office.page.locator("#antrean").inner_text()
-    sending.send_due(5)
-    office.page.locator("#antrean", has_text="Diterima layanan tujuan").wait_for(timeout=15_000)
+    sending.send_due(60)
+    office.page.locator("#antrean", has_text="Diterima layanan tujuan").wait_for(timeout=60_000)
 
 
 @pytest.mark.parametrize("screen", [PHONE, DESKTOP])
@@ -124,7 +124,7 @@ def test_the_office_compares_files_and_sets_accounts(
     facility = make_facility()
     make_dose(facility)
     outbox.drain("pcare")
-    sending.send_due(5)
+    sending.send_due(60)
     simulator.service.registry.put("vaksinasi", Delivery.objects.get().upstream_number, None)
     reconciling.request(timezone.localdate())
     reconciling.work()

@@ -18,7 +18,7 @@ from pcare_bridge.models import Delivery, Incident, Upstream
 from pcare_bridge.simulator.server import Server
 from registration.services import update_citizen
 from tests.pcare_bridge.doses import correct, make_citizen, make_dose, make_facility
-from tests.pcare_bridge.running import in_thread, run, upstream_rows, violations, wait_until
+from tests.pcare_bridge.running import HeldBack, in_thread, run, upstream_rows, violations, wait_until
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("bridge")]
 # Other threads and processes see only what is committed.
@@ -148,16 +148,19 @@ def test_a_correction_to_another_facility_moves_the_record(simulator: Server) ->
 
 
 @committed
-def test_a_correction_while_the_first_is_under_way_waits_for_it(simulator: Server) -> None:
+def test_a_correction_while_the_first_is_under_way_waits_for_it(
+    simulator: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
     dose = make_dose(make_facility())
     outbox.drain("pcare")
-    simulator.service.weather.add({"kind": "delay", "seconds": 0.6, "times": 1})
-    sender = threading.Thread(target=in_thread, args=(sending.send_due, 5.0))
+    under_way = HeldBack(simulator, monkeypatch)
+    sender = threading.Thread(target=in_thread, args=(sending.send_due, 60.0))
     sender.start()
-    time.sleep(0.25)
+    assert under_way.arrived.wait(60)
     correct(dose)
     outbox.drain("pcare")
     assert Delivery.objects.get(operation="update").state == "held"
+    under_way.let_go()
     sender.join()
     run()
     (row,) = upstream_rows(simulator)
@@ -223,7 +226,7 @@ def test_two_workers_send_each_row_once(simulator: Server) -> None:
         make_dose(facility)
     outbox.drain("pcare")
     simulator.service.weather.add({"kind": "delay", "seconds": 0.01})
-    workers = [threading.Thread(target=in_thread, args=(sending.send_due, 20.0)) for _ in range(2)]
+    workers = [threading.Thread(target=in_thread, args=(sending.send_due, 60.0)) for _ in range(2)]
     for worker in workers:
         worker.start()
     for worker in workers:
@@ -238,14 +241,14 @@ WORKER = """
 import django; django.setup()
 from pcare_bridge import sending
 print("siap", flush=True)
-sending.send_due(30)
+sending.send_due(60)
 """
 
 
 @pytest.fixture
 def worker(process_env: dict[str, str], simulator: Server) -> Iterator[subprocess.Popen[str]]:
     """A real worker process on this test's database, busy with the queue."""
-    env = process_env | {"PCARE_BASE_URL": simulator.base_url, "PCARE_LEASE_SECONDS": "1", "PCARE_PER_SECOND": "0"}
+    env = process_env | {"PCARE_BASE_URL": simulator.base_url, "PCARE_READ_TIMEOUT": "90", "PCARE_PER_SECOND": "0"}
     process = subprocess.Popen([sys.executable, "-c", WORKER], env=env, stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
     assert process.stdout.readline() == "siap\n"
@@ -262,24 +265,21 @@ def test_a_worker_killed_between_sending_and_storing_leaves_one_record(
     make_dose(make_facility())
     outbox.drain("pcare")
     # The record is committed at once and its answer held back: exactly the moment in which the worker dies.
-    simulator.service.weather.add({"kind": "close_after_commit", "method": "POST", "seconds": 30, "times": 1})
+    simulator.service.weather.add({"kind": "close_after_commit", "method": "POST", "seconds": 90, "times": 1})
     process = request.getfixturevalue("worker")
     wait_until(lambda: len(upstream_rows(simulator)) == 1)
     process.kill()
     process.wait()
     delivery = Delivery.objects.get()
     assert (delivery.state, delivery.outcome_unknown, delivery.upstream_number) == ("in_flight", True, "")
-    wait_until(lambda: delivery_due())
+    assert not Delivery.objects.due().exists(), "until the lease is over nobody knows that the worker is dead"
+    Delivery.objects.update(lease_until=timezone.now())
     run()
     delivery.refresh_from_db()
     (row,) = upstream_rows(simulator)
     assert (delivery.state, delivery.upstream_number) == ("sent", row["noVaksinasi"])
     assert [item.method for item in simulator.service.arrivals] == ["POST", "GET"]
     assert violations() == {}
-
-
-def delivery_due() -> bool:
-    return Delivery.objects.due().exists()
 
 
 def test_a_worker_that_slept_past_its_lease_cannot_overwrite_the_answer(simulator: Server) -> None:

@@ -60,6 +60,7 @@ def test_eight_hours_without_pcare_keep_no_certificate_back_and_drain_afterwards
         assert Incident.objects.get(ended_at=None).began_at < nine + timedelta(hours=3)
 
         simulator.service.weather.clear()
+        settings.PCARE_READ_TIMEOUT = 60
         clock.shift(timedelta(seconds=STEP_SECONDS))
         for _ in range(40):
             _sweep()

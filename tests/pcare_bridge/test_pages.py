@@ -55,7 +55,7 @@ def refused(number: int = 7) -> Delivery:
 
 def deliver() -> None:
     outbox.drain("pcare")
-    sending.send_due(5)
+    sending.send_due(60)
 
 
 def test_the_queue_shows_causes_with_what_to_do(office: Client) -> None:
@@ -322,7 +322,7 @@ def test_the_tag_on_a_dose_follows_its_way() -> None:
     outbox.drain("pcare")
     assert "sejak" in shown(dose, "citizen")
     assert "sertifikat Anda tetap berlaku" in shown(dose, "citizen")
-    sending.send_due(5)
+    sending.send_due(60)
     assert "Diterima PCare" in shown(dose)
     state = queries.state_of_row(dose)
     assert state.kind == "ok"

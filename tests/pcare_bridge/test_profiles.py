@@ -183,7 +183,7 @@ def test_a_correction_whose_first_answer_was_lost_finds_the_record(
     dose = make_dose(facility_with(profile))
     outbox.drain("pcare")
     simulator.service.weather.add({"kind": "close_after_commit", "method": "POST", "path": TABLE[profile]})
-    sending.send_due(1)
+    sending.send_due(60)
     simulator.service.weather.clear()
     assert Delivery.objects.get().outcome_unknown
     correct(dose)

@@ -10,16 +10,17 @@ from typing import Any
 import pytest
 import time_machine
 from django.core.management import call_command
-from django.test import Client
+from django.test import Client, override_settings
 from django.utils import timezone
 from pypdf import PdfReader
 
-from pcare_bridge import letter, reconciling, tasks
+from core import outbox
+from pcare_bridge import letter, reconciling, sending, tasks
 from pcare_bridge.models import Delivery, Difference, Reconciliation
 from pcare_bridge.simulator.server import Server
 from regions.models import Facility
 from tests.pcare_bridge.doses import add_profiles, correct, make_citizen, make_dose, make_facility
-from tests.pcare_bridge.running import in_thread, run, upstream_rows, violations, wait_until
+from tests.pcare_bridge.running import HeldBack, in_thread, run, upstream_rows, violations, wait_until
 from tests.staff import make_staff, sign_in_staff
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("exchange")]
@@ -100,17 +101,24 @@ def test_what_is_missing_or_different_is_put_right_by_sending_it_again(simulator
 
 @pytest.mark.parametrize("profile", ["vaksinasi", "kunjungan"])
 def test_a_write_carried_out_after_we_looked_is_found_and_one_press_leaves_a_single_record(
-    client: Client, simulator: Server, settings: Any, profile: str
+    client: Client, simulator: Server, monkeypatch: pytest.MonkeyPatch, profile: str
 ) -> None:
     """The service takes the first write after its time-out and after our look: nothing of ours can prevent that."""
-    settings.PCARE_READ_TIMEOUT = 0.4
     simulator.service.settings.guards_doubles = False
     facility = make_facility()
     add_profiles(facility, profile)
     dose = make_dose(facility)
     path = "kunjungan/v1" if profile == "kunjungan" else "vaksinasi"
-    simulator.service.weather.add({"kind": "delay", "seconds": 1.5, "method": "POST", "path": path, "times": 1})
+    first = HeldBack(simulator, monkeypatch, "POST", path)
+    outbox.drain("pcare")
+    with override_settings(PCARE_READ_TIMEOUT=0.4):
+        while not first.arrived.is_set():  # what comes before it may time out as well
+            Delivery.objects.update(available_at=timezone.now())
+            sending.send_due(60)
+    Delivery.objects.update(available_at=timezone.now())
     run()
+    assert len(upstream_rows(simulator, TABLE[profile])) == 1
+    first.let_go()
     wait_until(lambda: len(upstream_rows(simulator, TABLE[profile])) == 2)
     ours = Delivery.objects.get()
     assert (ours.state, ours.outcome_unknown) == ("sent", False)
@@ -195,13 +203,14 @@ def test_a_comparison_taken_over_by_another_leaves_its_result_to_that_one(
     run()
     reconciling.request(timezone.localdate())
     monkeypatch.setattr(reconciling, "LEASE_SECONDS", 0)
-    simulator.service.weather.add({"kind": "delay", "seconds": 1.0, "times": 1})
+    under_way = HeldBack(simulator, monkeypatch)
     done: list[int] = []
     slow = Thread(target=in_thread, args=(lambda: done.append(reconciling.work(limit=1)),))
     slow.start()
-    wait_until(lambda: simulator.service.weather.struck["delay"])
+    assert under_way.arrived.wait(60)
     assert reconciling.work(limit=1) == 1
-    slow.join(10)
+    under_way.let_go()
+    slow.join(60)
     assert done == [0]
     assert Reconciliation.objects.get().state == "done"
 

@@ -16,6 +16,7 @@ from pcare_bridge.envelope import created_number, rows
 from pcare_bridge.profiles.common import WIB
 from pcare_bridge.simulator import defaults
 from pcare_bridge.simulator.server import Server
+from tests.pcare_bridge.running import wait_until
 
 NIK = "9974010101509001"
 TODAY = f"{datetime.now(WIB):%d-%m-%Y}"
@@ -244,7 +245,7 @@ def test_a_group_activity_with_its_people(pcare: PCareClient) -> None:
 def raw_request(simulator: Server, write: Callable[[http.client.HTTPConnection], None]) -> tuple[int, bool]:
     """One request written by hand: the status of its answer, and whether the connection ends with it."""
     address = urlsplit(simulator.base_url)
-    connection = http.client.HTTPConnection(address.hostname or "", address.port, timeout=5)
+    connection = http.client.HTTPConnection(address.hostname or "", address.port, timeout=60)
     write(connection)
     response = connection.getresponse()
     found = response.status, response.will_close
@@ -283,7 +284,7 @@ def test_a_hang_lasts_until_the_faults_are_cleared(simulator: Server, credential
 
     def wait() -> None:
         with (
-            PCareClient(simulator.base_url, credentials, Options(read_timeout=10)) as client,
+            PCareClient(simulator.base_url, credentials, Options(read_timeout=120)) as client,
             pytest.raises(Unreachable),
         ):
             client.get("kesadaran")
@@ -291,7 +292,8 @@ def test_a_hang_lasts_until_the_faults_are_cleared(simulator: Server, credential
 
     thread = threading.Thread(target=wait, daemon=True)
     thread.start()
+    wait_until(lambda: simulator.service.weather.struck["hang"] == 2)
     assert not ended.wait(0.5), "it must hang, not hang up"
     simulator.service.weather.clear()
-    assert ended.wait(3)
-    thread.join(3)
+    assert ended.wait(60)
+    thread.join(60)

@@ -3,6 +3,8 @@
 The simulator refuses no double here, so only reading to the true end of the list keeps registrations single.
 """
 
+from collections.abc import Callable
+from datetime import datetime
 from typing import Any
 
 import pytest
@@ -72,7 +74,7 @@ def one_try() -> Delivery:
     before = Delivery.objects.get().attempts
     Delivery.objects.update(available_at=timezone.now())
     with override_settings(PCARE_RETRY_PAUSES=[3600]):
-        sending.send_due(5)
+        sending.send_due(60)
     delivery = Delivery.objects.get()
     assert delivery.attempts == before + 1
     return delivery
@@ -152,12 +154,14 @@ def test_a_service_that_gives_shorter_pages_than_asked_for_is_read_to_its_end(
 
 
 def test_pages_too_long_for_the_time_out_become_shorter(simulator: Server, facility: Facility, settings: Any) -> None:
-    settings.PCARE_READ_TIMEOUT = 0.3
     dose = make_dose(facility)
+    outbox.drain("pcare")
     fill(simulator, dose, facility, 130)
     lose_the_answer(simulator)
+    one_try()
+    settings.PCARE_READ_TIMEOUT = 0.5
     for long in range(60, 101, 5):
-        simulator.service.weather.add({"kind": "delay", "path": f"/{long}", "method": "GET", "seconds": 1.0})
+        simulator.service.weather.add({"kind": "delay", "path": f"/{long}", "method": "GET", "seconds": 2.0})
     assert finish().state == "sent"
     assert len(ours(simulator)) == 1
 
@@ -182,15 +186,21 @@ def test_a_try_that_goes_on_reading_never_registers(simulator: Server, facility:
 
 
 def test_a_list_longer_than_the_lease_is_gone_on_with_and_is_no_outage(
-    simulator: Server, facility: Facility, settings: Any
+    simulator: Server, facility: Facility, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    settings.PCARE_LEASE_SECONDS = 1
+    wait_for = sending._wait_for
+
+    def lease_of_three_pages(slots: list[datetime], last_start: float) -> Callable[[], None]:
+        in_time, over = wait_for(slots, last_start), wait_for([], 0.0)
+        before = len(pages_read(simulator))
+        return lambda: (in_time if len(pages_read(simulator)) < before + 3 else over)()
+
+    monkeypatch.setattr(sending, "_wait_for", lease_of_three_pages)
     dose = make_dose(facility)
     outbox.drain("pcare")
     fill(simulator, dose, facility, 450)
     lose_the_answer(simulator)
     one_try()
-    simulator.service.weather.add({"kind": "delay", "path": LIST, "method": "GET", "seconds": 0.3})
     broken_off = one_try()
     assert (broken_off.error_class, broken_off.outcome_unknown) == ("looking", True)
     assert broken_off.references[PROGRESS]

@@ -26,7 +26,7 @@ def office(client: Client) -> Client:
 
 def deliver() -> None:
     outbox.drain("pcare")
-    sending.send_due(5)
+    sending.send_due(60)
 
 
 def unknown_person(nik: str | None = "0000000101509007") -> Delivery:

@@ -63,7 +63,7 @@ def test_a_dose_that_never_reached_the_service_is_nobodys_yet(simulator: Server)
     FacilityAccount.objects.update(username="salah")
     make_dose(facility)
     outbox.drain("pcare")
-    sending.send_due(5)
+    sending.send_due(60)
     assert Delivery.objects.get().state == "paused"
     change_account(simulator)
     FacilityAccount.objects.update(pause_class="", paused_until=None)
@@ -121,7 +121,7 @@ def test_a_dose_in_doubt_is_looked_for_under_the_number_it_was_sent_with(simulat
     simulator.service.weather.add({"kind": "close_after_commit", "method": "POST", "times": 1})
     simulator.service.weather.add({"kind": "html_500", "method": "GET"})
     outbox.drain("pcare")
-    sending.send_due(1)
+    sending.send_due(60)
     simulator.service.weather.clear()
     assert Delivery.objects.get().outcome_unknown
     assert not Delivery.objects.get().upstream_number

@@ -22,6 +22,7 @@ from pcare_bridge.simulator.server import Server
 from pcare_bridge.simulator.service import Service
 
 NIK = "9974010101509001"
+CALM: dict[str, Any] = {"trust_env": False, "timeout": 60}
 KD_PROVIDER = defaults.provider_code(7)
 SENDER = "7d3b6a52-0a4e-4a8e-8f0c-0d8f1a2b3c4d"
 
@@ -55,7 +56,7 @@ def job(**changes: Any) -> Job:
 def control(server: Server, method: str, name: str, body: Any = None, token: str | None = None) -> httpx.Response:
     address = server.base_url.removesuffix(server.service.base_path)
     headers = {"X-Control-Token": server.service.token if token is None else token}
-    return httpx.request(method, f"{address}/__control__/{name}", json=body, headers=headers, trust_env=False)
+    return httpx.request(method, f"{address}/__control__/{name}", json=body, headers=headers, **CALM)
 
 
 def numbers(server: Server) -> list[str]:
@@ -91,7 +92,7 @@ def test_the_checks_come_in_their_order_each_with_its_own_message(simulator: Ser
     messages = set()
     for changes, message in spoiled:
         headers = {name: value for name, value in (good | changes).items() if value is not None}
-        answer = httpx.get(f"{simulator.base_url}/kesadaran", headers=headers, trust_env=False).json()
+        answer = httpx.get(f"{simulator.base_url}/kesadaran", headers=headers, **CALM).json()
         assert answer["metaData"]["code"] == 401
         assert message in answer["metaData"]["message"]
         assert answer["response"] is None
@@ -239,7 +240,7 @@ def test_a_write_that_commits_and_loses_its_answer_ends_with_one_record(
     ("fault", "key", "in_doubt"),
     [
         ({"kind": "close_before"}, "unreachable", True),
-        ({"kind": "hang", "seconds": 3}, "unreachable", True),
+        ({"kind": "hang"}, "unreachable", True),
         ({"kind": "html_500"}, "server_fault", True),
         ({"kind": "html_200"}, "unreadable", True),
         ({"kind": "empty"}, "unreadable", True),
@@ -257,6 +258,8 @@ def test_each_fault_lands_in_its_class(
     pcare: PCareClient, simulator: Server, fault: dict[str, Any], key: str, in_doubt: bool
 ) -> None:
     control(simulator, "POST", "faults", fault | {"times": 1})
+    if fault["kind"] == "hang":
+        pcare.options = dataclasses.replace(pcare.options, read_timeout=0.3)
     outcome = vaksinasi.deliver(pcare, job())
     assert outcome.error is not None
     assert (outcome.error.key, outcome.in_doubt) == (key, in_doubt)
@@ -265,10 +268,11 @@ def test_each_fault_lands_in_its_class(
 
 
 def test_an_outage_looks_like_a_dead_line_and_ends(pcare: PCareClient, simulator: Server) -> None:
-    control(simulator, "POST", "outage", {"seconds": 0.3})
+    control(simulator, "POST", "outage", {"seconds": 600})
     with pytest.raises(Unreachable):
         pcare.get("kesadaran")
-    time.sleep(0.4)
+    control(simulator, "POST", "outage", {"seconds": 0.1})
+    time.sleep(0.2)
     assert pcare.get("kesadaran").ok
 
 
@@ -276,7 +280,8 @@ def test_a_clock_off_by_ten_minutes_refuses_and_shows_in_the_difference(pcare: P
     control(simulator, "POST", "settings", {"clock_offset_seconds": 600})
     reply = pcare.get("kesadaran")
     assert reply.code == 401
-    assert abs((pcare.calls[-1].clock_difference or 0) - 600) <= 2
+    # Less by what passes between the service's look at its clock and ours.
+    assert 540 <= (pcare.calls[-1].clock_difference or 0) <= 601
 
 
 def test_faults_strike_each_kth_request_and_repeat_with_their_seed(pcare: PCareClient, simulator: Server) -> None:
@@ -316,14 +321,14 @@ def test_the_control_path_wants_its_token_and_sound_values(simulator: Server) ->
 
 def test_the_button_on_the_page_turns_the_service_off_and_on(pcare: PCareClient, simulator: Server) -> None:
     root = simulator.base_url.removesuffix(simulator.service.base_path)
-    page = httpx.get(root + "/", trust_env=False).text
+    page = httpx.get(root + "/", **CALM).text
     assert "Matikan PCare" in page
     form = {"token": simulator.service.token, "on": "0"}
-    assert httpx.post(f"{root}/__control__/power", data=form, trust_env=False).status_code == 303
-    assert "Nyalakan PCare" in httpx.get(root + "/", trust_env=False).text
+    assert httpx.post(f"{root}/__control__/power", data=form, **CALM).status_code == 303
+    assert "Nyalakan PCare" in httpx.get(root + "/", **CALM).text
     with pytest.raises(Unreachable):
         pcare.get("kesadaran")
-    httpx.post(f"{root}/__control__/power", data=form | {"on": "1"}, trust_env=False)
+    httpx.post(f"{root}/__control__/power", data=form | {"on": "1"}, **CALM)
     assert pcare.get("kesadaran").ok
 
 
@@ -331,7 +336,7 @@ def test_the_page_shows_what_arrived_and_what_goes_wrong(pcare: PCareClient, sim
     event = AdverseFacts(datetime.now(UTC), (Symptom("demam", "Demam"),), is_serious=False, key="uji")
     vaksinasi.deliver(pcare, job(facts=facts(adverse=(event,))))
     control(simulator, "POST", "faults", {"kind": "html_500", "path": "kunjungan", "every": 3, "probability": 0.5})
-    page = httpx.get(simulator.base_url.removesuffix(simulator.service.base_path) + "/", trust_env=False).text
+    page = httpx.get(simulator.base_url.removesuffix(simulator.service.base_path) + "/", **CALM).text
     assert "<li>html_500, kunjungan, setiap permintaan ke-3, peluang 0.5</li>" in page
     (number,) = numbers(simulator)
     for shown in (number, "Demam", "997401******9001", "dijawab"):
@@ -341,7 +346,7 @@ def test_the_page_shows_what_arrived_and_what_goes_wrong(pcare: PCareClient, sim
 
 def test_names_of_people_cannot_write_into_the_page(pcare: PCareClient, simulator: Server) -> None:
     vaksinasi.deliver(pcare, job(facts=facts(name="<script>alert(1)</script>")))
-    page = httpx.get(simulator.base_url.removesuffix(simulator.service.base_path) + "/", trust_env=False).text
+    page = httpx.get(simulator.base_url.removesuffix(simulator.service.base_path) + "/", **CALM).text
     assert "<script>" not in page
 
 

@@ -5,11 +5,11 @@ import time
 from typing import Any
 
 import pytest
-from django.db import connection
+from django.utils import timezone
 
 from core import outbox
 from pcare_bridge import claiming, health, sending, settling
-from pcare_bridge.models import Delivery
+from pcare_bridge.models import Delivery, Upstream
 from pcare_bridge.simulator.server import Server
 from tests.pcare_bridge.doses import correct, make_dose, make_facility
 from tests.pcare_bridge.running import in_thread, run, upstream_rows, violations, wait_until
@@ -53,7 +53,7 @@ def watch() -> tuple[int, float]:
     """Send everything; returns the most leases seen at once, and the seconds it took."""
     most = 0
     begun = time.monotonic()
-    sender = threading.Thread(target=in_thread, args=(sending.send_due, 20, "pcare"))
+    sender = threading.Thread(target=in_thread, args=(sending.send_due, 120, "pcare"))
     sender.start()
     while sender.is_alive():
         most = max(most, leased())
@@ -61,6 +61,13 @@ def watch() -> tuple[int, float]:
     return most, time.monotonic() - begun
 
 
+@pytest.fixture
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No answer counts as slow, however long the machine stood still meanwhile."""
+    monkeypatch.setattr(sending, "SLOW_MS", 600_000)
+
+
+@pytest.mark.usefixtures("quick")
 def test_a_quick_service_finds_the_next_batch_ready_and_never_more_requests_at_once(simulator: Server) -> None:
     doses(14)
     simulator.service.weather.add({"kind": "delay", "seconds": DELAY})
@@ -104,18 +111,21 @@ def test_while_one_worker_holds_a_stock_another_gets_nothing(simulator: Server) 
     assert claiming.claim(upstream.pk, "pcare", 9, held, ahead=4).rows == [], "not alone: no stock"
 
 
+@pytest.mark.usefixtures("quick")
 def test_what_lies_ready_when_something_fails_is_given_back_untouched(
     simulator: Server, settings: Any, returned: list[int]
 ) -> None:
     settings.PCARE_BREAKER_FAILURES = 1
     settings.PCARE_BREAKER_SECONDS = [3600, 3600]
     doses(30)
-    simulator.service.weather.add({"kind": "delay", "seconds": 0.1})
-    sender = threading.Thread(target=in_thread, args=(sending.send_due, 20, "pcare"))
+    weather = simulator.service.weather
+    weather.add({"kind": "hang", "every": 7})  # six are answered; then both requests under way stand still
+    sender = threading.Thread(target=in_thread, args=(sending.send_due, 120, "pcare"))
     sender.start()
-    wait_until(lambda: leased() > WIDTH)
-    simulator.service.weather.start_outage()
-    sender.join(30)
+    wait_until(lambda: weather.struck["hang"] == WIDTH and leased() > WIDTH)
+    weather.clear()  # they hang up
+    weather.start_outage()
+    sender.join(120)
     assert max(returned) > 0
     assert leased() == 0
     rows = Delivery.objects.filter(state="waiting", error_class="")
@@ -124,10 +134,9 @@ def test_what_lies_ready_when_something_fails_is_given_back_untouched(
     }
     tried = Delivery.objects.filter(state="waiting", attempts=1).count()
     assert tried <= 2 * WIDTH, "only what was under way met the dead service"
-    settings.PCARE_BREAKER_SECONDS = [0.05, 0.2]
-    simulator.service.weather.clear()
-    with connection.cursor() as cursor:
-        cursor.execute("UPDATE pcare_bridge_upstream SET probe_at = now()")
+    settings.PCARE_BREAKER_FAILURES, settings.PCARE_BREAKER_SECONDS = 5, [0.05, 0.2]
+    weather.clear()
+    Upstream.objects.update(probe_at=timezone.now())
     run()
     assert len(upstream_rows(simulator)) == 30
     assert violations() == {}
@@ -138,14 +147,12 @@ def test_what_lies_ready_when_the_service_turns_slow_is_given_back(
 ) -> None:
     monkeypatch.setattr(sending, "SLOW_MS", 400)
     doses(30)
-    simulator.service.weather.add({"kind": "delay", "seconds": 0.1})
-    sender = threading.Thread(target=in_thread, args=(sending.send_due, 20, "pcare"))
+    simulator.service.weather.add({"kind": "delay", "seconds": 0.6, "every": 7})
+    sender = threading.Thread(target=in_thread, args=(sending.send_due, 120, "pcare"))
     sender.start()
-    wait_until(lambda: leased() > WIDTH)
-    simulator.service.weather.add({"kind": "delay", "seconds": 0.6})
     wait_until(lambda: sum(returned))
     simulator.service.weather.clear()
-    sender.join(30)
+    sender.join(120)
     run()
     assert len(upstream_rows(simulator)) == 30
     assert set(Delivery.objects.values_list("state", "attempts")) == {("sent", 1)}
