@@ -152,6 +152,26 @@ def _remember_nothing() -> None:
     queries.forget()
 
 
+@pytest.fixture
+def kept_fresh(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """What is kept for a second stays fresh until the test is over, however long the machine stands still."""
+    from core.snapshot import Page
+    from scheduling import queries
+
+    made, build = [], Page.of
+
+    def lasting(body: bytes, content_type: str, max_age: float) -> Page:
+        made.append(build(body, content_type, max_age + 600))
+        return made[-1]
+
+    monkeypatch.setattr(Page, "of", lasting)
+    monkeypatch.setattr(queries, "MAX_AGE_SECONDS", queries.MAX_AGE_SECONDS + 600)
+    yield
+    for page in made:
+        page.fresh_until = 0.0
+    queries.forget()
+
+
 @pytest.fixture(scope="session")
 def requires() -> Callable[[str], str]:
     """`requires("nginx")` gives the program's path, or skips (fails under REQUIRE_ALL=1) saying how to get it."""

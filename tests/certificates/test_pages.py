@@ -326,6 +326,7 @@ def test_desk_of_another_place_does_not_find_the_dose(client):
 # --- verifier ------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.usefixtures("kept_fresh")
 def test_verifier_page_sets_no_cookie_and_asks_nothing_of_the_database(client, django_assert_num_queries):
     client.get("/verifikasi/")
     with django_assert_num_queries(0):

@@ -116,6 +116,7 @@ def test_an_outage_that_began_before_the_window_and_ended_in_it_is_told() -> Non
     assert not outlook.incidents()
 
 
+@pytest.mark.usefixtures("kept_fresh")
 def test_the_public_page_answers_unchanged_and_costs_no_query_while_fresh(
     client: Client, django_assert_num_queries: Any
 ) -> None:

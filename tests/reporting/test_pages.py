@@ -48,6 +48,7 @@ def test_the_public_page_shows_the_printed_figures_with_their_origin(client):
     assert not response.cookies
 
 
+@pytest.mark.usefixtures("kept_fresh")
 def test_the_page_costs_no_query_while_fresh_and_answers_known_readers_shortly(client, django_assert_num_queries):
     first = client.get("/cakupan/")
     with django_assert_num_queries(0):

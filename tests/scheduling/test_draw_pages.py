@@ -118,6 +118,7 @@ def test_the_list_and_the_schedules_lead_to_the_draw(client):
     assert client.get("/undian/0/").status_code == 404
 
 
+@pytest.mark.usefixtures("kept_fresh")
 def test_a_fresh_page_costs_no_query(client, django_assert_num_queries):
     draw = make_draw()
     fresh(client, f"/undian/{draw.pk}/")
@@ -432,6 +433,7 @@ def test_an_open_draw_is_announced_wherever_people_look_for_a_place(home, accoun
     assert [announced(address) for address in pages_of_draw] == [False] * 4
 
 
+@pytest.mark.usefixtures("kept_fresh")
 def test_what_a_page_announces_costs_no_query_of_its_own(client, django_assert_num_queries):
     make_draw()
     fresh(client, "/jadwal/")

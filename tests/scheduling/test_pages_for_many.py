@@ -77,6 +77,7 @@ def test_an_edited_question_and_the_other_language_are_shown_at_once():
         assert "Tidak" in "".join(questions(client, url)[1])
 
 
+@pytest.mark.usefixtures("kept_fresh")
 def test_choosing_a_session_with_places_left_does_not_read_the_whole_city(django_assert_num_queries):
     slot = make_slot()
     client, citizen = signed_in()
@@ -90,6 +91,7 @@ def test_choosing_a_session_with_places_left_does_not_read_the_whole_city(django
         assert client.get(page).status_code == 200
 
 
+@pytest.mark.usefixtures("kept_fresh")
 def test_the_list_of_sessions_is_a_second_old_at_most_and_everybody_reads_the_own_name(monkeypatch):
     slot = make_slot(places=3)
     (one, sari), (other, tono) = signed_in(full_name="Sari Uji"), signed_in(full_name="Tono Uji")

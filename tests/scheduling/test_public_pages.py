@@ -93,6 +93,7 @@ def test_nearest_first_for_a_signed_in_family_and_on_request(client):
     assert mine.index("Puskesmas Genuk<") < mine.index("Puskesmas Poncol<")
 
 
+@pytest.mark.usefixtures("kept_fresh")
 def test_the_public_page_costs_no_query_and_sets_no_cookie_while_fresh(client, django_assert_num_queries):
     slot = make_slot()
     for url in ("/jadwal/", f"/jadwal/{slot.schedule_id}/"):
