@@ -13,7 +13,28 @@ class Provider:
     def __init__(self):
         self.answers = [(200, {})]
         self.received = []
-        self.delay = 0.0
+        self.delay = 0.0  # seconds
+        self.under_way = self.most_at_once = 0
+        self._counting = threading.Lock()
+
+    @contextmanager
+    def counted(self):
+        """One more request under way."""
+        with self._counting:
+            self.under_way += 1
+            self.most_at_once = max(self.most_at_once, self.under_way)
+        try:
+            yield
+        finally:
+            with self._counting:
+                self.under_way -= 1
+
+    def asked(self):
+        """How many requests have come; whoever gave up waiting may have done so before the last was read."""
+        deadline = time.monotonic() + 60
+        while not self.received and time.monotonic() < deadline:
+            time.sleep(0.05)
+        return len(self.received)
 
     @property
     def url(self):
@@ -31,7 +52,8 @@ def running():
         def do_POST(self):
             body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
             provider.received.append({"path": self.path, "headers": dict(self.headers), "body": body})
-            time.sleep(provider.delay)
+            with provider.counted():
+                time.sleep(provider.delay)
             status, content = provider.answer()
             data = json.dumps(content).encode()
             self.send_response(status)
