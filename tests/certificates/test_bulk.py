@@ -2,7 +2,6 @@
 
 import json
 import threading
-import time
 from datetime import timedelta
 from io import StringIO
 
@@ -20,6 +19,7 @@ from certificates.verifying import hcert, shc
 from messaging.models import Message
 from registration.models import Citizen
 from tests.certificates.doses import make_dose, make_vaccine
+from tests.locks import somebody_waits_for_us
 from tests.registration.people import make_account, make_citizen
 from vaccination.models import Immunization
 
@@ -150,18 +150,6 @@ def test_bulk_waits_for_a_single_issue_and_then_leaves_its_dose_alone():
     thread.join()
     assert counted == [1]
     assert first.certificates.count() == second.certificates.count() == 1
-
-
-def somebody_waits_for_us():
-    """Whether another connection is seen waiting for a row of ours within some seconds."""
-    asked = "SELECT count(*) FROM pg_locks WHERE NOT granted AND pg_backend_pid() = ANY(pg_blocking_pids(pid))"
-    for _ in range(100):
-        with connection.cursor() as cursor:
-            cursor.execute(asked)
-            if cursor.fetchone()[0]:
-                return True
-        time.sleep(0.05)
-    return False
 
 
 def test_a_batch_asks_as_often_for_forty_doses_as_for_two():

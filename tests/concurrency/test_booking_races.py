@@ -74,13 +74,13 @@ def test_a_place_locked_by_a_booking_that_fails_is_not_reported_as_full(monkeypa
         with transaction.atomic():
             Place.objects.select_for_update().get(slot=slot)
             locked.set()
-            let_go.wait(10)
+            let_go.wait(120)
             transaction.set_rollback(True)
         connection.close()
 
     other = threading.Thread(target=lock_and_fail)
     other.start()
-    locked.wait(10)
+    locked.wait(120)
 
     def pause(_seconds):
         let_go.set()
@@ -146,13 +146,13 @@ def test_who_leaves_while_the_day_is_made_smaller_leaves_no_place_behind(leave):
 
     def act(who):
         if who == "office":
-            left.wait(10)
+            left.wait(120)
             threading.Timer(0.3, go.set).start()
             return shrink_schedule(slot.schedule_id, {slot.pk: 2}, "tenaga kurang")
         with transaction.atomic():
             move(people[2].pk, other.pk) if leave == "move" else cancel(people[2].pk)
             left.set()
-            return go.wait(10)
+            return go.wait(120)
 
     gone, _ = at_once(act, ["office", "person"], threads=2)
 
@@ -171,12 +171,12 @@ def test_who_was_locked_as_the_day_ended_may_book_again_within_the_hour():
         with transaction.atomic():
             Appointment.objects.select_for_update().get(pk=appointment.pk)
             locked.set()
-            swept.wait(10)
+            swept.wait(120)
         connection.close()
 
     desk = threading.Thread(target=hold_on)
     desk.start()
-    locked.wait(10)
+    locked.wait(120)
     with time_machine.travel(midnight - timedelta(seconds=5), tick=False):
         sweeps.tidy()  # the day is not over
     with time_machine.travel(midnight + timedelta(seconds=5), tick=False):

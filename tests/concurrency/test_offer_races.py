@@ -140,7 +140,7 @@ def test_an_answer_under_way_is_not_overtaken(monkeypatch, other):
     monkeypatch.setattr(families, "book_places", slowly)
 
     def overtake():
-        started.wait(5)
+        started.wait(120)
         if other == "runs out":
             return offers.expire_due(offer.expires_at + timedelta(seconds=1))
         return waitlist.leave(entry.pk).state if other == "leaves" else offers.decline(offer.pk)
