@@ -1,6 +1,5 @@
 """Places by lot: equal odds, one person one number, a list that cannot change, and a result anybody can repeat."""
 
-import time
 import uuid
 from datetime import date, timedelta
 from threading import Event
@@ -21,6 +20,7 @@ from scheduling.draws import weights as draw_weights
 from scheduling.draws.rooms import Rooms, Seat
 from scheduling.models import Appointment, Draw, DrawEntry, DrawMember, Place, Schedule, WaitlistEntry
 from scheduling.services import book, close_schedule, hold_place, move, reopen_schedule
+from tests.locks import somebody_waits_for_us
 from tests.registration.people import make_account, make_citizen
 from tests.scheduling.lots import by_outcome, complaints, enter, hold_draw, let_time_pass, make_draw, slot_of
 from tests.scheduling.world import at_once, booked, make_adult, make_schedule, make_slot
@@ -286,15 +286,15 @@ def test_a_number_that_somebody_has_locked_is_told_too(transactional_db):
 
     def one(act):
         if act == "settle":
-            assert locked.wait(10)
+            assert locked.wait(120)
             with transaction.atomic():
                 return draw_notify.settle_batch({"draw_id": draw.pk})
         with transaction.atomic():
             DrawEntry.objects.select_for_update().filter(draw=draw, outcome="lost").first()
             locked.set()
-            return time.sleep(1)
+            return somebody_waits_for_us()
 
-    assert at_once(one, ["hold", "settle"], threads=2) == [None, None]
+    assert at_once(one, ["hold", "settle"], threads=2) == [True, None]
     assert draw.entries.filter(told_at__isnull=True).count() == 0
 
 
