@@ -15,7 +15,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Time for the first start on a busy machine."""
     for item in items:
         if "journeys" in item.path.parts:
-            item.add_marker(pytest.mark.timeout(300))
+            item.add_marker(pytest.mark.timeout(600))
 
 
 @pytest.fixture(scope="session")
@@ -53,7 +53,7 @@ def visitor(browser: Browser, portal: Portal) -> Iterator[Callable[..., Visitor]
 def eventually() -> Callable[..., None]:
     """Wait until something that a worker does in the background has come true."""
 
-    def wait(check: Callable[[], bool], what: str, seconds: float = 30) -> None:
+    def wait(check: Callable[[], bool], what: str, seconds: float = 120) -> None:
         deadline = time.monotonic() + seconds
         while not check():
             assert time.monotonic() < deadline, f"not within {seconds} s: {what}"
@@ -67,7 +67,7 @@ def fetch(portal: Portal) -> Callable[[str], str]:
     """Body of a public address."""
 
     def get(path: str) -> str:
-        with urllib.request.urlopen(f"{portal.url}{path}", timeout=15) as answer:
+        with urllib.request.urlopen(f"{portal.url}{path}", timeout=60) as answer:
             return str(answer.read().decode())
 
     return get

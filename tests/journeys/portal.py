@@ -33,7 +33,7 @@ class Portal:
             self.env["PORT"] = str(probe.getsockname()[1])
         self.env["STATE_DIR"] = str(folder / "state")
 
-    def start(self, seconds: float = 240) -> None:
+    def start(self, seconds: float = 400) -> None:
         """Start everything and wait for the line that a newcomer waits for."""
         if RUNNING:
             return
@@ -56,7 +56,7 @@ class Portal:
         """Stop all of it, as Ctrl-C does."""
         if self.process and self.process.poll() is None:
             self.process.terminate()
-            self.process.wait(timeout=60)
+            self.process.wait(timeout=120)
 
     @property
     def url(self) -> str:
@@ -76,7 +76,7 @@ class Portal:
     def manage(self, *arguments: str) -> str:
         """Output of a management command on this installation."""
         command = [sys.executable, "manage.py", *arguments]
-        done = subprocess.run(command, cwd=ROOT, env=self.env, capture_output=True, text=True, timeout=120, check=False)
+        done = subprocess.run(command, cwd=ROOT, env=self.env, capture_output=True, text=True, timeout=300, check=False)
         return done.stdout or done.stderr
 
     def _printed(self, pattern: str) -> str:

@@ -3,10 +3,14 @@
 import json
 import re
 import time
+from itertools import cycle
+from random import sample
 
 from tests.journeys.portal import Portal
 from tests.journeys.visitor import Visitor
 
+# The last three digits of invented phones and NIK: every journey has its own, also where others walked before.
+serials = cycle(sample(range(1000), 1000))
 # The family of the demo data, every member invented.
 DEMO_PHONE = "0812 0000 9001"
 
@@ -109,7 +113,7 @@ def staff_signs_in(staff: Visitor, portal: Portal, username: str) -> None:
     staff.visit("/petugas/masuk/")
     staff.fill(login=username, password=portal.password)
     staff.press("Masuk", exact=True)
-    for _attempt in range(2):
+    for _attempt in range(4):
         page = staff.context.new_page()
         page.goto(f"{staff.url}/demo/akun/")
         code = re.search(r"\b\d{6}\b", page.locator(".panel").inner_text())

@@ -1,6 +1,5 @@
 """A citizen registers a child, books, moves and cancels: with and without JavaScript, on a phone and at a desk."""
 
-import random
 import re
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
@@ -15,7 +14,7 @@ from tests.journeys import steps
 )
 def test_a_parent_books_for_a_child_then_moves_and_cancels(visitor, screen, scripts):
     parent = visitor(screen=screen, scripts=scripts)
-    number = random.randrange(1000)
+    number = next(steps.serials)
     # Given: a parent with a phone that was never seen before
     steps.citizen_signs_in(parent, f"0812 9900 9{number:03d}")
     steps.citizen_adds_member(parent, nik=f"9974015203319{number:03d}", name="Wati Uji", born="12-03-1931", sex="P")
@@ -55,7 +54,7 @@ def test_a_parent_books_for_a_child_then_moves_and_cancels(visitor, screen, scri
 
 def test_the_back_button_after_booking_makes_no_second_appointment(visitor):
     parent = visitor(screen="phone")
-    number = random.randrange(1000)
+    number = next(steps.serials)
     steps.citizen_signs_in(parent, f"0812 9901 9{number:03d}")
     steps.citizen_adds_member(parent, nik=f"9974015203328{number:03d}", name="Sri Uji", born="12-03-1932", sex="P")
     code = steps.citizen_books(parent, search="vaksin=COV_SINOVAC", who="Sri Uji")

@@ -58,11 +58,11 @@ def test_a_dose_from_the_booking_to_the_figure_of_the_kecamatan(portal, visitor,
         steps.citizen_opens_record(citizen, WHO)
         return "Diterima PCare" in citizen.text and "Menunggu PCare" not in citizen.text
 
-    eventually(accepted, "PCare accepts the dose", 90)
+    eventually(accepted, "PCare accepts the dose")
     assert simulator_total(nurse, portal) == 1
 
     # And: the admin sees the kecamatan's number risen by one
-    eventually(lambda: booster_count(portal) == before + 1, "the figure rises by one", 30)
+    eventually(lambda: booster_count(portal) == before + 1, "the figure rises by one")
     steps.staff_signs_in(admin, portal, "admin")
     admin.visit("/dinkes/")
     assert f"{before + 1:,}".replace(",", ".") in admin.text

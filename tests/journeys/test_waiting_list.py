@@ -1,7 +1,5 @@
 """A full day: somebody waits, another cancels, within seconds the place is offered and accepted in one tap."""
 
-import random
-
 import pytest
 
 from tests.journeys import steps
@@ -28,7 +26,7 @@ print("JADWAL", made.pk)
 
 @pytest.mark.parametrize("scripts", [False, True], ids=["without JavaScript", "with JavaScript"])
 def test_a_cancelled_place_is_offered_to_who_waits_and_accepted_in_one_tap(visitor, portal, eventually, scripts):
-    number = random.randrange(1000)
+    number = next(steps.serials)
     output = portal.manage("shell", "-c", ONE_PLACE.format(days=25 + scripts))
     assert "JADWAL" in output, output
     schedule = output.split()[-1]
@@ -43,7 +41,7 @@ def test_a_cancelled_place_is_offered_to_who_waits_and_accepted_in_one_tap(visit
     seeker = visitor(screen="phone", scripts=scripts)
     steps.citizen_signs_in(seeker, f"0812 9903 9{number:03d}")
     steps.citizen_adds_member(seeker, nik=f"9974015203322{number:03d}", name="Sri Uji", born="12-03-1932", sex="P")
-    eventually(lambda: _full(seeker, schedule), "the public page says full", seconds=20)
+    eventually(lambda: _full(seeker, schedule), "the public page says full")
     seeker.follow("Masuk daftar tunggu")
     seeker.page.locator('select[name="tempat"]').select_option("f:pkm-srondol")
     seeker.press("Masuk daftar tunggu")
@@ -54,7 +52,7 @@ def test_a_cancelled_place_is_offered_to_who_waits_and_accepted_in_one_tap(visit
     holder.press("Ya, batalkan")
 
     # Then: within seconds it is offered to her and to nobody else, and one tap books it
-    eventually(lambda: _offered(seeker), "the place is offered", seconds=15)
+    eventually(lambda: _offered(seeker), "the place is offered")
     seeker.follow("Lihat dan jawab")
     seeker.arrives("Ada tempat untuk Anda")
     holder.visit(f"/jadwal/{schedule}/")

@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import BrowserContext, ConsoleMessage, Page, Request
+from playwright.sync_api import BrowserContext, ConsoleMessage, Page, Request, expect
 
 WCAG = {"runOnly": {"type": "tag", "values": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]}}
 VARIABLE = re.compile(r"[0-9a-f]{8}-[0-9a-f-]{27}|\d+|(?<=/)[A-Z0-9]{6,8}(?=/)|(?<=/)[\w-]{20,}(?=/)")
@@ -23,8 +23,8 @@ class Visitor:
 
     def __init__(self, context: BrowserContext, url: str, *, scripts: bool) -> None:
         self.context, self.url, self.scripts = context, url, scripts
+        context.set_default_timeout(60_000)
         self.page: Page = context.new_page()
-        self.page.set_default_timeout(15_000)
         self.complaints: list[str] = []
         self.page.on("console", self._on_console)
         self.page.on("pageerror", lambda error: self.complaints.append(f"script: {error}"))
@@ -81,7 +81,10 @@ class Visitor:
 
     def arrives(self, heading: str) -> None:
         """The page that was reached has this title; else its words say what happened instead."""
-        assert self.heading == heading, f"{self.page.url}: {self.text}"
+        try:
+            expect(self.page.locator("h1").first).to_have_text(heading, timeout=60_000, use_inner_text=True)
+        except AssertionError as error:
+            raise AssertionError(f"{self.page.url}: {self.text}") from error
 
     @property
     def text(self) -> str:
