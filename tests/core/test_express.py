@@ -69,7 +69,9 @@ def test_an_answer_for_one_person_is_never_kept():
     assert not middleware.answers
 
 
-def test_one_visitor_renews_a_stale_page_and_the_others_get_the_previous_one():
+def test_one_visitor_renews_a_stale_page_and_the_others_get_the_previous_one(monkeypatch):
+    monkeypatch.setattr(express, "RENEWAL_SECONDS", 600.0)
+    monkeypatch.setattr(snapshots, "STALE_SECONDS", 600.0)
     middleware, whole_way, _ = lane([b"lama", b"baru"], max_age=0.02)
     middleware(factory.get("/jadwal/"))
     time.sleep(0.03)

@@ -34,7 +34,7 @@ class Answers(BaseHTTPRequestHandler):
         if self.path == "/besar":
             self.wfile.write(b"x" * 5_000)
         elif self.path == "/lambat":
-            for _ in range(50):
+            while True:  # until nobody reads any more
                 self.wfile.write(b"x")
                 self.wfile.flush()
                 time.sleep(0.1)
@@ -103,10 +103,8 @@ def test_large_and_slow_answers_are_cut(server, settings, monkeypatch):
     with pytest.raises(outgoing.NotFetched, match="terlalu besar"):
         outgoing.fetch(f"http://{server.where}/besar", most=1_000)
     monkeypatch.setattr(outgoing, "TOTAL_SECONDS", 0.5)
-    started = time.monotonic()
     with pytest.raises(outgoing.NotFetched, match="terlalu lambat"):
-        outgoing.fetch(f"http://{server.where}/lambat", most=1_000)
-    assert time.monotonic() - started < 3
+        outgoing.fetch(f"http://{server.where}/lambat", most=1_000_000)  # which by itself never ends
 
 
 def test_dead_server_is_one_kind_of_error(settings):

@@ -33,7 +33,7 @@ def _backend() -> int:
 def _end(pid: int) -> None:
     def work():
         with connection.cursor() as cursor:
-            cursor.execute("SELECT pg_terminate_backend(%s, 5000)", [pid])
+            cursor.execute("SELECT pg_terminate_backend(%s, 60000)", [pid])
             return cursor.fetchone()[0]
 
     assert _in_new_thread(work)

@@ -20,7 +20,7 @@ def test_a_fresh_snapshot_is_built_once_for_a_crowd():
 
     def build(request):
         builds.append(1)
-        release.wait(5)
+        release.wait(60)
         return b"isi"
 
     snapshot = Snapshot("t", build, max_age=60)
@@ -39,7 +39,7 @@ def renewed_when_told():
         if not snapshot._pages:
             return b"lama"
         now_building.set()
-        release.wait(5)
+        release.wait(60)
         return b"baru"
 
     snapshot = Snapshot("t", build, max_age=0)
@@ -51,7 +51,7 @@ def test_while_one_rebuilds_the_others_get_the_previous_one():
     snapshot, now_building, release = renewed_when_told()
     with ThreadPoolExecutor(1) as pool:
         rebuilding = pool.submit(snapshot_response, factory.get("/x/"), snapshot)
-        now_building.wait(5)
+        assert now_building.wait(60)
         assert snapshot_response(factory.get("/x/"), snapshot).content == b"lama"
         release.set()
         assert rebuilding.result().content == b"baru"
@@ -100,7 +100,7 @@ def test_who_comes_after_a_quiet_hour_gets_no_old_page_while_another_rebuilds(mo
     snapshot, now_building, release = renewed_when_told()
     with ThreadPoolExecutor(2) as pool:
         rebuilding = pool.submit(snapshot_response, factory.get("/x/"), snapshot)
-        now_building.wait(5)
+        assert now_building.wait(60)
         waiting = pool.submit(snapshot_response, factory.get("/x/"), snapshot)
         release.set()
         assert rebuilding.result().content == waiting.result().content == b"baru"
