@@ -57,7 +57,7 @@ def satusehat(keys: dict[str, str], nik: str) -> dict[str, Any]:
     granted = requests.post(
         f"{keys['oauth']}/accesstoken?grant_type=client_credentials",
         data={"client_id": keys["client_id"], "client_secret": keys["client_secret"]},
-        timeout=10,
+        timeout=60,
     ).json()
     client = SyncFHIRClient(keys["fhir"], authorization=f"Bearer {granted['access_token']}")
     system = "https://fhir.kemkes.go.id/id/nik"

@@ -37,7 +37,7 @@ def said(simulator: Server) -> dict[str, Any]:
     }  # fmt: skip
     done = subprocess.run(
         [PYTHON, Path(__file__).with_name("foreign_client.py")], input=json.dumps(given), capture_output=True,
-        text=True, timeout=60, check=False, env={"PATH": "/usr/bin:/bin"},
+        text=True, timeout=180, check=False, env={"PATH": "/usr/bin:/bin"},
     )  # fmt: skip
     assert done.returncode == 0, done.stderr[-2000:]
     return json.loads(done.stdout)
