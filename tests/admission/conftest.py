@@ -1,4 +1,5 @@
 import pytest
+import redis
 from django.utils import translation
 
 from admission import board, clock, guard, load, rooms
@@ -25,3 +26,16 @@ def _fresh(redis_client):
     forget_everything()
     yield
     forget_everything()
+
+
+@pytest.fixture
+def asked(monkeypatch):
+    """What this process sends to Redis from now on; the server itself counts those of all test processes."""
+    sent, send = [], redis.connection.AbstractConnection.send_packed_command
+
+    def noted(connection, command, *more, **named):
+        sent.append(b"".join(command))
+        return send(connection, command, *more, **named)
+
+    monkeypatch.setattr(redis.connection.AbstractConnection, "send_packed_command", noted)
+    return sent

@@ -10,7 +10,7 @@ from registration.session import COOKIE
 from tests.admission.rush import crowd, make_room, visitor
 from tests.scheduling.world import make_slot
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.timeout(200)]
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.timeout(400)]
 
 
 @pytest.fixture
@@ -46,15 +46,15 @@ def test_the_page_updates_itself_survives_a_lost_network_and_shows_the_door(new_
     assert page.evaluate("document.documentElement.scrollWidth") <= 360
 
     serve(room, 1, message="Mohon sabar, server sehat.")
-    expect(page.locator("h1")).to_have_text("Nomor Anda 3, sedang dilayani 1", timeout=20_000)
+    expect(page.locator("h1")).to_have_text("Nomor Anda 3, sedang dilayani 1")
     expect(page.locator("[data-message]")).to_have_text("Mohon sabar, server sehat.")
 
     context.set_offline(True)
-    expect(page.locator("[data-lost]")).to_be_visible(timeout=20_000)
+    expect(page.locator("[data-lost]")).to_be_visible()
     context.set_offline(False)
     serve(room, 3)
     button = page.get_by_role("button", name="Mulai memesan")
-    expect(button).to_be_visible(timeout=30_000)
+    expect(button).to_be_visible()
     button.click()
     page.wait_for_url("**/janji/baru/**")
 
@@ -66,7 +66,7 @@ def test_without_javascript_the_page_reloads_itself(new_context, live_server, wa
     page.goto(f"{live_server.url}/antrean/{room.pk}/")
     expect(page.locator("h1")).to_have_text("Nomor Anda 3, sedang dilayani 0")
     serve(room, 3)
-    expect(page.get_by_role("button", name="Mulai memesan")).to_be_visible(timeout=30_000)
+    expect(page.get_by_role("button", name="Mulai memesan")).to_be_visible()
     page.get_by_role("button", name="Mulai memesan").click()
     page.wait_for_url("**/janji/baru/**")
 

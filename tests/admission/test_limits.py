@@ -42,6 +42,7 @@ def test_a_family_behind_an_address_of_five_hundred_is_not_refused(settings):
 
 def test_one_account_that_hammers_is_slowed_and_others_of_its_address_are_not(settings):
     make_city()
+    settings.LIMIT_TURN_PER_ACCOUNT = "20/hour"
     browser, account = visitor()
     room = make_room(minutes=None)
     answers = [browser.post(f"/antrean/{room.pk}/ikut/") for _ in range(25)]
@@ -54,7 +55,7 @@ def test_one_account_that_hammers_is_slowed_and_others_of_its_address_are_not(se
 
 
 def test_hammering_the_booking_form_ends_in_a_polite_wait(settings):
-    settings.LIMIT_BOOKING_PER_ACCOUNT = "5/minute"
+    settings.LIMIT_BOOKING_PER_ACCOUNT = "5/hour"
     slot = make_slot()
     browser, account = visitor()
     room = make_room(minutes=None)
@@ -100,7 +101,7 @@ def _take_turns(room, browser, times):
 
 def test_a_person_who_goes_to_another_account_starts_no_new_window(settings):
     """By NIK: the same family under a new phone and account is still the one that asked too often."""
-    settings.LIMIT_TURN_PER_PERSON = "5/minute"
+    settings.LIMIT_TURN_PER_PERSON = "5/hour"
     make_city()
     browser, account = visitor()
     room = make_room(minutes=None)
@@ -113,7 +114,7 @@ def test_a_person_who_goes_to_another_account_starts_no_new_window(settings):
 
 
 def test_a_phone_keeps_its_window_under_a_new_account(settings):
-    settings.LIMIT_TURN_PER_PERSON = "3/minute"
+    settings.LIMIT_TURN_PER_PERSON = "3/hour"
     make_city()
     room = make_room(minutes=None)
     first = make_account()
@@ -130,8 +131,8 @@ def test_a_phone_keeps_its_window_under_a_new_account(settings):
 
 def test_booking_forms_are_counted_for_the_person_they_are_for(settings):
     """One NIK that was moved on is slowed; another person of the new account is not."""
-    settings.LIMIT_BOOKING_PER_PERSON = "3/minute"
-    settings.LIMIT_TURN_PER_PERSON = "100/minute"
+    settings.LIMIT_BOOKING_PER_PERSON = "3/hour"
+    settings.LIMIT_TURN_PER_PERSON = "100/hour"
     slot = make_slot()
     browser, account = visitor()
     room = make_room(minutes=None)
