@@ -118,8 +118,8 @@ def _bare_words(name: str) -> list[str]:
     return words or name.split()
 
 
-# Each of a dose's codes asks for the same name.
-@lru_cache(maxsize=64)
+# Each of a dose's codes asks for the same name; in bulk first one code of a whole batch is made, then the other.
+@lru_cache(maxsize=2_048)
 def person_name(full_name: str) -> PersonName:
     """Split and transliterate; a single name goes to the surname fields and the given-name fields stay empty."""
     words = _bare_words(full_name)

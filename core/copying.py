@@ -3,6 +3,8 @@
 import io
 import json
 from collections.abc import Callable, Iterable, Sequence
+from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 from django.db import connection, models, transaction
@@ -41,5 +43,6 @@ _TEXT: dict[type, Callable[[Any], str]] = {
     str: _escaped,
     bytes: lambda value: "\\\\x" + value.hex(),
     type(None): lambda _value: "\\N",
+    datetime: lru_cache(maxsize=16)(str),  # the rows of a batch mostly share their moment
     dict: lambda value: _escaped(json.dumps(value)),
 }
