@@ -1,6 +1,7 @@
 """Publishing must never hold up a citizen; the worker must survive what Redis does not."""
 
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -8,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.patience import quickest
 from victori.celery import broker_url
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -32,11 +34,14 @@ def test_a_wake_up_to_a_dead_redis_fails_at_once_and_is_swallowed(redis):
         "begun = time.monotonic(); sweeper.wake(); sweeper.wake(); print('detik', time.monotonic() - begun)"
     )
     env = os.environ | {"REDIS_URL": redis}
-    done = subprocess.run(
-        [sys.executable, "-c", script], cwd=ROOT, env=env, capture_output=True, text=True, timeout=60, check=False
-    )
-    assert done.returncode == 0, done.stderr
-    assert float(done.stdout.split("detik")[1]) < 2.5
+
+    def seconds():
+        command = [sys.executable, "-c", script]
+        done = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, timeout=120, check=False)
+        assert done.returncode == 0, done.stderr
+        return float(done.stdout.split("detik")[1])
+
+    assert quickest(seconds, 2.5) < 2.5
 
 
 def test_the_clock_does_not_load_the_portal():
@@ -45,7 +50,7 @@ def test_the_clock_does_not_load_the_portal():
     assert done.stdout.strip() == "False", done.stderr
 
 
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(500)
 def test_a_worker_returns_to_work_after_redis_was_restarted(tmp_path, process_env, django_db_blocker):
     from victori.embedded import Redis
 
@@ -56,15 +61,18 @@ def test_a_worker_returns_to_work_after_redis_was_restarted(tmp_path, process_en
     command = [sys.executable, "-m", "celery", "-A", "victori.celery:app", "worker", "-c", "1", "--loglevel", "INFO"]
     wake = [sys.executable, "-c", "import django; django.setup(); from core import sweeper; sweeper.wake()"]
     with log.open("wb") as output:
-        worker = subprocess.Popen([*command, "--without-mingle"], cwd=ROOT, env=env, stdout=output, stderr=output)
+        worker = subprocess.Popen(
+            [*command, "--without-mingle"], cwd=ROOT, env=env, stdout=output, stderr=output, start_new_session=True
+        )
 
     import redis
 
     def queue_is_taken() -> bool:
-        """Whether a published wake-up leaves the queue within the time a sweep needs."""
+        """Whether a published wake-up leaves the queue."""
         subprocess.run(wake, cwd=ROOT, env=env, check=True)
         client = redis.Redis.from_url(server.url)
-        deadline = time.monotonic() + 60
+        # A message that the dying connection had taken comes back after broker_transport_options.visibility_timeout, 60 s.
+        deadline = time.monotonic() + 180
         while time.monotonic() < deadline:
             if client.llen("celery") == 0 and client.hlen("unacked") == 0:
                 return True
@@ -80,6 +88,6 @@ def test_a_worker_returns_to_work_after_redis_was_restarted(tmp_path, process_en
         assert queue_is_taken(), log.read_text()
         assert worker.poll() is None
     finally:
-        worker.kill()
+        os.killpg(worker.pid, signal.SIGKILL)  # its children keep connections to the database of this test
         worker.wait()
         server.stop()

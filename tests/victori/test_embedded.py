@@ -1,5 +1,6 @@
 """The embedded servers: what they promise, and what they survive."""
 
+import contextlib
 import os
 import subprocess
 import sys
@@ -19,7 +20,8 @@ def test_redis_answers(redis_client):
 
 def test_postgres_is_eighteen():
     config = environ.Env.db_url_config(os.environ["DATABASE_URL"])
-    with psycopg2.connect(host=config["HOST"], user=config["USER"], dbname=config["NAME"]) as connection:
+    connection = psycopg2.connect(host=config["HOST"], user=config["USER"], dbname=config["NAME"])
+    with contextlib.closing(connection):
         assert connection.server_version // 10000 == 18
 
 
@@ -58,7 +60,7 @@ def test_a_long_folder_gets_a_short_private_one_for_sockets(tmp_path):
 
 
 def test_leftovers_are_ended_and_strangers_left_alone(tmp_path):
-    sleep = [sys.executable, "-c", "import time; time.sleep(60)"]
+    sleep = [sys.executable, "-c", "import time; time.sleep(600)"]
     ours = subprocess.Popen(sleep, env=os.environ | {embedded.OWNER: str(tmp_path)})
     other = subprocess.Popen(sleep, env=os.environ | {embedded.OWNER: f"{tmp_path}-lain"})
     try:
@@ -67,8 +69,8 @@ def test_leftovers_are_ended_and_strangers_left_alone(tmp_path):
             assert ours.poll() is None
         killer = threading.Thread(target=embedded.end_leftovers, args=(tmp_path,))
         killer.start()
-        assert ours.wait(5) == -9
-        killer.join(15)
+        assert ours.wait(60) == -9
+        killer.join(60)
         assert not killer.is_alive()
         assert other.poll() is None
     finally:

@@ -2,7 +2,6 @@
 
 import http.client
 import os
-import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -11,15 +10,19 @@ from tests.deploy.running import ROOT, Gunicorn, unused_port
 from victori.web_worker import CountingPool
 
 SLOW = '''
-import os, time
+import time
 
 from core import express
 
+all_have_come = []
+
 
 def application(environ, start_response):
-    """Waits while a file is there, then tells how many wait."""
-    while os.path.exists(os.environ["HOLD_FILE"]):
+    """Keeps the thread until five wait, for a minute at most, then tells how many wait."""
+    until = time.monotonic() + 60
+    while not all_have_come and express.queue_length() < 5 and time.monotonic() < until:
         time.sleep(0.01)
+    all_have_come.append(True)
     start_response("200 OK", [("Content-Type", "text/plain")])
     return [str(express.queue_length()).encode()]
 '''
@@ -27,14 +30,12 @@ def application(environ, start_response):
 
 @pytest.fixture
 def slow(tmp_path):
-    """One process of one thread that answers nobody until the file `hold` is gone."""
+    """One process of one thread that answers nobody until six have come."""
     (tmp_path / "slow.py").write_text(SLOW)
-    (tmp_path / "hold").touch()
     more = {
         "BIND": f"127.0.0.1:{unused_port()}",
         "WEB_WORKERS": "1",
         "WEB_THREADS": "1",
-        "HOLD_FILE": str(tmp_path / "hold"),
         "PYTHONPATH": f"{ROOT}:{tmp_path}",
     }
     gunicorn = Gunicorn(os.environ | more, tmp_path / "log", "slow:application")
@@ -43,23 +44,20 @@ def slow(tmp_path):
     gunicorn.stop()
 
 
-def test_gunicorn_tells_how_many_requests_wait_for_a_thread(slow, tmp_path):
+def test_gunicorn_tells_how_many_requests_wait_for_a_thread(slow):
     def ask(_):
-        connection = http.client.HTTPConnection("127.0.0.1", slow.port, timeout=30)
+        connection = http.client.HTTPConnection("127.0.0.1", slow.port, timeout=120)
         connection.request("GET", "/", headers={"Connection": "close"})
         return int(connection.getresponse().read())
 
-    with ThreadPoolExecutor(6) as pool:
-        asked = pool.map(ask, range(6))
-        time.sleep(1)  # all six have come: one is held, five wait
-        (tmp_path / "hold").unlink()
-        assert sorted(asked) == [0, 1, 2, 3, 4, 5]
+    with ThreadPoolExecutor(6) as pool:  # one is held, five wait
+        assert sorted(pool.map(ask, range(6))) == [0, 1, 2, 3, 4, 5]
 
 
 def test_what_fails_has_waited_too():
     pool = CountingPool(1)
     failed = pool.submit(lambda: 1 // 0)
-    assert isinstance(failed.exception(5), ZeroDivisionError)
-    assert pool.submit(lambda a, b: a + b, 2, b=3).result(5) == 5
+    assert isinstance(failed.exception(60), ZeroDivisionError)
+    assert pool.submit(lambda a, b: a + b, 2, b=3).result(60) == 5
     assert pool.waiting == 0
     pool.shutdown()
