@@ -25,7 +25,7 @@ def run(stack: Stack, scale: Scale) -> list[Figure]:
         nonlocal bad
         cycle = polls * 20
         tally = load.run(
-            stack.portal.address, load.each_once(cycle, CONNECTIONS), seconds=scale.seconds, label=label, drain=5
+            stack.portal.address, load.each_once(cycle, CONNECTIONS), seconds=scale.seconds, label=label, drain=30
         )
         good = len(tally.latencies.get("poll", ()))
         bad += tally.failed + sum(tally.answers.values()) - good

@@ -3,10 +3,11 @@
 import socket
 import threading
 import time
+from types import SimpleNamespace
 
 import pytest
 
-from bench import load
+from bench import client, load
 from bench.client import Crowd, parse
 from bench.result import Figure, against, from_json, table
 
@@ -14,10 +15,11 @@ PAGE = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 
 
 class Server:
-    """Answers each connection's requests with the given steps in turn: bytes, seconds to wait, or None to close."""
+    """Answers each connection's requests with the given steps in turn: bytes, a call that gives them, seconds to wait
+    before, or None to close."""
 
     def __init__(self, *steps):
-        self.steps, self.requests = steps, 0
+        self.steps, self.requests, self.answered = steps, 0, threading.Event()
         self.socket = socket.create_server(("127.0.0.1", 0))
         self.address = self.socket.getsockname()
         threading.Thread(target=self._accept, daemon=True).start()
@@ -41,7 +43,27 @@ class Server:
                 if not connection.recv(65536):
                     return
                 self.requests += 1
-                connection.sendall(step)
+                connection.sendall(step() if callable(step) else step)
+                self.answered.set()
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    """The clock of the load generator, which only the test moves."""
+    clock = SimpleNamespace(now=1000.0, perf_counter=lambda: clock.now, time=time.time, process_time=time.process_time)
+    monkeypatch.setattr(client, "time", clock)
+
+    def later(seconds, answer):
+        """A step of the server: so much later it answers."""
+
+        def step():
+            clock.now += seconds
+            return answer
+
+        return step
+
+    clock.later = later
+    return clock
 
 
 @pytest.fixture
@@ -62,7 +84,7 @@ def ask(times, found):
         found.append((yield load.get("/", "x")))
 
 
-def run(server, times=1, *, timeout=5.0, seconds=5.0):
+def run(server, times=1, *, timeout=60.0, seconds=60.0):
     found = []
     tally = Crowd(server.address, timeout=timeout).run([ask(times, found)], seconds=seconds)
     return tally, found
@@ -73,7 +95,7 @@ def test_every_answer_is_counted_once_with_its_latency(serve):
     tally, found = run(server, 3)
     assert (tally.answers[200], server.requests, tally.failed) == (3, 3, 0)
     assert [answer.body for answer in found] == [b"ok"] * 3
-    assert 0 < tally.percentile(0.5) <= tally.percentile(0.99) < 1
+    assert 0 < tally.percentile(0.5) <= tally.percentile(0.99) <= tally.seconds
 
 
 def test_an_answer_in_pieces_and_in_chunks_is_put_together():
@@ -100,7 +122,7 @@ def test_a_fresh_connection_closed_without_an_answer_is_an_error(serve):
 
 
 def test_a_server_that_is_silent_is_a_time_out(serve):
-    tally, _found = run(serve(3.0), timeout=0.3)
+    tally, _found = run(serve(600.0), timeout=0.3)
     assert dict(tally.errors) == {"time-out": 1}
 
 
@@ -111,20 +133,20 @@ def test_a_refused_connection_is_an_error():
     assert dict(tally.errors) == {"connect: ECONNREFUSED": 1}
 
 
-def test_only_what_was_answered_in_the_window_is_counted(serve):
-    tally, found = run(serve(PAGE, 0.6, PAGE), 2, seconds=0.3)
+def test_only_what_was_answered_in_the_window_is_counted(serve, clock):
+    tally, found = run(serve(PAGE, clock.later(0.6, PAGE)), 2, seconds=0.3)
     assert (tally.answers[200], tally.counts["after the window"]) == (1, 1)
-    assert len(found) == 2 and tally.seconds == pytest.approx(0.3, abs=0.05)
+    assert len(found) == 2 and tally.seconds == pytest.approx(0.3)
 
 
-def test_what_was_answered_while_the_scenarios_settle_is_not_counted(serve):
-    server = serve(*[0.1, PAGE] * 6)
+def test_what_was_answered_while_the_scenarios_settle_is_not_counted(serve, clock):
+    server = serve(*[clock.later(0.1, PAGE)] * 6)
     found = []
     tally = Crowd(server.address).run([ask(6, found)], seconds=5.0, settle=0.35)
-    assert 1 <= tally.counts["before the window"] <= 3  # none comes sooner than a tenth of a second after the other
+    assert tally.counts["before the window"] == 3
     assert len(found) == 6
-    assert tally.answers[200] == len(tally.latencies["200"]) == 6 - tally.counts["before the window"]
-    assert 0.2 < tally.seconds < 4.6  # from then on until all had ended
+    assert tally.answers[200] == len(tally.latencies["200"]) == 3
+    assert tally.seconds == pytest.approx(0.25)  # from then on until all had ended
 
 
 def test_an_error_while_they_settle_is_an_error(serve):
@@ -133,21 +155,24 @@ def test_an_error_while_they_settle_is_an_error(serve):
 
 
 def test_an_answer_that_lies_there_unread_has_arrived(serve):
+    server = serve(0.1, PAGE, 600.0)
+
     def busy_generator():
-        yield 0.05  # by now the other one has asked
+        while not server.requests:  # until the other one has asked
+            yield 0.01
+        assert server.answered.wait(60)
         time.sleep(0.4)  # a generator with too much to do
 
     found = []
-    tally = Crowd(serve(0.1, PAGE, 1.0).address, stamps=True).run([ask(1, found), busy_generator()], seconds=5)
-    assert found[0].seconds > 0.4
-    assert 0 < found[0].arrived < 0.3
-    assert tally.percentile(0.5, arrived=True) < 0.3 < tally.percentile(0.5)
+    tally = Crowd(server.address, stamps=True).run([ask(1, found), busy_generator()], seconds=60)
+    assert 0 < found[0].arrived < found[0].seconds - 0.3
+    assert tally.percentile(0.5) - tally.percentile(0.5, arrived=True) > 0.3
 
 
 def test_processes_send_each_request_once_and_add_up(serve):
     server = serve(*[PAGE] * 50)
     requests = [load.get(f"/{number}", "x") for number in range(40)]
-    tally = load.run(server.address, load.each_once(requests, 4), seconds=5, processes=2)
+    tally = load.run(server.address, load.each_once(requests, 4), seconds=60, processes=2)
     assert tally.answers[200] == server.requests == 40
 
 

@@ -16,7 +16,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """A fault may take its time, a hang may not."""
     for item in items:
         if "faults" in item.path.parts:
-            item.add_marker(pytest.mark.timeout(600 if FULL else 240))
+            item.add_marker(pytest.mark.timeout(900 if FULL else 500))
 
 
 @pytest.fixture(scope="session")

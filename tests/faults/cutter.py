@@ -18,7 +18,7 @@ class Cutter:
 
     def connect(self) -> http.client.HTTPConnection:
         """A connection over this wire."""
-        return http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
+        return http.client.HTTPConnection("127.0.0.1", self.port, timeout=90)
 
     def close(self) -> None:
         """Take the wire down."""
@@ -32,7 +32,7 @@ class Cutter:
 
     def _carry(self, client: socket.socket) -> None:
         try:
-            server = socket.create_connection(("127.0.0.1", self.target), 30)
+            server = socket.create_connection(("127.0.0.1", self.target), 90)
         except OSError:
             client.close()
             return
@@ -43,8 +43,8 @@ class Cutter:
             while chunk := server.recv(1 if left == 0 else min(left or 65536, 65536)):
                 if left == 0:
                     break
+                self.passed += len(chunk)  # first: who has read the answer looks at it
                 client.sendall(chunk)
-                self.passed += len(chunk)
                 if left is not None:
                     left -= len(chunk)
         for end in (client, server):

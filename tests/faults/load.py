@@ -46,7 +46,7 @@ class Load:
     def wait_for(self, more: int) -> float:
         """Wait until so many more tickets were shown; gives the seconds it took."""
         begun, wanted = time.monotonic(), len(self.shown) + more
-        wait_until(lambda: self.failures or len(self.shown) >= wanted, f"{more} bookings", 120)
+        wait_until(lambda: self.failures or len(self.shown) >= wanted, f"{more} bookings", 240)
         return time.monotonic() - begun
 
     @property

@@ -73,7 +73,7 @@ class Sent:
 
     def broke(self) -> bool:
         """Whether the answer never came."""
-        self.thread.join(60)
+        self.thread.join(150)
         return isinstance(self.outcome, Exception)
 
 
@@ -97,7 +97,7 @@ def test_a_web_worker_killed_before_the_commit_leaves_nothing_and_asking_again_b
         os.kill(worker_of(town, sent.port), signal.SIGKILL)
         assert sent.broke()
         # What the server does when it notices that the other end is gone (the closed socket, at the latest).
-        town.query("SELECT pg_terminate_backend(%s, 5000)", backend)
+        town.query("SELECT pg_terminate_backend(%s, 60000)", backend)
         assert rows_of(town, visitor) == []
         go()
     with Load(town) as load:
@@ -145,8 +145,10 @@ def test_a_web_worker_killed_after_the_commit_and_before_the_answer_shows_the_sa
 
 def test_web_workers_killed_at_any_moment_lose_and_double_nothing(town):
     with Load(town) as load:
-        for _ in range(3 * TIMES):
+        for kills in range(20 * TIMES):
             load.wait_for(ENOUGH // 3)
+            if kills >= 3 * TIMES and load.troubles:
+                break
             os.kill(town.gunicorn.workers()[0], signal.SIGKILL)
         load.wait_for(ENOUGH)
     assert load.troubles, "nobody was in the way of the kills"
@@ -162,7 +164,7 @@ def test_postgres_killed_under_load_keeps_every_ticket_that_was_shown(town):
             time.sleep(0.3)
             town.start_postgres()
             took = load.wait_for(ENOUGH)
-            assert took < 30, took
+            assert took < 90, took
             assert town.gunicorn.workers() == workers, "the web found its way back by itself"
     assert load.troubles
     load.verify()
@@ -211,7 +213,7 @@ def test_a_celery_worker_killed_under_load_tells_everybody_once(town, celery):
         for _ in range(TIMES):
             worker = celery("worker")
             before = town.query(done)[0][0]
-            wait_until(lambda before=before: town.query(done)[0][0] > before, "the worker works", 90)
+            wait_until(lambda before=before: town.query(done)[0][0] > before, "the worker works", 180)
             load.wait_for(ENOUGH)
             os.killpg(worker.pid, signal.SIGKILL)
             worker.wait()
@@ -220,7 +222,7 @@ def test_a_celery_worker_killed_under_load_tells_everybody_once(town, celery):
     # What it had taken comes due again when its lease of a minute is over; the test does not wait that long.
     town.query("UPDATE core_outboxmessage SET lease_until = now() - interval '1 second' WHERE state = 'in_flight'")
     celery("worker")
-    wait_until(lambda: town.query(open_rows)[0][0] == 0, "everything worked off", 120)
+    wait_until(lambda: town.query(open_rows)[0][0] == 0, "everything worked off", 240)
     keys = [visitor.key for visitor, _ in load.shown]
     told = town.query(
         "SELECT a.id, count(m.id) FROM scheduling_appointment a LEFT JOIN messaging_message m"

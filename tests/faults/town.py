@@ -36,7 +36,8 @@ class Town:
             folder,
             unused_port(),
             DATABASE_URL=self.postgres.url,
-            REDIS_URL=self.redis.url,
+            # A worker that asks a frozen Redis stands there until the test has done what it came for.
+            REDIS_URL=f"{self.redis.url}?socket_timeout=120",
             STATE_DIR=str(folder / "state"),
             STATICFILES_BACKEND="django.contrib.staticfiles.storage.StaticFilesStorage",
             SIGNING_KEY_PASSPHRASE="sandi-uji",
@@ -77,7 +78,7 @@ class Town:
 
     def connect(self) -> http.client.HTTPConnection:
         """A connection straight to gunicorn."""
-        return http.client.HTTPConnection("127.0.0.1", self.gunicorn.port, timeout=30)
+        return http.client.HTTPConnection("127.0.0.1", self.gunicorn.port, timeout=90)
 
     def visitor(self, **options: Any) -> Visitor:
         """The next person who has not booked yet; the test and its load ask at the same time."""
@@ -120,11 +121,13 @@ class Town:
 
     def start_postgres(self) -> None:
         """Start it again after a kill; the last children of the killed one may still be leaving."""
-        for _ in range(40):
-            with contextlib.suppress(ServerError):
+        deadline = time.monotonic() + 60
+        while True:
+            try:
                 return self.postgres.start()
+            except ServerError:
+                assert time.monotonic() < deadline, "PostgreSQL does not start again"
             time.sleep(0.1)
-        raise AssertionError("PostgreSQL does not start again")
 
     def signal_postgres(self, sig: int) -> None:
         """Send `sig` to the server and all its processes."""

@@ -13,7 +13,7 @@ from tests.deploy.running import HOST
 
 Connect = Callable[[], http.client.HTTPConnection]
 TICKET = re.compile(r"^/janji/([0-9a-f-]{36})/\?baru=1$")
-GIVE_UP_SECONDS = 90
+GIVE_UP_SECONDS = 150
 
 
 class _WholeLines:
