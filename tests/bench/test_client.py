@@ -155,11 +155,18 @@ def test_an_error_while_they_settle_is_an_error(serve):
 
 
 def test_an_answer_that_lies_there_unread_has_arrived(serve):
-    server = serve(0.1, PAGE, 600.0)
+    at_work = threading.Event()
+
+    def answer():
+        assert at_work.wait(60)
+        return PAGE
+
+    server = serve(answer, 600.0)
 
     def busy_generator():
         while not server.requests:  # until the other one has asked
             yield 0.01
+        at_work.set()
         assert server.answered.wait(60)
         time.sleep(0.4)  # a generator with too much to do
 
