@@ -11,6 +11,7 @@ from victori import embedded
 from victori.installation import ROOT
 
 HOST = "vaksin.example.go.id"
+POSTGRES = ROOT / "deploy/postgres/portal.conf"
 GUNICORN = [sys.executable, "-m", "gunicorn", "-c", "python:victori.gunicorn_conf"]
 # Statics of the admin and the API docs: three hundred files that nothing here uses.
 NOT_COLLECTED = ("admin", "rest_framework", "django_htmx", "allauth", "mfa")

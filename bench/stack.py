@@ -106,7 +106,8 @@ class Stack:
         self.folder.mkdir(parents=True, exist_ok=True)
         self.served: list[Served] = []
         self.sockets = embedded.socket_folder(self.folder)
-        self.postgres = embedded.Postgres(self.folder / "postgres", self.sockets, self.folder / "postgres.log")
+        log = self.folder / "postgres.log"
+        self.postgres = embedded.Postgres(self.folder / "postgres", self.sockets, log, config=production.POSTGRES)
         self.redis = embedded.Redis(self.folder / "redis", self.sockets, self.folder / "redis.log")
         self._portal: Served | None = None
         self._bare: Served | None = None

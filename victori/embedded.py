@@ -25,6 +25,7 @@ OWNER = "VICTORI_OWNER"
 DATABASE = "victori"
 ROLE = "victori"
 POSTGRES_MAJOR = "18"
+SMALL = {"shared_buffers": "128MB", "max_wal_size": "2GB"}  # a trial shares its machine with everything else on it
 # A unix socket address holds 107 bytes on Linux, 103 on macOS; the longest name behind the folder is Postgres's.
 SOCKET_ADDRESS_LIMIT = 103
 LONGEST_SOCKET_NAME = "/.s.PGSQL.5432"
@@ -197,10 +198,15 @@ def postgres_bin() -> Path:
 
 
 class Postgres:
-    """One PostgreSQL server on a unix socket; `durable=False` (tests) skips the disk flush."""
+    """One PostgreSQL server on a unix socket; `durable=False` (tests) skips the disk flush.
 
-    def __init__(self, data: Path, sockets: Path, log: Path, *, durable: bool = True) -> None:
-        self.data, self.sockets, self.log, self.durable = data, sockets, log, durable
+    `config` is a file of settings in place of those it gets at its creation and of SMALL.
+    """
+
+    def __init__(
+        self, data: Path, sockets: Path, log: Path, *, durable: bool = True, config: Path | None = None
+    ) -> None:
+        self.data, self.sockets, self.log, self.durable, self.config = data, sockets, log, durable, config
         self.user = unprivileged_user(data)
         self.process: subprocess.Popen[bytes] | None = None
 
@@ -225,11 +231,10 @@ class Postgres:
             "unix_socket_directories": str(self.sockets),
             "unix_socket_permissions": "0700",
             "max_connections": "100",
-            "shared_buffers": "128MB",
-            "max_wal_size": "2GB",
             "log_timezone": "UTC",
             "log_checkpoints": "off",
         }
+        settings |= {"config_file": str(self.config)} if self.config else SMALL
         if not self.durable:
             settings |= {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "autovacuum": "off"}
             settings["max_connections"] = "200"  # several test processes, each with its crowds, share one server

@@ -1,13 +1,17 @@
 """docker-compose.yml and Dockerfile, as far as they can be proven without an engine."""
 
+import contextlib
 import re
 from pathlib import Path
 
+import psycopg2
 import pytest
 import yaml
 from check_jsonschema.builtin_schemas import get_builtin_schema
 from jsonschema import Draft202012Validator
 from jsonschema.validators import validator_for
+
+from victori import embedded
 
 ROOT = Path(__file__).resolve().parents[2]
 TEXT = (ROOT / "docker-compose.yml").read_text()
@@ -38,6 +42,26 @@ def test_the_processes_of_make_run_are_all_there():
         "nginx",
     ]
     assert SERVICES["postgres"]["image"] == "postgres:18"
+
+
+def test_postgres_starts_with_settings_for_a_server(tmp_path):
+    mounted = next(one for one in SERVICES["postgres"]["volumes"] if one.endswith(":ro"))
+    config, inside, _ = mounted.split(":")
+    assert f"config_file={inside}" in SERVICES["postgres"]["command"]
+    server = embedded.Postgres(
+        tmp_path / "data", embedded.socket_folder(tmp_path), tmp_path / "log", durable=False, config=ROOT / config
+    )
+    server.start()
+    try:
+        connection = psycopg2.connect(host=str(server.sockets), user=embedded.ROLE, dbname=embedded.DATABASE)
+        with contextlib.closing(connection), connection.cursor() as cursor:
+            cursor.execute("SELECT name, setting, applied, error FROM pg_file_settings")
+            written = {name: (setting, applied, error) for name, setting, applied, error in cursor}
+            cursor.execute("SHOW shared_buffers")
+            assert cursor.fetchone() == (written["shared_buffers"][0],) == ("1GB",)
+        assert all(applied and not error for _, applied, error in written.values())
+    finally:
+        server.stop()
 
 
 @pytest.mark.parametrize("name", sorted(set(SERVICES) - {"migrate"}))
