@@ -23,8 +23,11 @@ LIMIT = "60/minute"
 
 
 def _empty_page(request: HttpRequest) -> bytes:
-    context = {"form": VerifyForm(), "page_path": request.path, "verify_data": browser.page_data()}
-    return render_to_string("certificates/verify.html", context).encode()
+    return render_to_string("certificates/verify.html", _form_context(request, VerifyForm())).encode()
+
+
+def _form_context(request: HttpRequest, form: VerifyForm) -> dict[str, object]:
+    return {"form": form, "page_path": request.path, "verify_data": browser.page_data()}
 
 
 def _data(_request: HttpRequest) -> bytes:
@@ -63,7 +66,7 @@ def verify(request: HttpRequest) -> HttpResponse:
         return render(request, "429.html", {"retry_minutes": max(1, wait // 60)}, status=429)
     form = VerifyForm(request.POST)
     if not form.is_valid():
-        return render(request, "certificates/verify.html", {"form": form}, status=422)
+        return render(request, "certificates/verify.html", _form_context(request, form), status=422)
     result = verify_text(form.cleaned_data["code"])
     return render(request, "certificates/verdict.html", verdict_context(result))
 

@@ -11,11 +11,13 @@ export function startScanning(form, page, found) {
   const button = form.querySelector("[data-scan-camera]"), file = document.getElementById("scan-file");
   let detector = null, stream = null;
 
+  const opens = button.textContent;
   const say = (name) => { status.textContent = status.getAttribute(`data-text-${name}`) || ""; };
 
   function stop() {
     stream?.getTracks().forEach((track) => track.stop());
     stream = null;
+    button.textContent = opens;
     video.classList.add("visually-hidden");
   }
 
@@ -37,11 +39,18 @@ export function startScanning(form, page, found) {
     return texts.find((text) => OURS.test(text)) || texts[0] || null;
   }
 
-  async function openCamera() {
+  /* A second press closes the camera again. */
+  async function pressCamera() {
+    if (stream) {
+      stop();
+      status.textContent = "";
+      return;
+    }
     say("reading");
     try {
       stream = await navigator.mediaDevices.getUserMedia({ video: { facingMode: "environment", width: { ideal: 1280 } } });
       video.srcObject = stream;
+      button.textContent = button.dataset.textClose;
       video.classList.remove("visually-hidden");
       await video.play();
       look();
@@ -68,7 +77,7 @@ export function startScanning(form, page, found) {
     form.querySelector("[data-needs-scanner]").hidden = false;
     form.dataset.scanner = "1";
     button.hidden = !navigator.mediaDevices?.getUserMedia;
-    button.addEventListener("click", openCamera);
+    button.addEventListener("click", pressCamera);
   }, () => { /* pasting still works */ });
 }
 
