@@ -163,11 +163,11 @@ def kept_fresh(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     made, build = [], Page.of
 
     def lasting(body: bytes, content_type: str, max_age: float) -> Page:
-        made.append(build(body, content_type, max_age + 600))
+        made.append(build(body, content_type, max_age * 600))
         return made[-1]
 
     monkeypatch.setattr(Page, "of", lasting)
-    monkeypatch.setattr(queries, "MAX_AGE_SECONDS", queries.MAX_AGE_SECONDS + 600)
+    monkeypatch.setattr(queries, "MAX_AGE_SECONDS", queries.MAX_AGE_SECONDS * 600)
     yield
     for page in made:
         page.fresh_until = 0.0
