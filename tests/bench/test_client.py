@@ -76,7 +76,8 @@ def serve():
 
     yield start
     for server in servers:
-        server.socket.close()
+        server.socket.shutdown(socket.SHUT_RDWR)  # closed alone, the number would be the next server's, and its thread
+        server.socket.close()  # might go on accepting there
 
 
 def ask(times, found):

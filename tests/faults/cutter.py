@@ -22,6 +22,7 @@ class Cutter:
 
     def close(self) -> None:
         """Take the wire down."""
+        self.listener.shutdown(socket.SHUT_RDWR)  # its thread leaves accept()
         self.listener.close()
 
     def _accept(self) -> None:
