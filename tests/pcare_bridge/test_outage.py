@@ -24,7 +24,7 @@ from tests.scheduling.world import ADULT, make_adult
 from tests.stock.shelf import stocked
 from tests.vaccination.desk import arrived, give, nurse, screened, today_schedule
 
-pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("exchange")]
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("exchange"), pytest.mark.timeout(600)]
 STEPS, STEP_SECONDS = 32, 900  # eight hours
 WEATHER = {
     "closes": {"kind": "close_before"},

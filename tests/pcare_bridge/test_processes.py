@@ -28,7 +28,7 @@ from tests.stock.shelf import on_hand, stocked
 from tests.vaccination.desk import arrived, give, nurse, screened, today_schedule
 from victori.embedded import Redis
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.timeout(600)]
 ROOT = Path(__file__).resolve().parents[2]
 TOKEN = "token-uji"
 

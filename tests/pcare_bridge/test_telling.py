@@ -63,7 +63,7 @@ def sent(text: str) -> str:
     return str([line for line in lines if line.startswith("pcare_deliveries_total") and 'outcome="sent"' in line])
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.usefixtures("exchange")
 def test_a_run_is_told_by_address_and_profile_and_nobody_and_no_secret_is_in_it(
