@@ -7,9 +7,13 @@ from django.utils.html import format_html_join
 from django.utils.safestring import mark_safe
 
 from certificates import queries
+from programmes.reasons import local_label
 from vaccination.models import Immunization
 
 register = template.Library()
+
+
+register.filter("dose_name", local_label)  # "Dosis 2" is "Dose 2" on an English page
 
 
 @register.filter
