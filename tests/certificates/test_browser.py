@@ -217,3 +217,12 @@ def test_code_that_needs_the_server_stays_in_the_box_without_a_network(visitor):
     person.context.set_offline(False)
     person.press("Periksa", exact=True)
     person.arrives("Hasil pemeriksaan")
+
+
+def test_the_page_of_a_certificate_prints_on_one_sheet(visitor):
+    dose = make_dose()
+    family = visitor()
+    sign_in(family, dose.citizen.account)
+    family.visit(f"/sertifikat/dosis/{dose.uuid}/")
+    sheet = family.page.pdf(prefer_css_page_size=True)
+    assert len(re.findall(rb"/Type\s*/Page[^s]", sheet)) == 1
