@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import date
+from decimal import Decimal
 from typing import Any
 
 from django import forms
@@ -48,11 +49,14 @@ class DayField(forms.DateField):
         super().__init__(widget=widget, input_formats=["%Y-%m-%d", "%d-%m-%Y", "%d/%m/%Y"], **kwargs)
 
 
+TEMPERATURE = "Tulis suhu antara 30 dan 45, mis. 36,5."
+
+
 class ScreeningForm(KeyedForm):
     """The questions of one version of a questionnaire, one reading, and the decision."""
 
     temperature_c = forms.DecimalField(
-        label="Suhu (°C)", required=False, min_value=30, max_value=45, max_digits=3, decimal_places=1, localize=True,
+        label="Suhu (°C)", required=False, decimal_places=1, localize=True, error_messages={"invalid": TEMPERATURE},
         widget=forms.TextInput(attrs={"inputmode": "decimal", "autocomplete": "off"}),
     )  # fmt: skip
     systolic = forms.IntegerField(label="Tekanan darah atas (sistolik)", required=False, min_value=50, max_value=300)
@@ -96,6 +100,13 @@ class ScreeningForm(KeyedForm):
     def reading(self) -> dict[str, Any]:
         """Temperature and blood pressure as typed."""
         return {key: self.cleaned_data.get(key) for key in ("temperature_c", "systolic", "diastolic")}
+
+    def clean_temperature_c(self) -> Decimal | None:
+        """A temperature of a living person; one sentence, also where a comma is missing ("365")."""
+        value: Decimal | None = self.cleaned_data["temperature_c"]
+        if value is not None and not 30 <= value <= 45:
+            raise forms.ValidationError(TEMPERATURE)
+        return value
 
     def clean(self) -> dict[str, Any]:
         """Blood pressure comes in pairs."""

@@ -374,3 +374,13 @@ def test_nonsense_in_the_box_is_answered_in_words(desk, text):
 def test_the_card_page_opens_from_everywhere(desk, query):
     citizen = give().immunization.citizen
     assert desk.get(reverse("desk:past_dose", args=[citizen.public_id]) + query).status_code == 200
+
+
+@pytest.mark.parametrize("typed", ["365", "3,6", "panas"])
+def test_a_temperature_that_cannot_be_gets_one_sentence_and_stays_in_its_field(desk, typed):
+    visit = arrived()
+    page = desk.post(reverse("desk:screening", args=[visit.public_id]), fill(visit, temperature_c=typed))
+    html = page.content.decode()
+    assert html.count("Tulis suhu antara 30 dan 45, mis. 36,5.") == 2  # in the summary and at the field
+    assert html.count("Suhu (°C):") == 1
+    assert f'value="{typed}"' in html
