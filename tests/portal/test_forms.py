@@ -59,3 +59,12 @@ def test_every_form_leaves_the_judging_to_us():
     asking = [form for form in forms if re.search(r"{{ (form|field|search|people)\b(?!\.cleaned_data)", form)]
     assert len(asking) > 30
     assert [form[:150] for form in asking if "novalidate" not in form.partition(">")[0]] == []
+
+
+def test_a_question_as_label_keeps_its_question_mark_alone():
+    class Asked(forms.Form):
+        pregnant = forms.BooleanField(label="Sedang hamil?", error_messages={"required": "Pilih ya atau tidak."})
+
+    assert "Sedang hamil? Pilih ya atau tidak." in render_to_string(
+        "components/error_summary.html", {"form": Asked({})}
+    )
