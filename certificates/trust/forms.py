@@ -42,6 +42,12 @@ class TrustListForm(forms.ModelForm):
             "address": {"invalid": "Alamat harus diawali https://."},
         }
 
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        kind = self.fields["kind"]
+        assert isinstance(kind, forms.ChoiceField)
+        kind.choices = [("", "Pilih jenis"), *TrustList.Kind.choices]
+
     def clean_signer(self) -> str:
         """A key that can be read, or nothing."""
         text = str(self.cleaned_data["signer"]).strip()
