@@ -17,6 +17,7 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils.functional import SimpleLazyObject
 from django.utils.http import url_has_allowed_host_and_scheme
+from django.views.decorators.http import require_http_methods
 
 from core.prepared import Prepared
 from registration import alongside
@@ -98,6 +99,27 @@ def citizen_required(view: View) -> View:
 
     vars(wrapped)["citizen_required"] = True  # read by the test that walks every address
     return wrapped
+
+
+def citizen_form(page: Callable[..., str]) -> Callable[[View], View]:
+    """Like `citizen_required`, for an address that only takes a form: `page` (arguments of the address) has its button.
+
+    Who comes by GET, from signing in on the way or by the language link, is led there instead of being refused.
+    """
+
+    def decorate(view: View) -> View:
+        guarded = citizen_required(view)
+
+        @require_http_methods(["GET", "HEAD", "POST"])
+        @wraps(guarded)
+        def wrapped(request: CitizenRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+            if request.method != "POST":
+                return HttpResponseRedirect(page(*args, **kwargs))
+            return guarded(request, *args, **kwargs)
+
+        return wrapped
+
+    return decorate
 
 
 def member_required(view: View) -> View:

@@ -16,14 +16,14 @@ from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import get_language
-from django.views.decorators.http import require_POST, require_safe
+from django.views.decorators.http import require_safe
 
 from admission import board, clock, limits, poll, tokens, turns, words
 from admission.guard import too_many
 from admission.models import Room, Turn
 from core.snapshot import Snapshot, snapshot_response
 from registration import session
-from registration.session import CitizenRequest, citizen_required
+from registration.session import CitizenRequest, citizen_form
 from scheduling import queries
 
 ROOMS_SHOWN = 10
@@ -99,8 +99,7 @@ def _without_token(request: CitizenRequest, room_id: int) -> HttpResponse:
     return response
 
 
-@require_POST
-@citizen_required
+@citizen_form(lambda room_id: reverse("admission:turn", args=[room_id]))
 def join(request: CitizenRequest, room_id: int) -> HttpResponse:
     """Take a turn; asking again, from anywhere, finds the same one.
 
@@ -126,8 +125,7 @@ def join(request: CitizenRequest, room_id: int) -> HttpResponse:
     return response
 
 
-@require_POST
-@citizen_required
+@citizen_form(lambda room_id: reverse("admission:turn", args=[room_id]))
 def enter(request: CitizenRequest, room_id: int) -> HttpResponse:
     """Through the door with a pass, or back to the page that says why not yet."""
     token = tokens.read_turn(request)

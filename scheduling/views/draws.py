@@ -11,12 +11,12 @@ from django.shortcuts import get_object_or_404, render
 from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils import timezone
-from django.views.decorators.http import require_http_methods, require_POST, require_safe
+from django.views.decorators.http import require_http_methods, require_safe
 
 from core.snapshot import Snapshot, snapshot_response
 from registration.models import Citizen
 from registration.queries import family
-from registration.session import CitizenRequest, citizen_required
+from registration.session import CitizenRequest, citizen_form, citizen_required
 from scheduling import booking, errors, flow
 from scheduling.draws import files as draw_files
 from scheduling.draws import queries as draw_queries
@@ -137,6 +137,7 @@ def enter(request: CitizenRequest, draw_id: int) -> HttpResponse:
         "form": form,
         "has_family": bool(members),
         "is_new": "baru" in request.GET,
+        "has_left": "mundur" in request.GET,
         "key": flow.request_key(request),
         "problem_text": problem,
     }
@@ -144,8 +145,7 @@ def enter(request: CitizenRequest, draw_id: int) -> HttpResponse:
     return render(request, "scheduling/draw/enter.html", context, status=status)
 
 
-@require_POST
-@citizen_required
+@citizen_form(lambda draw_id: reverse("scheduling:draw_enter", args=[draw_id]))
 def withdraw(request: CitizenRequest, draw_id: int) -> HttpResponse:
     """Give a number back while the window is open."""
     number = request.POST.get("nomor", "")
@@ -156,6 +156,7 @@ def withdraw(request: CitizenRequest, draw_id: int) -> HttpResponse:
     back = reverse("scheduling:draw_enter", args=[draw_id])
     with suppress(draws.DrawNotOpen):  # the page itself says that the window is closed
         draws.withdraw(entry.pk)
+        back = flow.with_query(back, mundur=1)
     return HttpResponseRedirect(back)
 
 

@@ -6,13 +6,13 @@ from uuid import UUID
 
 from django.db.models import Count
 from django.http import HttpResponse, HttpResponseRedirect
-from django.shortcuts import get_object_or_404, redirect, render
+from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
 from django.utils import timezone
-from django.views.decorators.http import require_http_methods, require_POST
+from django.views.decorators.http import require_http_methods
 
 from registration.queries import family
-from registration.session import CitizenRequest, citizen_required
+from registration.session import CitizenRequest, citizen_form, citizen_required
 from scheduling import errors, flow
 from scheduling.models import Appointment, Offer, Schedule, Slot, WaitlistEntry
 from scheduling.waiting import offers, waitlist
@@ -54,13 +54,12 @@ def join(request: CitizenRequest) -> HttpResponse:
     )
 
 
-@require_POST
-@citizen_required
+@citizen_form(lambda public_id: reverse("scheduling:appointments"))
 def leave(request: CitizenRequest, public_id: UUID) -> HttpResponse:
     """Off the list in one tap; again changes nothing."""
     entry = get_object_or_404(_entries(request), public_id=public_id)
     waitlist.leave(entry.pk)
-    return redirect("scheduling:appointments")
+    return HttpResponseRedirect(flow.with_query(reverse("scheduling:appointments"), keluar=1))
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -94,6 +93,7 @@ def waiting_of(request: CitizenRequest) -> dict[str, Any]:
         "waiting": [(entry, _names(request, entry), waitlist.standing(entry)) for entry in active],
         "ended": [(entry, _names(request, entry)) for entry in ended],
         "just_joined": "tunggu" in request.GET,
+        "just_left": "keluar" in request.GET,
     }
 
 

@@ -1,8 +1,10 @@
 """Every address of the project has a row in the table, and answers every role as its row says."""
 
 import logging
+import re
 from collections.abc import Callable
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from django.db import connection, transaction
@@ -54,6 +56,20 @@ def test_every_page_of_a_family_asks_who_is_there():
     }
     assert len(private) > 15
     assert not {route for route, view in private.items() if not hasattr(view, "citizen_required")}
+
+
+def test_whoever_signs_in_on_the_way_of_a_form_is_led_to_its_page(rf):
+    values = {"int": 1, "uuid": uuid4()}
+    forms = [
+        route for route, row in TABLE.items() if row.method == "POST" and hasattr(views()[route], "citizen_required")
+    ]
+    assert len(forms) >= 4
+    for route in forms:
+        request = rf.get(f"/{route}")
+        request.citizen_account = None
+        named = {name: values[kind] for kind, name in re.findall(r"<(\w+):(\w+)>", route)}
+        answer = views()[route](request, **named)
+        assert answer.status_code == 302 and answer.url != request.path, route
 
 
 PUBLIC_PAGES = ["/", "/jadwal/", "/stok/", "/cakupan/", "/verifikasi/", "/status/"]
