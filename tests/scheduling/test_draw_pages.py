@@ -21,6 +21,7 @@ from scheduling.demo import ensure_demo_schedules
 from scheduling.draws import services as draws
 from scheduling.draws import weights as draw_weights
 from scheduling.draws.demo import ensure_demo_draw
+from scheduling.draws.forms import DrawForm
 from scheduling.models import Draw, DrawEntry, Place, Schedule
 from scheduling.templatetags.undian import announced_draws
 from scheduling.views import draws as pages
@@ -172,7 +173,8 @@ def test_withdrawing_is_one_button_and_only_for_ones_own(home, account):
     mine, other = enter(draw, make_adult(account)), enter(draw)
     assert "Batal ikut" in home.get(f"/janji/undian/{draw.pk}/").content.decode()
     assert home.post(f"/janji/undian/{draw.pk}/mundur/", {"nomor": other.ticket}).status_code == 404
-    assert home.post(f"/janji/undian/{draw.pk}/mundur/", {"nomor": mine.ticket}).status_code == 302
+    gone = home.post(f"/janji/undian/{draw.pk}/mundur/", {"nomor": mine.ticket}, follow=True)
+    assert "Anda tidak ikut undian lagi dengan nomor itu" in gone.content.decode()
     assert set(by_outcome(draw)) == {"withdrawn", "waiting"}
 
 
@@ -439,3 +441,10 @@ def test_what_a_page_announces_costs_no_query_of_its_own(client, django_assert_n
     fresh(client, "/jadwal/")
     with django_assert_num_queries(0):
         assert len(announced_draws()["draws"]) == 1
+
+
+@pytest.mark.parametrize("typed", ["Undian lansia", " undian  lansia", "lansia"])
+def test_a_title_that_says_draw_says_it_once(typed):
+    form = DrawForm({"judul": typed}, schedules=Schedule.objects.none())
+    form.is_valid()
+    assert form.cleaned_data["judul"] == "lansia"
