@@ -131,8 +131,8 @@ def test_so_is_the_last_page_of_one_that_hangs(aged):
 
 def test_an_application_that_hangs_is_away_too(site, alive):
     with hanging(site.gunicorn):
-        # Nobody waits for it as long as for a page of one's own, which nginx gives up after 65 seconds.
-        assert site.nginx.once(fresh("/jadwal/"), timeout=60).headers["X-Cache"] == "COPY"
+        # Nobody waits for it as long as for a page of one's own, which nginx gives up after a minute.
+        assert site.nginx.once(fresh("/jadwal/"), timeout=45).headers["X-Cache"] == "COPY"
     assert site.get(fresh("/jadwal/")).headers["X-Cache"] == "MISS"
 
 
