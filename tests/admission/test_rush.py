@@ -9,7 +9,7 @@ from scheduling import audits
 from tests.admission.rush import somebody
 from tests.scheduling.world import make_city, make_schedule
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.timeout(900)]
 PLAN = rush.Plan(arrivals=600, places=120, bots=0.10, processes=1)
 
 

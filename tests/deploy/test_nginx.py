@@ -11,7 +11,7 @@ import pytest
 from tests.deploy.running import HOST, Nginx
 
 # The mark makes pytest-django create the database that gunicorn then uses.
-pytestmark = [pytest.mark.timeout(240), pytest.mark.django_db]
+pytestmark = [pytest.mark.timeout(600), pytest.mark.django_db]
 
 
 def test_plain_http_is_sent_to_https(site):

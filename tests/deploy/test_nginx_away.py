@@ -17,7 +17,7 @@ from tests.deploy.running import HOST, Gunicorn, Nginx, unused_port
 from tests.patience import until
 from tests.scheduling.world import make_schedule
 
-pytestmark = [pytest.mark.timeout(240), pytest.mark.django_db(transaction=True)]
+pytestmark = [pytest.mark.timeout(600), pytest.mark.django_db(transaction=True)]
 
 
 @pytest.fixture

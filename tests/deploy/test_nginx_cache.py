@@ -13,7 +13,7 @@ from tests.patience import until
 from tests.registration.people import make_account, make_citizen, sign_in_citizen
 from tests.scheduling.world import make_city, make_schedule
 
-pytestmark = [pytest.mark.timeout(240), pytest.mark.django_db(transaction=True)]
+pytestmark = [pytest.mark.timeout(600), pytest.mark.django_db(transaction=True)]
 FOR_EVERYBODY = ("/", "/en/", "/stok/", "/cakupan/", "/status/", "/api/v1/schedules/", "/api/v1/stock/")
 OF_PERSONS = ("/keluarga/", "/janji/", "/masuk/", "/petugas/masuk/", "/jadwal/")
 

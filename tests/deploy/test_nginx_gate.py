@@ -11,7 +11,7 @@ import pytest
 from tests.deploy.running import Gunicorn, Nginx, collect_static, production, unused_port
 
 # The mark makes pytest-django create the database that gunicorn then uses.
-pytestmark = [pytest.mark.timeout(240), pytest.mark.django_db]
+pytestmark = [pytest.mark.timeout(600), pytest.mark.django_db]
 LIMIT = 100
 
 
