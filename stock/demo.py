@@ -23,9 +23,10 @@ ROUTINE = ("HB0", "BCG", "OPV", "IPV", "PENTA", "PCV", "RV", "MR")
 MONTHS_LEFT = (4, 9)
 # Two weeks of the demo schedules at the busiest facility need about a thousand.
 DOSES_PER_LOT, ENOUGH_DOSES = 600, 900
-# Here the shelf does not last: places wait for a delivery that is announced.
+# Here the shelf does not last: places wait for a delivery that is announced. It comes after the two days of the first
+# week on which this vaccine is given there, for one of them may be a Sunday.
 SCARCE = ("pkm-kagok", "COV_MODERNA")
-SCARCE_DOSES, ANNOUNCED_DOSES, ANNOUNCED_DAYS = 20, 300, 5
+SCARCE_DOSES, ANNOUNCED_DOSES, ANNOUNCED_DAYS = 20, 300, 7
 
 
 def ensure_demo_stock() -> int:

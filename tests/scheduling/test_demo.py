@@ -1,13 +1,13 @@
-from datetime import timedelta
+from datetime import date, timedelta
 
 import pytest
 from django.utils import timezone
 
-from scheduling import capacity
-from scheduling.demo import ensure_demo_schedules
+from scheduling import capacity, demo
+from scheduling.demo import FACILITIES, ensure_demo_schedules
 from scheduling.models import Place, Schedule, StockFit
 from scheduling.queries import OPEN, overview
-from stock.demo import SCARCE, ensure_demo_stock
+from stock.demo import ANNOUNCED_DAYS, SCARCE, ensure_demo_stock
 from tests.scheduling.world import make_city
 
 pytestmark = pytest.mark.django_db
@@ -31,6 +31,13 @@ def test_a_newcomer_finds_places_today_at_poncol_at_any_hour():
     )  # the shelf bears the two weeks everywhere but where the demo shows what it is like when it does not
     assert waiting == {SCARCE}
     assert capacity.bookable_beyond_stock() == 0
+
+
+@pytest.mark.parametrize("weekday", range(7))
+def test_on_any_day_of_the_week_there_is_a_day_that_waits_for_the_delivery(weekday):
+    today, position = date(2026, 11, 23) + timedelta(days=weekday), FACILITIES.index(SCARCE[0])
+    before = [demo._offers(position, ahead, today + timedelta(days=ahead)) for ahead in range(1, ANNOUNCED_DAYS)]
+    assert SCARCE[1] in {vaccine for offers in before for vaccine, _doses in offers}
 
 
 def test_the_next_day_gets_its_afternoon_when_it_becomes_today():
