@@ -32,6 +32,7 @@ def page_data() -> dict[str, Any]:
         "labels": words.fact_labels(),
         "kind_label": _("Jenis"),
         "kinds": words.kinds(),
+        "codes": words.codes_in_words(),
         "trust": words.trust_sentences(),
         "notes": words.note_sentences(),
         "signed_by": _("Ditandatangani oleh"),

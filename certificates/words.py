@@ -169,12 +169,22 @@ def kinds() -> dict[str, str]:
     }
 
 
+def codes_in_words() -> dict[str, dict[str, str]]:
+    """Codes of the EU value sets for tests (LOINC, SNOMED CT) by fact; a code that is not here stays as it is."""
+    return {
+        "test_type": {"LP6464-4": _("Tes PCR (NAAT)"), "LP217198-3": _("Tes cepat antigen")},
+        "test_result": {"260415000": _("Negatif (tidak terdeteksi)"), "260373001": _("Positif (terdeteksi)")},
+    }
+
+
 def readable_facts(facts: dict[str, Any]) -> list[tuple[str, str]]:
     """Label and value in reading order; empty for a content that is not known."""
     if not facts or facts.get("kind") == "unknown":
         return []
     days = ("birth_date", "date", "valid_from", "valid_until")
     shown = facts | {name: _day(str(facts.get(name, ""))) for name in days}
+    for name, known in codes_in_words().items():
+        shown[name] = known.get(str(facts.get(name, "")), facts.get(name, ""))
     if facts.get("country") in {"ID", "IDN"}:
         shown["country"] = "Indonesia"
     lines = [(_("Jenis"), kinds().get(facts.get("kind", ""), ""))]

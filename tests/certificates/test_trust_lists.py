@@ -35,11 +35,11 @@ OTHER_KEY = ec.generate_private_key(ec.SECP256R1())
 OTHER = lists.certificate(OTHER_KEY, "DSC Lain")
 
 
-def code(key=KEY, cert=DSC):
-    """A code of Singapore's, signed now."""
+def code(key=KEY, cert=DSC, content=b""):
+    """A code of Singapore's, signed now; of a vaccination unless it is given another content."""
     now = timezone.now()
     return hcert.issue(
-        {hcert.EU_DCC: dcc.build(FACTS, uvci.new_uvci())},
+        {hcert.EU_DCC: content or dcc.build(FACTS, uvci.new_uvci())},
         kid=lists.kid(cert),
         sign=lambda data: hcert.sign_es256(key, data),
         issued_at=now - timedelta(minutes=1),

@@ -3,10 +3,11 @@
 import json
 from io import StringIO
 
+import cbor2
 import pytest
 from django.core.management import CommandError, call_command
 
-from certificates import codes, services, shc, words
+from certificates import codes, services, shc, verify_views, words
 from certificates.trust import importing
 from certificates.verifying import verdicts
 from certificates.verifying.verdicts import Outcome
@@ -92,6 +93,39 @@ def test_foreign_text_is_shown_as_text(client):
     body = client.post("/verifikasi/", {"code": makers.divoc(document)}).content.decode()
     assert "&lt;script&gt;alert(1)" in body
     assert "<script>alert" not in body
+
+
+TEST_TAKEN = {
+    "ver": "1.3.0", "nam": {"fnt": "TAN", "gnt": "MEI"}, "dob": "1990-02-03",
+    "t": [{
+        "tg": "840539006", "tt": "LP6464-4", "tr": "260415000", "sc": "2026-11-20T08:00:00Z", "co": "SG", "is": "MOH",
+        "ci": "URN:UVCI:01:SG:T#A", "tc": "Uji",
+    }],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("scripts", [False, True], ids=["server", "browser"])
+@pytest.mark.django_db(transaction=True)
+def test_a_test_is_shown_in_words_and_not_in_the_codes_of_laboratories(browser, live_server, scripts):
+    believe_singapore()
+    verify_views.page.clear()
+    verify_views.verifier_data.clear()
+    text = code(content=cbor2.dumps(TEST_TAKEN))
+    context = browser.new_context(java_script_enabled=scripts)
+    page = context.new_page()
+    for path, words_shown in (
+        ("/verifikasi/", ("Tes PCR (NAAT)", "Negatif (tidak terdeteksi)")),
+        ("/en/verifikasi/", ("PCR test (NAAT)", "Negative (not detected)")),
+    ):
+        page.goto(live_server.url + path)
+        if scripts:
+            page.locator("#verify-form[data-ready]").wait_for()
+        page.locator("textarea").fill(text)
+        page.locator("#verify-form button[type=submit]").click()
+        page.get_by_text(words_shown[0]).wait_for()
+        shown = page.locator("main").inner_text()
+        assert words_shown[1] in shown and "LP6464-4" not in shown and "260415000" not in shown
+    context.close()
 
 
 # --- the command ---------------------------------------------------------------------------------------------------

@@ -35,9 +35,14 @@ function facts(found, page, isUnknown) {
   if (isUnknown || !found.facts.kind) return list;
   list.append(element("dt", page.kind_label), element("dd", page.kinds[found.facts.kind] || ""));
   for (const [name, label] of page.labels) {
-    if (found.facts[name]) list.append(element("dt", label), element("dd", readable(name, found.facts[name])));
+    if (found.facts[name]) list.append(element("dt", label), element("dd", inWords(page, name, found.facts[name])));
   }
   return list;
+}
+
+/* A code of a test in words, where the page knows it. */
+function inWords(page, name, value) {
+  return page.codes?.[name]?.[value] || readable(name, value);
 }
 
 /* A full date in words, in the language of the page; a year or a moment stays as the code has it. */
