@@ -101,7 +101,10 @@ class TokenForm(forms.Form):
 
     name = forms.CharField(label="Nama sistem", max_length=80, help_text="Misalnya: SIMRS RS Contoh, produksi.")
     membership = PartnerChoiceField(
-        label="Akun mitra", queryset=Membership.objects.none(), help_text="Akun dengan peran mitra di fasilitasnya."
+        label="Akun mitra",
+        queryset=Membership.objects.none(),
+        empty_label="Pilih akun",
+        help_text="Akun dengan peran mitra di fasilitasnya.",
     )
     scopes = forms.MultipleChoiceField(
         label="Hak", choices=list(partner.SCOPES.items()), widget=forms.CheckboxSelectMultiple, initial=["doses.write"]

@@ -143,6 +143,7 @@ class TemplateForm(forms.ModelForm):
             name: forms.TimeInput(attrs={"type": "time"}, format="%H:%M")
             for name in ("open_time", "close_time", "walk_in_hour", "release_time")
         }
+        labels = {"facility": "Fasilitas", "vaccine": "Vaksin"}
         help_texts = {
             "slot_minutes": "Sisa waktu yang kurang dari setengah sesi digabung ke sesi terakhir.",
             "walk_in_percent": "Disisihkan untuk warga yang datang tanpa janji.",
@@ -157,7 +158,8 @@ class TemplateForm(forms.ModelForm):
         super().__init__(*args, **kwargs)
         facility, vaccine = self.fields["facility"], self.fields["vaccine"]
         assert isinstance(facility, forms.ModelChoiceField) and isinstance(vaccine, forms.ModelChoiceField)
-        facility.queryset = facilities.filter(is_active=True)
+        facility.queryset, facility.empty_label = facilities.filter(is_active=True), "Pilih fasilitas"
+        vaccine.empty_label = "Pilih vaksin"
         vaccine.queryset = Vaccine.objects.filter(
             is_active=True, programme__in=Programme.objects.filter(is_bookable=True)
         ).order_by("programme", "short_name")

@@ -163,6 +163,8 @@ def test_missing_rows_are_404(client, admin):
 
 def test_a_token_is_made_shown_once_and_revoked(client, admin, facility):
     membership = make_staff("mitra", facility=facility).memberships.get()
+    empty = client.get("/dinkes/mitra/baru/").content.decode()
+    assert "Pilih akun" in empty and "-----" not in empty
     form = {"name": "SIMRS", "membership": membership.pk, "scopes": ["doses.write"], "days": 30, "rate_per_minute": 60}
     text = re.search(r"vmt_[\w-]+", client.post("/dinkes/mitra/baru/", form).content.decode()).group()
     token = PartnerToken.objects.get()

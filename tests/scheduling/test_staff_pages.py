@@ -87,6 +87,14 @@ DRAWN = {
 }
 
 
+def test_the_form_of_a_pattern_speaks_indonesian(admin):
+    page = admin.get("/dinkes/jadwal/pola/baru/").content.decode()
+    assert "Pilih fasilitas" in page and "Pilih vaksin" in page and "-----" not in page
+    refused = admin.post("/dinkes/jadwal/pola/baru/", {}).content.decode()
+    assert "Fasilitas: " in refused and "Vaksin: " in refused
+    assert "Facility" not in page + refused and "Vaccine" not in page + refused
+
+
 def test_a_pattern_by_draw_publishes_each_day_with_a_draw_of_its_own(admin):
     poncol = Facility.objects.get(code="pkm-poncol")
     ensure_stock(poncol, Vaccine.objects.get(code="COV_AZ"))
