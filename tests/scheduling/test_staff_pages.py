@@ -122,6 +122,7 @@ def test_a_day_whose_draw_could_not_be_held_any_more_is_not_published(admin):
     saved = admin.post(reverse("schedules:new_template"), PATTERN | DRAWN | every_day | {"facility": poncol.pk})
     tomorrow = timezone.localdate() + timedelta(days=1)
     with time_machine.travel(at(timezone.localdate(), time(13)), tick=True):
+        sign_in_staff(admin, make_staff("admin_dinkes", city=True))  # a shift that began after midnight is over by now
         fields = {"dari": tomorrow, "sampai": tomorrow + timedelta(days=1)}
         assert "waktu undian sudah lewat" in admin.get(saved.url, fields).content.decode()
         done = admin.post(saved.url, fields, follow=True).content.decode()
