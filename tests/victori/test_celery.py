@@ -71,7 +71,7 @@ def test_a_worker_returns_to_work_after_redis_was_restarted(tmp_path, process_en
         """Whether a published wake-up leaves the queue."""
         subprocess.run(wake, cwd=ROOT, env=env, check=True)
         client = redis.Redis.from_url(server.url)
-        # A message that the dying connection had taken comes back after broker_transport_options.visibility_timeout, 60 s.
+        # What the dying connection had taken comes back after broker_transport_options.visibility_timeout, 60 s.
         deadline = time.monotonic() + 180
         while time.monotonic() < deadline:
             if client.llen("celery") == 0 and client.hlen("unacked") == 0:
