@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from django.core.cache import cache
 from django.template import Context, Template
+from django.template.loader import render_to_string
 from django.test import Client
 from django.utils import timezone
 
@@ -396,3 +397,13 @@ def test_the_task_sends_and_only_one_sender_runs(simulator: Server) -> None:
     assert tasks.hurry() == 0, "the sweep must not call itself again on our account"
     assert tasks.send_deliveries() == 1
     assert not sending.has_work()
+
+
+def test_what_is_due_today_names_the_way_of_each_delivery_and_no_error_of_the_line() -> None:
+    rejected = refused()
+    assert rejected.said
+    line = render_to_string("pcare_bridge/_late.html", {"late": [(rejected, [])]})
+    assert rejected.said in line and rejected.get_profile_display() in line
+    rejected.state, rejected.error_message = Delivery.WAITING, "PCare tidak menjawab. (RemoteProtocolError)"
+    line = render_to_string("pcare_bridge/_late.html", {"late": [(rejected, [])]})
+    assert "Menunggu PCare" in line and "RemoteProtocolError" not in line
