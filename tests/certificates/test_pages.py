@@ -16,7 +16,6 @@ from certificates.verifying import shc as verifying_shc
 from certificates.verifying import verify_text
 from core.models import ReadLog
 from messaging.models import Message
-from programmes.models import DoseRule
 from regions.models import Facility
 from tests.certificates.doses import make_dose
 from tests.registration.people import make_account, make_citizen, sign_in_citizen
@@ -137,20 +136,6 @@ def test_vaccine_without_eu_code_is_explained(client):
     assert "tidak mempunyai kode produk Uni Eropa" in body
     assert "SMART Health Card" in body
     assert 'id="hc1"' not in body
-
-
-def test_english_page(client):
-    dose = make_dose()
-    DoseRule.objects.create(
-        code="X", programme_id=dose.programme_id, vaccine_id=dose.vaccine_id, dose_code=dose.dose_code,
-        dose_label="Dosis 1", step=1, stage="primary",
-    )  # fmt: skip
-    sign_in_citizen(client, dose.citizen.account)
-    response = client.get("/en" + reverse("certificates:of_dose", args=[dose.uuid]))
-    assert response.status_code == 200
-    assert b'lang="en"' in response.content
-    for page in (response, client.get("/en/sertifikat/")):
-        assert "Dose 1" in page.content.decode() and "Dosis" not in page.content.decode()
 
 
 # --- downloads -----------------------------------------------------------------------------------------------------
