@@ -1,13 +1,14 @@
 """Unique vaccination certificate identifiers (UVCI): random, so they say nothing about the person."""
 
-import secrets
-from itertools import product
+import os
 
 ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789/:"
 _OPAQUE = "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
 _OPAQUE_LENGTH = 24  # 36 ** 24 is a little over 2 ** 124, well above the 96 bits asked for
-# Two characters at a time: half the long divisions.
-_PAIRS = ["".join(pair) for pair in product(_OPAQUE, repeat=2)]
+# Seven random bytes stand for each character; the four that are left over are thrown away, so none is likelier.
+_FAIR = 256 - 256 % len(_OPAQUE)
+_CHARACTERS = (_OPAQUE * 8)[:256].encode()
+_LEFT_OVER = bytes(range(_FAIR, 256))
 # What a character adds to the check sum where its place counts once, and where it counts twice.
 _ONCE = {character: value for value, character in enumerate(ALPHABET)}
 _TWICE = {character: sum(divmod(2 * value, len(ALPHABET))) for character, value in _ONCE.items()}
@@ -21,11 +22,10 @@ def check_character(text: str) -> str:
 
 def new_uvci(country: str = "ID") -> str:
     """A fresh identifier `URN:UVCI:01:ID:<24 random characters>#<check>`."""
-    number, pairs = secrets.randbelow(len(_OPAQUE) ** _OPAQUE_LENGTH), []
-    for _ in range(_OPAQUE_LENGTH // 2):
-        number, pair = divmod(number, len(_PAIRS))
-        pairs.append(_PAIRS[pair])
-    body = f"URN:UVCI:01:{country}:{''.join(pairs)}"
+    opaque = b""
+    while len(opaque) < _OPAQUE_LENGTH:  # once, save one time in a thousand million
+        opaque = os.urandom(32).translate(_CHARACTERS, _LEFT_OVER)[:_OPAQUE_LENGTH]
+    body = f"URN:UVCI:01:{country}:{opaque.decode()}"
     return f"{body}#{check_character(body)}"
 
 

@@ -61,7 +61,7 @@ class Run:
 
 
 def run(stack: Stack, scale: Scale) -> list[Figure]:
-    """Doses first, then the command twice; what one process signs without a database is measured before and after."""
+    """Doses first, then the command twice; what one process signs without a database is measured around and between."""
     from certificates import authority
     from certificates import bulk as bulk_issue
 
@@ -74,6 +74,7 @@ def run(stack: Stack, scale: Scale) -> list[Figure]:
     pause = scale.pick(1.0, 0.1)  # seconds between two looks, each of which costs something itself
     killed = follow(stack, pause, until=lambda issued: issued - newest >= KILL_AT * count)
     half = query(VALID)[0][0] - before
+    alone.append(single(codes, scale))
     rest = follow(stack, pause)
     alone.append(single(codes, scale))
     issued = query(VALID)[0][0] - before
