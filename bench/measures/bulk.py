@@ -1,6 +1,7 @@
 """Half a million certificates by `manage.py issue_certificates`, killed on the way and started again."""
 
 import itertools
+import multiprocessing
 import os
 import signal
 import statistics
@@ -77,6 +78,7 @@ def run(stack: Stack, scale: Scale) -> list[Figure]:
     alone.append(single(codes, scale))
     rest = follow(stack, pause)
     alone.append(single(codes, scale))
+    crowd = together(codes, scale)
     issued = query(VALID)[0][0] - before
     wrong = {} if issued == count else {"issued": issued}
     wrong |= {name: number for name, number in checked().items() if number}
@@ -90,6 +92,10 @@ def run(stack: Stack, scale: Scale) -> list[Figure]:
             "bulk_rate", f"{count:,} certificates, killed at {KILL_AT:.0%} and started again",
             one * count / CORES / seconds, 0.5, 0.8, measured=count / seconds, limit=CORES / one,
             limit_is=f"both codes in one process × {CORES}", details=details,
+        ),
+        Figure(
+            "bulk_together", "the same, beside it", count / seconds / crowd, 0.0, measured=count / seconds, limit=crowd,
+            limit_is=f"both codes in {CORES} processes at once",
         ),
         Figure(
             "bulk_processor", "the same in processor time, PostgreSQL's with it", one / each, 0.5, 0.8,
@@ -124,6 +130,28 @@ def single(codes: Codes, scale: Scale) -> float:
             services.make_codes(*next(codes.cases), codes.now, signer=made.__getitem__)
         turns.append((time.process_time() - begun) / 200)
     return statistics.median(turns)
+
+
+def together(codes: Codes, scale: Scale) -> float:
+    """Both codes of so many certificates a second by a process for each core, without a database.
+
+    Cores of a virtual machine may share what they are made of: two at once then do less than twice one alone.
+    """
+    from certificates import services
+
+    made, count = {"shc": codes.cards, "dcc": codes.eu}, scale.pick(12_000, 200)
+
+    def work() -> None:
+        for _ in range(count):
+            services.make_codes(*next(codes.cases), codes.now, signer=made.__getitem__)
+
+    processes = [multiprocessing.get_context("fork").Process(target=work) for _ in range(CORES)]
+    begun = time.perf_counter()
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join()
+    return CORES * count / (time.perf_counter() - begun)
 
 
 def follow(stack: Stack, pause: float, until: Callable[[int], bool] = lambda _issued: False) -> Run:

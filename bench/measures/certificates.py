@@ -264,7 +264,7 @@ def bulk(scale: Scale) -> Figure:
     from certificates import bulk as bulk_issue
     from certificates import services
 
-    order, each, wrong = bulk_issue.Order(), scale.pick(20_000, 60), []
+    order, each, wrong = bulk_issue.Order(), scale.pick(40_000, 60), []
     codes = Codes(scale)
     made = {"shc": codes.cards, "dcc": codes.eu}
     bulk_issue.issue_all(bulk_issue.CREW, order, lambda _done: None)  # what other measures left behind

@@ -29,7 +29,7 @@ EXPECTED = {
         *("certificate_issue_hc1", "certificate_issue_shc", "certificate_verify_hc1", "certificate_verify_shc"),
         *("certificate_qr", "certificate_page", "certificate_page_pixels", "certificate_click", "certificate_bulk"),
     },
-    "bulk": {"bulk_rate", "bulk_processor", "bulk_steady", "bulk_memory"},
+    "bulk": {"bulk_rate", "bulk_together", "bulk_processor", "bulk_steady", "bulk_memory"},
     "pcare_outage": {
         *(f"outage_{what}_{share}" for what in ("dose", "booked") for share in ("median", "p95")),
         *("outage_certificates", "outage_drain"),
