@@ -35,7 +35,7 @@ def staff_required(*capabilities: str, fresh: bool = False) -> Callable[[View], 
         def wrapped(request: StaffRequest, *args: Any, **kwargs: Any) -> HttpResponse:
             user = request.user
             if not user.is_authenticated:
-                return redirect_to_login(request.get_full_path())
+                return redirect_to_login(second_factor.way_back(request))
             first = second_factor.demand(request)
             if first:
                 return first

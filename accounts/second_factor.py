@@ -1,6 +1,8 @@
 """Whether this session has shown a second factor; no staff page opens without (DESIGN section 8)."""
 
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from allauth.account.authentication import get_authentication_records
 from allauth.account.internal.flows.login import record_authentication
@@ -21,9 +23,20 @@ def passed(request: HttpRequest) -> bool:
     return any(record.get("method") == "mfa" for record in get_authentication_records(request, request.user))
 
 
+def way_back(request: HttpRequest) -> str:
+    """Where to go on after signing in: this page; after a form, whose own address may take nothing else, its page."""
+    if request.method in ("GET", "HEAD"):
+        return request.get_full_path()
+    with suppress(ValueError):  # a header may say anything
+        page = urlsplit(request.headers.get("Referer", ""))
+        if page.netloc == request.get_host():
+            return page._replace(scheme="", netloc="").geturl()
+    return "/petugas/"
+
+
 def demand(request: "StaffRequest") -> HttpResponse | None:
     """Where to go first, or None when this session may open staff pages: enrol, show the code, change the password."""
-    target = urlencode({"next": request.get_full_path() if request.method == "GET" else "/petugas/"})
+    target = urlencode({"next": way_back(request)})
     if not is_mfa_enabled(request.user, [Authenticator.Type.TOTP]):
         return HttpResponseRedirect(f"{reverse('mfa_activate_totp')}?{target}")
     if not passed(request):

@@ -52,6 +52,19 @@ def give_password(client, user, password=demo.PASSWORD, next_url="/uji/"):
     return client.post("/petugas/masuk/", {"login": user.username, "password": password, "next": next_url})
 
 
+@pytest.mark.parametrize(
+    ("came_from", "leads_to"),
+    [
+        ("http://testserver/petugas/stok/?baris=3", "/petugas/stok/%3Fbaris%3D3"),
+        ("http://lain.example/petugas/stok/", "/petugas/"),
+        ("http://[rusak", "/petugas/"),
+        ("", "/petugas/"),
+    ],
+)
+def test_a_form_sent_after_the_session_ended_leads_back_to_its_page(client, came_from, leads_to):
+    assert client.post("/uji/", headers={"referer": came_from}).url == f"/petugas/masuk/?next={leads_to}"
+
+
 def test_password_and_code_open_the_desk(client, nurse):
     assert client.get("/uji/").url == "/petugas/masuk/?next=/uji/"
     assert give_password(client, nurse).url.startswith("/petugas/masuk/kode/")
