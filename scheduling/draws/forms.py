@@ -168,12 +168,6 @@ class DrawForm(forms.Form):
         for name in ("buka", "tutup", "sisa"):
             self.fields[name].widget = forms.DateTimeInput(attrs={"type": "datetime-local"}, format=CLOCK)
 
-    def clean_judul(self) -> str:
-        """The pages write "Undian" before the title; who writes it too would have it twice."""
-        title: str = self.cleaned_data["judul"]
-        bare = title.strip()
-        return bare.partition(" ")[2].strip() if bare.lower().startswith("undian ") else bare
-
     def clean(self) -> dict[str, Any]:
         """A window that lies ahead, one programme, and weights that come in pairs."""
         data = super().clean() or {}

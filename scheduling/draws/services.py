@@ -108,7 +108,7 @@ def announce(
 
     The schedules open to everybody at `rest_at`, with what the draw leaves. Raises NotDrawable for a schedule that is
     closed, booked, open already, of another programme or another draw, or begins before `rest_at`. Locks the schedules,
-    then their free places.
+    then their free places. The pages write "Undian" before the title, so it is taken from its beginning.
     """
     locked = Schedule.objects.select_for_update(no_key=True, of=("self",))
     rows = list(locked.filter(pk__in=schedule_ids).order_by("pk"))
@@ -118,7 +118,7 @@ def announce(
         _check_drawable(schedule, programme, rest_at)
     seed = fair_order.new_seed()
     draw = Draw.objects.create(
-        title=title.strip(), programme=programme, opens_at=opens_at, closes_at=closes_at, rest_at=rest_at,
+        title=_bare(title), programme=programme, opens_at=opens_at, closes_at=closes_at, rest_at=rest_at,
         weights=list(weights), seed=seed, seed_hash=fair_order.commitment(seed), created_by=user,
     )  # fmt: skip
     ids = [schedule.pk for schedule in rows]
@@ -127,6 +127,11 @@ def announce(
     if Place.objects.filter(slot__schedule__in=ids, pool=Place.Pool.ONLINE).exists():
         raise NotDrawable("Jadwal ini sudah ada yang memesan.")
     return draw
+
+
+def _bare(title: str) -> str:
+    title = title.strip()
+    return title.partition(" ")[2].strip() if title.lower().startswith("undian ") else title
 
 
 @transaction.atomic

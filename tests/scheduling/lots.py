@@ -81,3 +81,25 @@ def by_outcome(draw):
 def complaints():
     """Title → count, of the checks of `audit` that complain."""
     return {check.title: count for check, count in audit.run() if check.id in ("I1", "I2", "I3") and count}
+
+
+def people_form(*citizens, **more):
+    """What kader and desk send to enter these people."""
+    form = {"orang-TOTAL_FORMS": str(max(2, len(citizens))), "orang-INITIAL_FORMS": "0", **more}
+    for number, citizen in enumerate(citizens):
+        form[f"orang-{number}-identitas"] = citizen.nik or citizen.temporary_code
+        form[f"orang-{number}-lahir"] = f"{citizen.birth_date:%Y-%m-%d}"
+    return form
+
+
+def announce_form(*schedules, **changes):
+    """What the office sends to announce a draw of these schedules."""
+    start = timezone.localtime() + timedelta(hours=1)
+    clock = "%Y-%m-%dT%H:%M"
+    return {
+        "judul": "Booster lansia",
+        "jadwal": [one.pk for one in schedules],
+        "buka": f"{start:{clock}}",
+        "tutup": f"{start + timedelta(hours=5):{clock}}",
+        "sisa": f"{start + timedelta(hours=6):{clock}}",
+    } | changes

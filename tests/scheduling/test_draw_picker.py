@@ -7,7 +7,7 @@ from django.test import Client
 from django.utils import timezone
 
 from scheduling.models import Draw
-from tests.scheduling.test_draw_pages import announce_form
+from tests.scheduling.lots import announce_form
 from tests.scheduling.world import make_slot
 from tests.staff import make_staff, sign_in_staff
 

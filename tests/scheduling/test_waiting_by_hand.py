@@ -17,7 +17,7 @@ from scheduling.models import Appointment, Offer, WaitlistEntry
 from scheduling.services import cancel
 from scheduling.waiting import waitlist
 from tests.registration.people import make_account
-from tests.scheduling.test_draw_pages import people_form
+from tests.scheduling.lots import people_form
 from tests.scheduling.test_offers import full_slot
 from tests.scheduling.world import booked, make_adult, make_slot
 from tests.staff import make_staff, sign_in_staff
