@@ -121,13 +121,11 @@ def prepare(count: int) -> None:
 
 def single(codes: Codes, scale: Scale) -> float:
     """Processor seconds of one certificate's two codes, as one process makes them without a database."""
-    from certificates import services
-
-    made, turns = {"shc": codes.cards, "dcc": codes.eu}, []
+    turns = []
     for _ in range(scale.pick(20, 2)):
         begun = time.process_time()
         for _ in range(200):
-            services.make_codes(*next(codes.cases), codes.now, signer=made.__getitem__)
+            codes.both()
         turns.append((time.process_time() - begun) / 200)
     return statistics.median(turns)
 
@@ -137,13 +135,11 @@ def together(codes: Codes, scale: Scale) -> float:
 
     Cores of a virtual machine may share what they are made of: two at once then do less than twice one alone.
     """
-    from certificates import services
-
-    made, count = {"shc": codes.cards, "dcc": codes.eu}, scale.pick(12_000, 200)
+    count = scale.pick(12_000, 200)
 
     def work() -> None:
         for _ in range(count):
-            services.make_codes(*next(codes.cases), codes.now, signer=made.__getitem__)
+            codes.both()
 
     processes = [multiprocessing.get_context("fork").Process(target=work) for _ in range(CORES)]
     begun = time.perf_counter()

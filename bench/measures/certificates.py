@@ -80,6 +80,7 @@ class Codes:
         self.rounds = scale.pick(240, 3)  # a dozen seconds: for a few of them a host may give its caches to others
         self.now = timezone.now()
         self.cards, self.eu = keys.signer("shc"), keys.signer("dcc")
+        self.signers = {"shc": self.cards, "dcc": self.eu}
         from certificates import uvci
 
         # The clock runs from the facts of a dose to the text of its code; nobody comes twice in a row.
@@ -107,6 +108,12 @@ class Codes:
 
         key, (case, number) = self.cards, next(self.cases)
         return shc.issue(case, issuer_url=key.iss, kid=key.kid, uvci=number, sign=key.sign, issued_at=self.now).text
+
+    def both(self) -> Any:
+        """Both codes of one certificate as they are issued, without a database."""
+        from certificates import services
+
+        return services.make_codes(*next(self.cases), self.now, signer=self.signers.__getitem__)
 
     def rate(self, work: Callable[[], Any]) -> float:
         """How often a second of processor time."""
@@ -266,13 +273,12 @@ def bulk(scale: Scale) -> Figure:
 
     order, each, wrong = bulk_issue.Order(), scale.pick(40_000, 60), []
     codes = Codes(scale)
-    made = {"shc": codes.cards, "dcc": codes.eu}
     bulk_issue.issue_all(bulk_issue.CREW, order, lambda _done: None)  # what other measures left behind
 
     def single() -> float:
         begun, count = time.perf_counter(), scale.pick(4_000, 40)
         for _ in range(count):
-            services.make_codes(*next(codes.cases), codes.now, signer=made.__getitem__)
+            codes.both()
         return CORES * count / (time.perf_counter() - begun)
 
     def everything() -> float:
