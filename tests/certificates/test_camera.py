@@ -78,6 +78,8 @@ def test_a_refused_camera_is_told_with_what_to_do(with_camera):
     person = with_camera(may=False)
     person.page.get_by_role("button", name="Pindai dengan kamera").click()
     person.page.get_by_text("Kamera tidak dapat dipakai. Pilih gambar, atau tempel teks kodenya.").wait_for()
+    assert not camera_is_on(person)
+    assert person.page.get_by_text("Pilih gambar atau berkas").is_visible()
 
 
 def test_a_page_with_an_error_still_scans(with_camera):

@@ -150,8 +150,8 @@ def test_pages_that_lose_the_cookie_are_the_same_for_everybody(site, cookies, pa
         site.get(path).read()
         return cache_state(site.get(path, Cookie=cookies[0])) in ("HIT", "STALE", "UPDATING")
 
-    until(same, "one page for everybody")
-    until(shared, "what was fetched without a cookie is answered to who has one")
+    assert until(same, "one page for everybody")
+    assert until(shared, "what was fetched without a cookie is answered to who has one")
 
 
 @pytest.mark.parametrize("path", OF_PERSONS)
