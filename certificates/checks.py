@@ -27,14 +27,14 @@ def revocations_missing() -> int:
 
 
 def unexplained_signatures() -> int:
-    """Certificates with a code that lacks its line in the signature log, or whose key is known to be compromised."""
-    compromised = SigningKey.objects.filter(compromised_at__isnull=False)
-    leaked = Certificate.objects.filter(Q(hc1_key__in=compromised) | Q(shc_key__in=compromised))
-    return (
-        _unlogged("shc_key")
-        .union(_unlogged("hc1_key"), leaked.filter(status=Certificate.Status.VALID).values("pk"))
-        .count()
-    )
+    """Certificates with a code that lacks its line in the signature log, and valid ones of a key that does not count.
+
+    That is a key known to be compromised, or one nobody knows.
+    """
+    trusted = SigningKey.objects.trusted()
+    hc1, shc = Q(hc1_key__isnull=True) | Q(hc1_key__in=trusted), Q(shc_key__in=trusted)
+    of_other_keys = Certificate.objects.filter(~(hc1 & shc), status=Certificate.Status.VALID)
+    return _unlogged("shc_key").union(_unlogged("hc1_key"), of_other_keys.values("pk")).count()
 
 
 def _unlogged(key: str) -> QuerySet[Certificate, Any]:

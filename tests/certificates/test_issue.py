@@ -6,7 +6,7 @@ from io import StringIO
 
 import pytest
 from django.core.management import call_command
-from django.db import connection
+from django.db import InternalError, connection, transaction
 from django.utils import timezone
 
 from certificates import authority, hcert, keys, services
@@ -249,6 +249,24 @@ def test_audit_sees_one_code_of_two_that_nobody_logged():
     certificate = services.issue(make_dose().pk)
     SignatureLog.objects.filter(kid=certificate.hc1_key_id).delete()
     assert violations("I8") == 1
+
+
+@pytest.mark.parametrize("code", ["hc1_key_id", "shc_key_id"])
+def test_audit_sees_a_certificate_of_a_key_nobody_knows(code):
+    certificate = services.issue(make_dose().pk)
+    stranger = "c3RyYW5nZXI="
+    SignatureLog.objects.filter(kid=getattr(certificate, code)).update(kid=stranger)
+    Certificate.objects.update(**{code: stranger})
+    assert violations("I8") == 1
+
+
+def test_a_key_stays_whatever_is_asked_of_the_database():
+    authority.ensure()
+    with pytest.raises(InternalError), transaction.atomic():
+        SigningKey.objects.filter(purpose="shc").delete()
+    with pytest.raises(InternalError), transaction.atomic():
+        SigningKey.objects.filter(purpose="shc").update(kid="another")
+    SigningKey.objects.filter(purpose="shc").update(retired_at=timezone.now())
 
 
 # --- keys ----------------------------------------------------------------------------------------------------------
