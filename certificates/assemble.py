@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import date, datetime
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 from django.db.models import QuerySet
@@ -141,7 +142,7 @@ def dose_position(dose: Dose, primary_doses: int | None, history: Iterable[Given
     if dose.vaccine_id not in codes.COVID_VACCINES:
         number = max(dose.dose_number, 1)
         return number, max(primary_doses or 1, number)
-    ordinal = int("".join(filter(str.isdigit, dose.dose_code)) or dose.dose_number or 1)
+    ordinal = _ordinal(dose.dose_code) or dose.dose_number or 1
     if not _is_covid_booster(dose):
         number = max(ordinal, 1)
         return number, max(primary_doses or 2, number)
@@ -149,6 +150,12 @@ def dose_position(dose: Dose, primary_doses: int | None, history: Iterable[Given
     primary = (before[0].primary_doses if before else primary_doses) or 2
     number = max(len(before) + 1, primary + max(ordinal, 1))
     return number, 1 if primary == 1 else number
+
+
+@lru_cache(maxsize=128)
+def _ordinal(dose_code: str) -> int:
+    """Which dose of its kind: 2 for `booster2`; 0 where the code does not say."""
+    return int("".join(filter(str.isdigit, dose_code)) or 0)
 
 
 def _is_covid_booster(dose: Dose) -> bool:

@@ -10,14 +10,15 @@ import gc
 import multiprocessing
 import os
 import signal
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
-from itertools import islice
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
+from typing import NamedTuple
 
 from django.db import connections, transaction
+from django.db.models import Count, F, Max, Min
 
 from certificates import assemble, keys, notify, services
 from registration.models import Citizen
@@ -30,6 +31,14 @@ _FORK = multiprocessing.get_context("fork")
 
 class Stopped(RuntimeError):
     """A process could not go on; the message says why. What was committed stays."""
+
+
+class Batch(NamedTuple):
+    """Doses that lack a certificate: the first id, the last one, and how many there are from the one to the other."""
+
+    first: int
+    last: int
+    doses: int
 
 
 @dataclass(frozen=True)
@@ -70,9 +79,21 @@ def _tell(made: Sequence[services.New]) -> None:
 # --- several processes ---------------------------------------------------------------------------------------------
 
 
-def issue_all(processes: int, order: Order, report: Callable[[int], None]) -> int:
-    """Sign everything that is missing; `report` hears how many after each batch. Returns how many. Raises Stopped."""
-    batches, count = _batches(), 0
+def plan() -> list[Batch]:
+    """What is missing now in batches of at most BATCH doses, in the order of their ids; one statement."""
+    blocks = services.missing().order_by().annotate(block=F("pk") / BATCH).values("block")
+    counted = blocks.annotate(first=Min("pk"), last=Max("pk"), doses=Count("pk")).order_by("block")
+    batches: list[Batch] = []
+    for each in map(Batch._make, counted.values_list("first", "last", "doses")):
+        if batches and batches[-1].doses + each.doses <= BATCH:  # where little is missing
+            each = Batch(batches[-1].first, each.last, batches.pop().doses + each.doses)
+        batches.append(each)
+    return batches
+
+
+def issue_all(batches: Iterable[Batch], processes: int, order: Order, report: Callable[[int], None]) -> int:
+    """Sign what is planned; `report` hears how many after each batch. Returns how many. Raises Stopped."""
+    batches, count = iter(batches), 0
     crew = _hire(processes, order)
     try:
         handed = dict.fromkeys(crew, 0)
@@ -90,18 +111,6 @@ def issue_all(processes: int, order: Order, report: Callable[[int], None]) -> in
         for process in crew.values():
             process.join()
     return count
-
-
-def _batches() -> Iterator[tuple[int, int]]:
-    """First and last id of each batch of doses that lack a certificate now, in order.
-
-    One question for all of them, whose answer the database keeps: it outlives what is committed meanwhile, holds no
-    transaction open and no memory here.
-    """
-    lacking = services.missing().order_by("pk").values_list("pk", flat=True)
-    ids = lacking.iterator(chunk_size=BATCH)
-    while batch := list(islice(ids, BATCH)):
-        yield batch[0], batch[-1]
 
 
 def _hire(processes: int, order: Order) -> dict[Connection, BaseProcess]:
@@ -137,11 +146,11 @@ def _work(pipe: Connection, not_ours: list[Connection], order: Order) -> None:
         pass
 
 
-def _hand_out(pipe: Connection, batches: Iterator[tuple[int, int]]) -> bool:
+def _hand_out(pipe: Connection, batches: Iterator[Batch]) -> bool:
     batch = next(batches, None)
     if batch is None:
         return False
-    pipe.send(batch)
+    pipe.send((batch.first, batch.last))
     return True
 
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import date
+from typing import NamedTuple
 
 
-@dataclass(frozen=True)
-class DoseFacts:
+class DoseFacts(NamedTuple):
     """One completed dose. `dose_number` counts all doses of the disease so far; `series_doses` is the whole series."""
 
     name: str

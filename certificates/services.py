@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Iterable, Sequence, Set
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 from uuid import UUID, uuid4
@@ -70,8 +69,7 @@ def missing() -> QuerySet[Immunization]:
     return assemble.certifiable().filter(~Exists(valid), ~Exists(barred))
 
 
-@dataclass(frozen=True)
-class Codes:
+class Codes(NamedTuple):
     """Both codes of one certificate with the keys that signed them; `eu_reason` says why the HC1 is not of the EU."""
 
     hc1: hcert.Signed | None
@@ -158,8 +156,9 @@ def save_all(rows: Sequence[NewRow]) -> None:
 def log_signatures(rows: Iterable[NewRow], actor: str) -> None:
     """Write a line of the log for each signature of these certificates."""
     lines = [
-        (row.issued_at, kid, hcert.revocation_hash(row.uvci.encode()), row.immunization_id, actor)
+        (row.issued_at, kid, uci_hash, row.immunization_id, actor)
         for row in rows
+        for uci_hash in (hcert.revocation_hash(row.uvci.encode()),)
         for kid in (row.hc1_key_id, row.shc_key_id)
         if kid
     ]
@@ -220,7 +219,7 @@ def link_index(token: str) -> bytes:
 
 
 def facts_as_json(facts: DoseFacts) -> dict[str, Any]:
-    return vars(facts) | {
+    return facts._asdict() | {
         "birth_date": facts.birth_date.isoformat(),
         "occurred_on": facts.occurred_on.isoformat(),
     }

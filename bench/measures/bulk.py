@@ -67,7 +67,9 @@ def run(stack: Stack, scale: Scale) -> list[Figure]:
     from certificates import bulk as bulk_issue
 
     authority.ensure()
-    bulk_issue.issue_all(CORES, bulk_issue.Order(), lambda _done: None)  # what other measures left behind
+    bulk_issue.issue_all(
+        bulk_issue.plan(), CORES, bulk_issue.Order(), lambda _done: None
+    )  # what other measures left behind
     count, codes, before = scale.pick(500_000, 12_000), Codes(scale), query(VALID)[0][0]
     prepare(count)
     alone = [single(codes, scale)]

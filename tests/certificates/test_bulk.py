@@ -1,5 +1,6 @@
 """Certificates in bulk follow the rules of single ones, whoever was there first."""
 
+import itertools
 import json
 import threading
 from datetime import timedelta
@@ -184,3 +185,16 @@ def test_the_command_signs_everything_says_so_and_has_nothing_left_to_do():
     assert "0 sertifikat terbit" in again.getvalue()
     assert all(dose.certificates.count() == 1 for dose in doses)
     assert json.dumps(list(Certificate.objects.values_list("facts", flat=True))).count("Puskesmas") == 5
+
+
+def test_what_is_missing_is_planned_in_batches_by_id_and_little_of_it_is_put_together(monkeypatch):
+    monkeypatch.setattr(bulk, "BATCH", 3)
+    doses = sorted(make_dose().pk for _ in range(10))
+    every = bulk.plan()
+    assert sum(batch.doses for batch in every) == 10 and max(batch.doses for batch in every) <= 3
+    assert (every[0].first, every[-1].last) == (doses[0], doses[-1])
+    assert all(one.last < other.first for one, other in itertools.pairwise(every))
+    for dose in doses[1:-1]:
+        services.issue(dose)
+    assert bulk.plan() == [bulk.Batch(doses[0], doses[-1], 2)]
+    assert issue_all_at_once() == 2 and bulk.plan() == []

@@ -95,7 +95,7 @@ NAMES = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=1
 @given(name=NAMES, issuer=NAMES, number=st.integers(1, 400), born=st.dates(date(1900, 1, 1), date(2099, 12, 31)))
 @settings(max_examples=200, deadline=None)
 def test_a_payload_filled_into_its_frame_is_the_payload_written_at_once(name, issuer, number, born):
-    facts = replace(FACTS, name=name, issuer=issuer, dose_number=number, birth_date=born)
+    facts = FACTS._replace(name=name, issuer=issuer, dose_number=number, birth_date=born)
     assume(not dcc.why_not(facts))
     surname, given_names, surname_standard, given_standard = person_name(name)
     written = {"fn": surname, "gn": given_names, "fnt": surname_standard, "gnt": given_standard}
