@@ -1,5 +1,10 @@
-"""Half a million certificates by `manage.py issue_certificates`, killed on the way and started again."""
+"""Half a million certificates by `manage.py issue_certificates`, killed on the way and started again.
 
+A minute or two is long beside the moods of a shared machine. So the command stands still every few seconds, and what it
+is measured against is measured there and then.
+"""
+
+import contextlib
 import itertools
 import multiprocessing
 import os
@@ -8,9 +13,9 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.utils import timezone
 
@@ -25,79 +30,128 @@ COMMAND = [sys.executable, str(ROOT / "manage.py"), "issue_certificates", "--all
 KILL_AT = 0.4  # of all
 CHECKED = 500  # certificates whose codes are read again
 NEWEST = "SELECT CASE WHEN is_called THEN last_value ELSE 0 END FROM certificates_certificate_id_seq"
+SETTLED = 0.05  # seconds until the database has ended what it had in hand; they count as work
 VALID = "SELECT count(*) FROM certificates_certificate WHERE status = 'valid'"
+_FORK = multiprocessing.get_context("fork")
+
+
+class Alone(NamedTuple):
+    """Certificates whose codes are signed without a database: by one process, times the cores; by one on each core."""
+
+    one: float
+    each: float
 
 
 @dataclass(frozen=True)
-class Sample:
-    """The state of a run at one moment; `issued` is the number of the newest certificate."""
+class Window:
+    """Some seconds of work: certificates at their end, memory then, and the limit before and after."""
 
     seconds: float
     issued: int
     megabytes: float
+    before: Alone
+    after: Alone
+
+    @property
+    def possible(self) -> Alone:
+        """Certificates whose codes alone these seconds would have been enough for."""
+        one, each = (self.seconds * statistics.mean(pair) for pair in zip(self.before, self.after, strict=True))
+        return Alone(one, each)
 
 
 @dataclass(frozen=True)
 class Run:
     """One start of the command; processor seconds are those of its processes and of PostgreSQL, `database` of it."""
 
-    seconds: float
+    windows: Sequence[Window]
     processor: float
     database: float
-    samples: Sequence[Sample]
+
+    @property
+    def seconds(self) -> float:
+        """How long it worked."""
+        return sum(window.seconds for window in self.windows)
 
     def megabytes(self, fifth: int) -> float:
-        """Memory of the command's processes in this fifth of the run, counted from 0; its start and end come and go."""
-        parts = len(self.samples) // 5
-        return statistics.median(
-            one.megabytes for one in self.samples[parts * fifth : parts * (fifth + 1)] or self.samples
-        )
+        """The most memory of the command's processes in this fifth of the run, counted from 0."""
+        parts = len(self.windows) // 5
+        within = self.windows[parts * fifth : parts * (fifth + 1)] or self.windows
+        return max(window.megabytes for window in within)
 
     def rates(self, parts: int) -> list[float]:
         """Certificates a second in each of so many parts of the run, the start of the program left out."""
-        first, last = self.samples[0].issued, self.samples[-1].issued
-        steps = [first + (last - first) * part / parts for part in range(parts + 1)]
-        at = [next(one for one in self.samples if one.issued >= step) for step in steps]
-        return [max(b.issued - a.issued, 1) / max(b.seconds - a.seconds, 0.01) for a, b in itertools.pairwise(at)]
+        at = list(itertools.accumulate(window.seconds for window in self.windows))
+        issued = [window.issued for window in self.windows]
+        steps = [issued[0] + (issued[-1] - issued[0]) * part / parts for part in range(parts + 1)]
+        ends = [next(place for place, number in enumerate(issued) if number >= step) for step in steps]
+        return [max(issued[b] - issued[a], 1) / max(at[b] - at[a], 0.01) for a, b in itertools.pairwise(ends)]
+
+
+class Limit:
+    """Both codes of one certificate after the other, without a database, at the moment of asking."""
+
+    def __init__(self, codes: Codes, scale: Scale) -> None:
+        self.codes, self.seconds = codes, scale.pick(0.5, 0.05)
+        self.processor: list[float] = []  # seconds of one certificate, by one process alone
+
+    def now(self) -> Alone:
+        """What one process does, times the cores, and what a process on each core does together with the others.
+
+        Cores of a virtual machine may share what they are made of: two at once then do less than twice one alone.
+        """
+        begun = time.process_time()
+        rate, count = self._sign()
+        self.processor.append((time.process_time() - begun) / count)
+        rates = _FORK.SimpleQueue()
+        processes = [_FORK.Process(target=lambda: rates.put(self._sign()[0])) for _ in range(CORES)]
+        for process in processes:
+            process.start()
+        each = sum(rates.get() for _ in processes)
+        for process in processes:
+            process.join()
+        return Alone(rate * CORES, each)
+
+    def _sign(self) -> tuple[float, int]:
+        begun, count = time.perf_counter(), 0
+        while (passed := time.perf_counter() - begun) < self.seconds:
+            self.codes.both()
+            count += 1
+        return count / passed, count
 
 
 def run(stack: Stack, scale: Scale) -> list[Figure]:
-    """Doses first, then the command twice; what one process signs without a database is measured around and between."""
+    """Doses first, then the command twice; what the codes alone take is measured around and between."""
     from certificates import authority
     from certificates import bulk as bulk_issue
 
     authority.ensure()
-    bulk_issue.issue_all(
-        bulk_issue.plan(), CORES, bulk_issue.Order(), lambda _done: None
-    )  # what other measures left behind
-    count, codes, before = scale.pick(500_000, 12_000), Codes(scale), query(VALID)[0][0]
+    # What other measures left behind.
+    bulk_issue.issue_all(bulk_issue.plan(), CORES, bulk_issue.Order(), lambda _done: None)
+    count, limit, before = scale.pick(500_000, 12_000), Limit(Codes(scale), scale), query(VALID)[0][0]
     prepare(count)
-    alone = [single(codes, scale)]
     newest = query(NEWEST)[0][0]
-    pause = scale.pick(1.0, 0.1)  # seconds between two looks, each of which costs something itself
-    killed = follow(stack, pause, until=lambda issued: issued - newest >= KILL_AT * count)
+    pause = scale.pick(4.0, 0.1)
+    killed = follow(stack, limit, pause, until=lambda issued: issued - newest >= KILL_AT * count)
     half = query(VALID)[0][0] - before
-    alone.append(single(codes, scale))
-    rest = follow(stack, pause)
-    alone.append(single(codes, scale))
-    crowd = together(codes, scale)
+    rest = follow(stack, limit, pause)
     issued = query(VALID)[0][0] - before
     wrong = {} if issued == count else {"issued": issued}
     wrong |= {name: number for name, number in checked().items() if number}
-    one, seconds = statistics.mean(alone), killed.seconds + rest.seconds
-    each = rest.processor / max(count - half, 1)
+    windows, seconds = [*killed.windows, *rest.windows], killed.seconds + rest.seconds
+    possible = Alone(*(sum(amounts) for amounts in zip(*(window.possible for window in windows), strict=True)))
+    one, each = statistics.median(limit.processor), rest.processor / max(count - half, 1)
     rates = rest.rates(5)
     early, late = rest.megabytes(1), rest.megabytes(4)
     details = {"wrong": wrong, "after_the_kill": half, "seconds": [killed.seconds, rest.seconds], "rates": rates}
     return [
         Figure(
             "bulk_rate", f"{count:,} certificates, killed at {KILL_AT:.0%} and started again",
-            one * count / CORES / seconds, 0.5, 0.8, measured=count / seconds, limit=CORES / one,
+            count / possible.one, 0.5, 0.8, measured=count / seconds, limit=possible.one / seconds,
             limit_is=f"both codes in one process × {CORES}", details=details,
         ),
         Figure(
-            "bulk_together", "the same, beside it", count / seconds / crowd, 0.0, measured=count / seconds, limit=crowd,
-            limit_is=f"both codes in {CORES} processes at once",
+            "bulk_together", "the same, beside it", count / possible.each, 0.0, measured=count / seconds,
+            limit=possible.each / seconds, limit_is=f"both codes in {CORES} processes at once",
         ),
         Figure(
             "bulk_processor", "the same in processor time, PostgreSQL's with it", one / each, 0.5, 0.8,
@@ -121,64 +175,70 @@ def prepare(count: int) -> None:
     say(f"  {count:,} doses")
 
 
-def single(codes: Codes, scale: Scale) -> float:
-    """Processor seconds of one certificate's two codes, as one process makes them without a database."""
-    turns = []
-    for _ in range(scale.pick(20, 2)):
-        begun = time.process_time()
-        for _ in range(200):
-            codes.both()
-        turns.append((time.process_time() - begun) / 200)
-    return statistics.median(turns)
-
-
-def together(codes: Codes, scale: Scale) -> float:
-    """Both codes of so many certificates a second by a process for each core, without a database.
-
-    Cores of a virtual machine may share what they are made of: two at once then do less than twice one alone.
-    """
-    count = scale.pick(12_000, 200)
-
-    def work() -> None:
-        for _ in range(count):
-            codes.both()
-
-    processes = [multiprocessing.get_context("fork").Process(target=work) for _ in range(CORES)]
-    begun = time.perf_counter()
-    for process in processes:
-        process.start()
-    for process in processes:
-        process.join()
-    return CORES * count / (time.perf_counter() - begun)
-
-
-def follow(stack: Stack, pause: float, until: Callable[[int], bool] = lambda _issued: False) -> Run:
+def follow(stack: Stack, limit: Limit, pause: float, until: Callable[[int], bool] = lambda _issued: False) -> Run:
     """One run of the command to its end, or until it is killed with signal 9; raises CalledProcessError.
 
-    Returns when its processes are gone: those of a killed one end the batch they have in hand.
+    Every `pause` seconds it stands still for a look. Returns when its processes are gone: those of a killed one end the
+    batch they have in hand.
     """
     database = stack.postgres.process
     assert database
-    before, begun, samples = cpu_seconds(database.pid), time.perf_counter(), []
+    before, alone = cpu_seconds(database.pid), limit.now()
     process = subprocess.Popen(COMMAND, cwd=ROOT, stdout=sys.stderr)
-    crew: set[int] = set()
-    while True:
-        pid, status, used = os.wait4(process.pid, os.WNOHANG)
-        if pid:
-            break
-        crew |= set(members(process.pid))
-        newest = int(query(NEWEST)[0][0])
-        samples.append(Sample(time.perf_counter() - begun, newest, memory_bytes(process.pid) / 1e6))
-        if until(newest):
-            os.kill(process.pid, signal.SIGKILL)
-        time.sleep(pause)
-    process.returncode = os.waitstatus_to_exitcode(status)
+    crew: list[int] = []
+    windows: list[Window] = []
+    try:
+        while process.returncode is None:
+            begun, megabytes = time.perf_counter(), windows[-1].megabytes if windows else 0.0
+            used = wait(process, pause)
+            if process.returncode is None:
+                crew = stop(process.pid)
+                time.sleep(SETTLED)
+                seconds = time.perf_counter() - begun
+                megabytes = memory_bytes(process.pid) / 1e6
+            else:
+                while any(map(is_alive, crew)):
+                    time.sleep(0.01)
+                seconds = time.perf_counter() - begun
+            issued, was, alone = int(query(NEWEST)[0][0]), alone, limit.now()
+            windows.append(Window(seconds, issued, megabytes, was, alone))
+            tell(crew, signal.SIGCONT)
+            if until(issued) and process.returncode is None:
+                process.kill()
+    except BaseException:
+        tell(crew, signal.SIGKILL)
+        raise
     if process.returncode not in (0, -signal.SIGKILL):
         raise subprocess.CalledProcessError(process.returncode, COMMAND)
-    while any(map(is_alive, crew)):
-        time.sleep(0.05)
     of_database = cpu_seconds(database.pid) - before
-    return Run(time.perf_counter() - begun, used.ru_utime + used.ru_stime + of_database, of_database, samples)
+    return Run(windows, used + of_database, of_database)
+
+
+def wait(process: subprocess.Popen[bytes], seconds: float) -> float:
+    """So long, or until it ended; returns the processor seconds of one that ended, its own ended ones included."""
+    end = time.perf_counter() + seconds
+    while time.perf_counter() < end:
+        pid, status, used = os.wait4(process.pid, os.WNOHANG)
+        if pid:
+            process.returncode = os.waitstatus_to_exitcode(status)
+            return used.ru_utime + used.ru_stime
+        time.sleep(0.01)
+    return 0.0
+
+
+def stop(leader: int) -> list[int]:
+    """A program and its processes stand still; returns their ids."""
+    tell([leader], signal.SIGSTOP)  # first, so that no other comes after the count
+    crew = members(leader)
+    tell(crew, signal.SIGSTOP)
+    return crew
+
+
+def tell(processes: Iterable[int], number: signal.Signals) -> None:
+    """A signal for those that are still there."""
+    for pid in processes:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, number)
 
 
 def checked() -> dict[str, Any]:
