@@ -23,7 +23,7 @@ from django.db.models import Count, F, Max, Min
 from certificates import assemble, keys, notify, services
 from registration.models import Citizen
 
-BATCH = 2_000  # doses: a third of a second of work, and what a killed process at most has to do again
+BATCH = 2_000  # doses: half a second of work, and what a killed process at most has to do again
 AHEAD = 2  # batches with each process: one in hand and one waiting, so that nobody stands idle between two
 CREW = (os.cpu_count() or 1) + 1  # processes: at any time one of them waits for the disk
 _FORK = multiprocessing.get_context("fork")
