@@ -56,7 +56,7 @@ def issue_batch(first: int, last: int, order: Order) -> int:
     """
     signer = cache(keys.signer)  # asked once a batch, so a key that retires meanwhile signs no other batch
     with transaction.atomic():
-        lacking = services.missing().filter(pk__range=(first, last))
+        lacking = services.missing(first, last)
         to_lock = lacking.select_for_update(no_key=True, of=("self",)).order_by("pk")
         locked = set(to_lock.values_list("pk", flat=True))
         # A statement of its own: what others signed while we waited for the lock is seen only now.

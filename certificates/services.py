@@ -61,12 +61,21 @@ def _is_barred(immunization: Immunization) -> bool:
     return Revocation.objects.barring().filter(certificate__immunization=immunization).exists()
 
 
-def missing() -> QuerySet[Immunization]:
-    """Doses for which `issue` would sign: entitled to a certificate, without one that is valid today."""
+def missing(first: int | None = None, last: int | None = None) -> QuerySet[Immunization]:
+    """Doses for which `issue` would sign: entitled to a certificate, without one that is valid today.
+
+    With `first` and `last` only those of these ids and between. Certificates and revocations are told as well: the
+    planner does not pass a range on, and before their tables have statistics it reads all of them for every batch.
+    """
+    doses = assemble.certifiable()
     of_dose = Certificate.objects.filter(immunization=OuterRef("pk"))
-    valid = of_dose.filter(status=Certificate.Status.VALID, expires_at__gt=timezone.now())
     barred = Revocation.objects.barring().filter(certificate__immunization=OuterRef("pk"))
-    return assemble.certifiable().filter(~Exists(valid), ~Exists(barred))
+    if first is not None and last is not None:
+        doses = doses.filter(pk__gte=first, pk__lte=last)
+        of_dose = of_dose.filter(immunization__gte=first, immunization__lte=last)
+        barred = barred.filter(certificate__immunization__gte=first, certificate__immunization__lte=last)
+    valid = of_dose.filter(status=Certificate.Status.VALID, expires_at__gt=timezone.now())
+    return doses.filter(~Exists(valid), ~Exists(barred))
 
 
 class Codes(NamedTuple):

@@ -165,6 +165,12 @@ def test_a_batch_asks_as_often_for_forty_doses_as_for_two():
     assert asked(2) == asked(40)
 
 
+def test_a_batch_asks_only_for_certificates_and_revocations_of_its_own_doses():
+    """Whatever the planner knows of the tables: in a first load it knows nothing, and read all of them every time."""
+    question = str(services.missing(5, 9).query)
+    assert question.count(">= 5") == question.count("<= 9") == 3
+
+
 def test_people_are_told_only_when_asked_for():
     silent, told = make_dose(), make_dose()
     bulk.issue_batch(silent.pk, silent.pk, EVERYBODY)
